@@ -1,0 +1,6 @@
+//! The worker that trains on WebGPU.
+
+fn main() {
+    #[cfg(target_arch = "wasm32")]
+    inkling::web::worker::start(inkling::device::BackendKind::Webgpu);
+}

@@ -1,0 +1,212 @@
+//! Curves and heatmaps with plotters, generic over its drawing backend: a canvas in the page, SVG in tests.
+
+use plotters::{
+    coord::Shift,
+    prelude::*,
+    style::text_anchor::{HPos, Pos, VPos},
+};
+
+use crate::{data::CLASSES, metrics::ConfusionMatrix};
+
+/// Colours of a chart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Theme {
+    /// Paper.
+    pub background: RGBColor,
+    /// Text.
+    pub text: RGBColor,
+    /// Lines of the grid.
+    pub grid: RGBColor,
+    /// Training curves.
+    pub train: RGBColor,
+    /// Validation curves, and the diagonal of the matrix.
+    pub validation: RGBColor,
+    /// Mistakes in the matrix.
+    pub mistake: RGBColor,
+}
+
+impl Theme {
+    /// Dark ink on white paper. Each curve has a contrast of at least 3 : 1 to the paper.
+    pub const LIGHT: Theme = Theme {
+        background: RGBColor(255, 255, 255),
+        text: RGBColor(70, 76, 92),
+        grid: RGBColor(228, 231, 238),
+        train: RGBColor(196, 98, 16),
+        validation: RGBColor(37, 84, 199),
+        mistake: RGBColor(200, 40, 60),
+    };
+    /// Light ink on dark paper, likewise.
+    pub const DARK: Theme = Theme {
+        background: RGBColor(24, 27, 36),
+        text: RGBColor(186, 192, 208),
+        grid: RGBColor(48, 53, 66),
+        train: RGBColor(245, 166, 84),
+        validation: RGBColor(122, 162, 255),
+        mistake: RGBColor(255, 108, 122),
+    };
+}
+
+/// A chart of one metric over the epochs.
+#[derive(Clone, Copy, Debug)]
+pub struct Curve<'a> {
+    /// Points (epochs done, value) of the training steps, smoothed.
+    pub train: &'a [(f64, f64)],
+    /// Points (epochs done, value) of the validations.
+    pub validation: &'a [(f64, f64)],
+    /// Right end of the axis.
+    pub epochs: f64,
+    /// What is drawn, which decides the range of the other axis.
+    pub metric: Metric,
+}
+
+/// What a curve shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// Cross-entropy: from 0 up.
+    Loss,
+    /// A share: up to 1.
+    Accuracy,
+}
+
+impl Curve<'_> {
+    /// Range of the vertical axis: what was reached after the first tenth of the points fits; the start may be cut off.
+    fn range(&self) -> (f64, f64) {
+        let settled = &self.train[self.train.len() / 10..];
+        let values = settled.iter().chain(self.validation).map(|point| point.1).filter(|v| v.is_finite());
+        match self.metric {
+            Metric::Loss => (0.0, values.fold(0.05, f64::max) * 1.08),
+            Metric::Accuracy => {
+                let lowest = values.fold(0.99, f64::min);
+                let floor = [0.98, 0.95, 0.9, 0.8, 0.5].into_iter().find(|&floor| floor <= lowest);
+                (floor.unwrap_or(0.0), 1.0)
+            }
+        }
+    }
+}
+
+/// Draws one metric. `scale` is the number of device pixels of a CSS pixel.
+///
+/// # Errors
+/// What the drawing backend says.
+pub fn curve<DB: DrawingBackend>(
+    area: &DrawingArea<DB, Shift>,
+    curve: &Curve,
+    theme: &Theme,
+    scale: f64,
+) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    area.fill(&theme.background)?;
+    let px = |css: f64| (css * scale).round().max(1.0) as u32;
+    let (low, high) = curve.range();
+    let mut chart = ChartBuilder::on(area)
+        .margin(px(6.0))
+        .margin_right(px(14.0))
+        .x_label_area_size(px(34.0))
+        .y_label_area_size(px(46.0))
+        .build_cartesian_2d(0.0..curve.epochs.max(1.0), low..high)?;
+    let font = ("sans-serif", px(12.0)).into_font().color(&theme.text);
+    let digits = if high - low < 0.11 { 3 } else { 2 };
+    chart
+        .configure_mesh()
+        .x_labels((curve.epochs.max(1.0) as usize).clamp(2, 10) + 1)
+        .y_labels(6)
+        .max_light_lines(0)
+        .bold_line_style(theme.grid.stroke_width(px(1.0)))
+        .axis_style(theme.grid.stroke_width(px(1.0)))
+        .label_style(font.clone())
+        .x_label_formatter(&|x| format!("{}", (x * 100.0).round() / 100.0))
+        .y_label_formatter(&|y| format!("{y:.digits$}"))
+        .x_desc("epoch")
+        .axis_desc_style(font)
+        .draw()?;
+    // At most about one point a CSS pixel: a run may have tens of thousands.
+    let width = f64::from(area.dim_in_pixel().0) / scale;
+    let every = (curve.train.len() as f64 / width).ceil().max(1.0) as usize;
+    let inside = |&(x, y): &(f64, f64)| (x, y.clamp(low, high));
+    let thinned = curve.train.iter().step_by(every).chain(curve.train.last()).map(inside);
+    chart.draw_series(LineSeries::new(thinned, theme.train.stroke_width(px(1.5))))?;
+    let validation = || curve.validation.iter().map(inside);
+    chart.draw_series(LineSeries::new(validation(), theme.validation.stroke_width(px(2.0))))?;
+    chart.draw_series(validation().map(|point| Circle::new(point, px(3.5), theme.validation.filled())))?;
+    area.present()
+}
+
+/// Draws a confusion matrix: rows true, columns predicted. The diagonal is shaded by recall, mistakes by their count, so
+/// that a few stand out among thousands. `scale` is the number of device pixels of a CSS pixel.
+///
+/// # Errors
+/// What the drawing backend says.
+pub fn heatmap<DB: DrawingBackend>(
+    area: &DrawingArea<DB, Shift>,
+    matrix: &ConfusionMatrix,
+    theme: &Theme,
+    scale: f64,
+) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    area.fill(&theme.background)?;
+    let (width, height) = area.dim_in_pixel();
+    let (left, top) = ((34.0 * scale) as i32, (34.0 * scale) as i32);
+    let cell = ((width as i32 - left).min(height as i32 - top) / CLASSES as i32).max(1);
+    let font = |css: f64| ("sans-serif", css * scale).into_font();
+    let centred = Pos::new(HPos::Center, VPos::Center);
+    let label = font(12.0).color(&theme.text).pos(centred);
+    let middle = CLASSES as i32 * cell / 2;
+    area.draw(&Text::new("predicted", (left + middle, (9.0 * scale) as i32), label.clone()))?;
+    area.draw(&Text::new("true", ((9.0 * scale) as i32, top + middle), label.transform(FontTransform::Rotate270)))?;
+    let most_mistakes = (0..CLASSES * CLASSES)
+        .filter(|i| i / CLASSES != i % CLASSES)
+        .map(|i| matrix.counts[i / CLASSES][i % CLASSES])
+        .max()
+        .unwrap_or(0);
+    let number = font((f64::from(cell) / scale * 0.36).clamp(8.0, 14.0));
+    let gap = px_gap(scale);
+    for (row, counts) in matrix.counts.iter().enumerate() {
+        let along = top + row as i32 * cell + cell / 2;
+        area.draw(&Text::new(row.to_string(), (left - (10.0 * scale) as i32, along), label.clone()))?;
+        area.draw(&Text::new(
+            row.to_string(),
+            (left + row as i32 * cell + cell / 2, top - (10.0 * scale) as i32),
+            label.clone(),
+        ))?;
+        let support: u32 = counts.iter().sum();
+        for (column, &count) in counts.iter().enumerate() {
+            let (x, y) = (left + column as i32 * cell, top + row as i32 * cell);
+            let (colour, share) = if row == column {
+                (theme.validation, share(count, support))
+            } else {
+                (theme.mistake, share(count, most_mistakes).sqrt() * 0.9)
+            };
+            let fill = if count == 0 {
+                blend(theme.background, theme.grid, 0.5)
+            } else {
+                blend(theme.background, colour, 0.12 + 0.88 * share)
+            };
+            area.draw(&Rectangle::new([(x, y), (x + cell - gap, y + cell - gap)], fill.filled()))?;
+            if count > 0 {
+                let ink = if luminance(fill) > 0.36 { RGBColor(16, 18, 26) } else { RGBColor(255, 255, 255) };
+                area.draw(&Text::new(
+                    count.to_string(),
+                    (x + cell / 2, y + cell / 2),
+                    number.clone().color(&ink).pos(centred),
+                ))?;
+            }
+        }
+    }
+    area.present()
+}
+
+fn px_gap(scale: f64) -> i32 {
+    scale.round().max(1.0) as i32
+}
+
+fn share(part: u32, whole: u32) -> f64 {
+    if whole == 0 { 0.0 } else { f64::from(part) / f64::from(whole) }
+}
+
+fn blend(from: RGBColor, to: RGBColor, share: f64) -> RGBColor {
+    let mix = |a: u8, b: u8| (f64::from(a) + share.clamp(0.0, 1.0) * (f64::from(b) - f64::from(a))).round() as u8;
+    RGBColor(mix(from.0, to.0), mix(from.1, to.1), mix(from.2, to.2))
+}
+
+/// Perceived brightness, 0 to 1, without the gamma of WCAG's relative luminance: enough to choose black or white ink.
+fn luminance(colour: RGBColor) -> f64 {
+    (0.2126 * f64::from(colour.0) + 0.7152 * f64::from(colour.1) + 0.0722 * f64::from(colour.2)) / 255.0
+}

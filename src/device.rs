@@ -1,0 +1,164 @@
+//! The only file that names a backend: choose, probe, self-test, and say why.
+
+use burn::tensor::{Device, Tensor, TensorData, Transaction};
+use thiserror::Error;
+
+use crate::{
+    data::{Batch, IMAGE, synthetic},
+    model::{Cnn, Weights},
+    protocol::BackendInfo,
+    train::{cross_entropy, upload},
+};
+
+/// A backend that this build may compute with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendKind {
+    /// burn-flex.
+    Cpu,
+    /// burn-ndarray.
+    #[cfg(feature = "ndarray")]
+    Ndarray,
+    /// burn-wgpu on the browser's WebGPU (natively on Vulkan or Metal).
+    #[cfg(feature = "webgpu")]
+    Webgpu,
+}
+
+/// A backend that passed its checks.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// The device that tensors live on, without autodiff.
+    pub device: Device,
+    /// What it is, for the page. The reason for choosing it is the page's to add.
+    pub info: BackendInfo,
+}
+
+/// Why a backend can't be used, in words for the visitor.
+#[derive(Clone, Debug, Error)]
+pub enum DeviceError {
+    /// No adapter, or no device on it.
+    #[error("the browser gave no WebGPU device ({0})")]
+    NoDevice(String),
+    /// Burn's runtime measures with timestamps and stops without them.
+    #[error("the WebGPU adapter {0} lacks the feature timestamp-query")]
+    NoTimestamps(String),
+    /// The results of the self-test differ from burn-flex's.
+    #[error(
+        "the WebGPU adapter {adapter} computes wrongly: {what} differs from the CPU's by {difference:.1e} of its largest value"
+    )]
+    WrongResult {
+        /// The adapter.
+        adapter: String,
+        /// Which result.
+        what: String,
+        /// Largest difference, relative to the largest value.
+        difference: f32,
+    },
+    /// The results of the self-test could not be read.
+    #[error("the self-test's results could not be read from the device: {0}")]
+    Unreadable(String),
+}
+
+impl Backend {
+    /// Opens the backend and, if it is not burn-flex itself, checks one tiny training step against burn-flex.
+    ///
+    /// # Errors
+    /// A [`DeviceError`] that the page shows as the reason for its fallback.
+    pub async fn open(kind: BackendKind) -> Result<Self, DeviceError> {
+        match kind {
+            BackendKind::Cpu => Ok(Backend::new(Device::flex(), "cpu", "burn-flex, one thread, SIMD")),
+            #[cfg(feature = "ndarray")]
+            BackendKind::Ndarray => Ok(Backend::new(ndarray(), "ndarray", "burn-ndarray, one thread")),
+            #[cfg(feature = "webgpu")]
+            BackendKind::Webgpu => {
+                let (device, setup) = Device::wgpu_options()
+                    .init_with_setup_async()
+                    .await
+                    .map_err(|error| DeviceError::NoDevice(error.to_string()))?;
+                let adapter = adapter_name(&setup.adapter.get_info());
+                // Streams are made lazily: without this feature the first tensor operation would trap.
+                if !setup.device.features().contains(burn::tensor::wgpu::wgpu::Features::TIMESTAMP_QUERY) {
+                    return Err(DeviceError::NoTimestamps(adapter));
+                }
+                let backend = Backend::new(device, "webgpu", &adapter);
+                backend.self_test().await?;
+                Ok(backend)
+            }
+        }
+    }
+
+    fn new(device: Device, name: &str, adapter: &str) -> Self {
+        let info = BackendInfo { name: name.into(), adapter: adapter.into(), reason: String::new() };
+        Backend { device, info }
+    }
+
+    /// One forward and backward pass from the same weights on this device and on burn-flex: loss and every gradient must
+    /// agree within [`TOLERANCE`]. Returns the largest difference, relative to the largest value of its tensor.
+    ///
+    /// # Errors
+    /// [`DeviceError::WrongResult`] names the first tensor that differs.
+    pub async fn self_test(&self) -> Result<f32, DeviceError> {
+        let expected = training_pass(&Device::flex()).await?;
+        let found = training_pass(&self.device).await?;
+        let names = std::iter::once("loss").chain(crate::model::SHAPES.iter().map(|shape| shape.0));
+        let mut largest = 0.0f32;
+        for ((expected, found), what) in expected.iter().zip(&found).zip(names) {
+            let scale = expected.iter().fold(1e-6f32, |m, v| m.max(v.abs()));
+            // `max` would swallow a NaN; this comparison does not let one through.
+            let worst = expected.iter().zip(found).map(|(e, f)| (e - f).abs() / scale).fold(0.0, f32::max);
+            let readable = found.len() == expected.len() && found.iter().all(|v| v.is_finite());
+            if !readable || worst > TOLERANCE {
+                let difference = if readable { worst } else { f32::NAN };
+                return Err(DeviceError::WrongResult {
+                    adapter: self.info.adapter.clone(),
+                    what: what.into(),
+                    difference,
+                });
+            }
+            largest = largest.max(worst);
+        }
+        Ok(largest)
+    }
+}
+
+/// Largest difference of a tensor from burn-flex's, relative to the tensor's largest value. Single-precision sums of
+/// 1,600 products in another order differ by a few 1e-6 (measured on Chromium's software adapter); a wrong kernel by 1e-1.
+pub const TOLERANCE: f32 = 1e-3;
+
+/// Loss and every gradient of the network for two synthetic digits, without dropout.
+async fn training_pass(device: &Device) -> Result<Vec<Vec<f32>>, DeviceError> {
+    let digits = synthetic::generate(10, 1).train;
+    let batch = Batch::plain(&digits, [0, 1]);
+    debug_assert_eq!(batch.pixels.len(), 2 * IMAGE);
+    let device = device.clone().autodiff();
+    let model = Cnn::new(Weights::random(1), 0.0, &device);
+    let (images, labels) = upload(batch, &device);
+    let loss = cross_entropy(model.forward(images), labels);
+    let gradients = loss.backward();
+    let mut tensors = vec![loss.inner()];
+    tensors.extend(model.gradients(&gradients));
+    read_all(tensors).await
+}
+
+/// All tensors in one read.
+async fn read_all(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f32>>, DeviceError> {
+    let transaction = tensors.into_iter().fold(Transaction::default(), Transaction::register);
+    let data = transaction.execute_async().await.map_err(|error| DeviceError::Unreadable(error.to_string()))?;
+    let floats = |data: TensorData| data.try_into_vec().map_err(|error| DeviceError::Unreadable(format!("{error:?}")));
+    data.into_iter().map(floats).collect()
+}
+
+/// burn-ndarray is deprecated upstream; here it is an oracle and a choice for comparison.
+#[cfg(feature = "ndarray")]
+#[allow(deprecated)]
+fn ndarray() -> Device {
+    Device::ndarray()
+}
+
+#[cfg(feature = "webgpu")]
+fn adapter_name(info: &burn::tensor::wgpu::wgpu::AdapterInfo) -> String {
+    let parts: Vec<&str> = [info.name.as_str(), info.driver.as_str(), info.driver_info.as_str()]
+        .into_iter()
+        .filter(|s| !s.is_empty())
+        .collect();
+    if parts.is_empty() { "of unknown make".into() } else { parts.join(", ") }
+}

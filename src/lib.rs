@@ -1,0 +1,51 @@
+//! Inkling trains a convolutional network on MNIST inside a browser tab.
+//!
+//! The way of the data, once down this line and never back up:
+//!
+//! ```text
+//! gzipped IDX --fetch--> bytes --check--> Dataset --batch--> augment --> model --> loss --> gradients --> optimiser
+//!                                                                          |
+//! page <-- Event -- session <-- metrics <----------------------------------+
+//! page --- Command -> session
+//! ```
+//!
+//! | room | what it is for |
+//! |---|---|
+//! | [`data`] | IDX bytes, sources and checksums, synthetic digits, splits and batches |
+//! | [`augment`] | rotation, shifts and zoom as one affine map with bilinear sampling |
+//! | [`model`], [`train`] | the network; one step, one evaluation, one prediction |
+//! | [`device`] | the only file that names a backend |
+//! | [`metrics`] | confusion matrix, classification report, interval, throughput |
+//! | [`session`] | the state machine of a run |
+//! | [`protocol`], [`settings`] | what page and session say to each other |
+//! | [`summary`] | what the page knows of a run: the fold of its events |
+//! | [`sketch`], [`ink`] | strokes to the 28x28 image that MNIST would have made of them |
+//! | [`charts`] | curves and heatmaps, generic over plotters' backends |
+//! | [`random`] | seeds: one generator for each purpose |
+//! | `web` | the browser |
+//!
+//! [`model`], [`train`], [`device`] and [`session`] exist with the feature `cpu` only: the page's own wasm has no Burn in it.
+
+pub mod augment;
+pub mod charts;
+pub mod data;
+#[cfg(feature = "cpu")]
+pub mod device;
+pub mod ink;
+pub mod metrics;
+#[cfg(feature = "cpu")]
+pub mod model;
+pub mod protocol;
+pub mod random;
+#[cfg(feature = "cpu")]
+pub mod session;
+pub mod settings;
+pub mod sketch;
+pub mod summary;
+#[cfg(feature = "cpu")]
+pub mod train;
+#[cfg(target_arch = "wasm32")]
+pub mod web;
+
+/// Version and source of this build; a page and its worker must agree on it.
+pub const BUILD: &str = env!("INKLING_BUILD");

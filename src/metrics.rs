@@ -1,0 +1,180 @@
+//! Confusion matrix, classification report, confidence interval and throughput.
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::CLASSES;
+
+/// Counts of (true class, predicted class): rows are true, columns predicted, as in scikit-learn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ConfusionMatrix {
+    /// `counts[true][predicted]`.
+    pub counts: [[u32; CLASSES]; CLASSES],
+}
+
+impl ConfusionMatrix {
+    /// Counts one image.
+    pub fn add(&mut self, label: u8, predicted: u8) {
+        self.counts[usize::from(label)][usize::from(predicted)] += 1;
+    }
+
+    /// Number of images.
+    pub fn total(&self) -> u32 {
+        self.counts.iter().flatten().sum()
+    }
+
+    /// Number of images on the diagonal.
+    pub fn correct(&self) -> u32 {
+        (0..CLASSES).map(|class| self.counts[class][class]).sum()
+    }
+
+    /// Share of images on the diagonal; 0 without images.
+    pub fn accuracy(&self) -> f64 {
+        ratio(self.correct(), self.total())
+    }
+
+    /// Precision, recall and F1 of each class and their averages.
+    pub fn report(&self) -> Report {
+        let classes: [ClassScore; CLASSES] = std::array::from_fn(|class| {
+            let support: u32 = self.counts[class].iter().sum();
+            let predicted: u32 = self.counts.iter().map(|row| row[class]).sum();
+            let hits = self.counts[class][class];
+            ClassScore {
+                precision: ratio(hits, predicted),
+                recall: ratio(hits, support),
+                f1: ratio(2 * hits, support + predicted),
+                support,
+            }
+        });
+        let average = |weight: &dyn Fn(&ClassScore) -> f64| {
+            let total: f64 = classes.iter().map(weight).sum();
+            let mean = |score: &dyn Fn(&ClassScore) -> f64| {
+                if total > 0.0 { classes.iter().map(|c| weight(c) * score(c)).sum::<f64>() / total } else { 0.0 }
+            };
+            ClassScore {
+                precision: mean(&|c| c.precision),
+                recall: mean(&|c| c.recall),
+                f1: mean(&|c| c.f1),
+                support: self.total(),
+            }
+        };
+        Report {
+            classes,
+            accuracy: self.accuracy(),
+            macro_average: average(&|_| 1.0),
+            weighted_average: average(&|c| f64::from(c.support)),
+        }
+    }
+}
+
+/// Scores of one class, or an average over the classes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClassScore {
+    /// Of the images predicted as this class, the share that is of it; 0 if none was.
+    pub precision: f64,
+    /// Of the images of this class, the share that was predicted as it; 0 if there is none.
+    pub recall: f64,
+    /// Harmonic mean of both.
+    pub f1: f64,
+    /// Images of this class.
+    pub support: u32,
+}
+
+/// The numbers of scikit-learn's `classification_report` (with `zero_division=0`).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Scores of each digit.
+    pub classes: [ClassScore; CLASSES],
+    /// Share of images predicted right.
+    pub accuracy: f64,
+    /// Mean over the classes.
+    pub macro_average: ClassScore,
+    /// Mean over the classes, weighted by support.
+    pub weighted_average: ClassScore,
+}
+
+fn ratio(part: u32, whole: u32) -> f64 {
+    if whole == 0 { 0.0 } else { f64::from(part) / f64::from(whole) }
+}
+
+/// The 95 % Wilson score interval of `correct` out of `total` (E. B. Wilson, JASA 22, 1927); `[0, 1]` without images.
+pub fn wilson_interval(correct: u32, total: u32) -> [f64; 2] {
+    if total == 0 {
+        return [0.0, 1.0];
+    }
+    const Z: f64 = 1.959_963_984_540_054; // the 97.5 % quantile of the normal distribution
+    let (n, p) = (f64::from(total), ratio(correct, total));
+    let centre = p + Z * Z / (2.0 * n);
+    let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + Z * Z / n;
+    [((centre - half) / scale).max(0.0), ((centre + half) / scale).min(1.0)]
+}
+
+/// Images and the seconds they took, for images a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Throughput {
+    /// Images processed.
+    pub images: u64,
+    /// Seconds spent on them, without pauses.
+    pub seconds: f64,
+}
+
+impl Throughput {
+    /// Adds a batch.
+    pub fn add(&mut self, images: usize, seconds: f64) {
+        self.images += images as u64;
+        self.seconds += seconds;
+    }
+
+    /// Images a second, or `None` before anything was measured.
+    pub fn per_second(&self) -> Option<f64> {
+        (self.seconds > 0.0 && self.images > 0).then(|| self.images as f64 / self.seconds)
+    }
+}
+
+/// An exponential moving average with the start-up bias taken out (as Adam does it): the smoothed curve of a noisy series.
+#[derive(Clone, Copy, Debug)]
+pub struct Smoothed {
+    keep: f64,
+    sum: f64,
+    weight: f64,
+}
+
+impl Smoothed {
+    /// `keep` of the past stays at each value, `0 <= keep < 1`.
+    pub fn new(keep: f64) -> Self {
+        Smoothed { keep, sum: 0.0, weight: 0.0 }
+    }
+
+    /// The average after one more value.
+    pub fn push(&mut self, value: f64) -> f64 {
+        self.sum = self.keep * self.sum + (1.0 - self.keep) * value;
+        self.weight = self.keep * self.weight + (1.0 - self.keep);
+        self.sum / self.weight
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_equals_published_values() {
+        // Newcombe, Statistics in Medicine 17 (1998), table I, method 3 (score without continuity correction).
+        for (correct, total, low, high) in
+            [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
+        {
+            let [l, h] = wilson_interval(correct, total);
+            assert!((l - low).abs() < 5e-5 && (h - high).abs() < 5e-5, "{correct}/{total}: {l} {h}");
+        }
+    }
+
+    #[test]
+    fn smoothing_starts_at_the_first_value_and_keeps_a_constant() {
+        let mut smoothed = Smoothed::new(0.9);
+        for _ in 0..5 {
+            assert!((smoothed.push(3.0) - 3.0).abs() < 1e-12);
+        }
+        assert!((2.0..3.0).contains(&smoothed.push(2.0)));
+    }
+}

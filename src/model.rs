@@ -1,0 +1,136 @@
+//! The network: two convolution blocks and two dense layers, 225,034 parameters.
+
+use burn::{
+    module::{Module, ModuleVisitor, Param, ParamId},
+    nn::{
+        Dropout, DropoutConfig, Linear, PaddingConfig2d,
+        conv::Conv2d,
+        pool::{MaxPool2d, MaxPool2dConfig},
+    },
+    tensor::{Device, Gradients, Tensor, TensorData, activation::relu},
+};
+use rand::RngExt;
+
+use crate::random::{Purpose, generator};
+
+/// Share of the dense layer's units that training drops at each step.
+pub const DROPOUT: f64 = 0.3;
+
+/// The convolutional network: images `[N, 1, 28, 28]` in `[0, 1]` to logits `[N, 10]`.
+#[derive(Module, Debug)]
+pub struct Cnn {
+    conv1: Conv2d,
+    conv2: Conv2d,
+    pool: MaxPool2d,
+    dense1: Linear,
+    dropout: Dropout,
+    dense2: Linear,
+}
+
+impl Cnn {
+    /// Logits of `images`. Dropout is active on a device with autodiff only.
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let x = self.pool.forward(relu(self.conv1.forward(images))); // [N, 32, 13, 13]
+        let x = self.pool.forward(relu(self.conv2.forward(x))); // [N, 64, 5, 5]
+        let x = x.flatten(1, 3); // [N, 1600]
+        let x = self.dropout.forward(relu(self.dense1.forward(x))); // [N, 128]
+        self.dense2.forward(x) // [N, 10]
+    }
+
+    /// The network with these weights on `device`.
+    pub fn new(weights: Weights, dropout: f64, device: &Device) -> Self {
+        let [conv1_w, conv1_b, conv2_w, conv2_b, dense1_w, dense1_b, dense2_w, dense2_b] = weights.0;
+        let conv = |weight: Vec<f32>, bias: Vec<f32>, shape: [usize; 4]| Conv2d {
+            weight: param(weight, shape, device),
+            bias: Some(param(bias, [shape[0]], device)),
+            stride: [1, 1],
+            kernel_size: [3, 3],
+            dilation: [1, 1],
+            groups: 1,
+            padding: PaddingConfig2d::Valid,
+        };
+        let dense = |weight: Vec<f32>, bias: Vec<f32>, shape: [usize; 2]| Linear {
+            weight: param(weight, shape, device),
+            bias: Some(param(bias, [shape[1]], device)),
+        };
+        Cnn {
+            conv1: conv(conv1_w, conv1_b, [32, 1, 3, 3]),
+            conv2: conv(conv2_w, conv2_b, [64, 32, 3, 3]),
+            pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
+            dense1: dense(dense1_w, dense1_b, [1600, 128]),
+            dropout: DropoutConfig::new(dropout).init(),
+            dense2: dense(dense2_w, dense2_b, [128, 10]),
+        }
+    }
+
+    /// The gradient of each parameter, flat, in the order of [`SHAPES`].
+    pub fn gradients(&self, gradients: &Gradients) -> Vec<Tensor<1>> {
+        self.collect(Some(gradients))
+    }
+
+    /// Each parameter, flat, in the order of [`SHAPES`].
+    pub fn parameters(&self) -> Vec<Tensor<1>> {
+        self.collect(None)
+    }
+
+    fn collect(&self, gradients: Option<&Gradients>) -> Vec<Tensor<1>> {
+        let mut collect = Collect { gradients, out: Vec::new() };
+        self.visit(&mut collect);
+        collect.out
+    }
+}
+
+fn param<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
+    Param::initialized(ParamId::new(), Tensor::from_data(TensorData::new(values, shape), device).require_grad())
+}
+
+struct Collect<'a> {
+    gradients: Option<&'a Gradients>,
+    out: Vec<Tensor<1>>,
+}
+
+impl ModuleVisitor for Collect<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let value = match self.gradients {
+            Some(gradients) => param.val().grad(gradients),
+            None => Some(param.val().inner()),
+        };
+        self.out.extend(value.map(|value| value.flatten(0, D - 1)));
+    }
+}
+
+/// Name, shape and fan-in and fan-out (0 for a bias) of each parameter. Convolution weights are
+/// `[out, in, height, width]`, dense weights `[in, out]`.
+pub const SHAPES: [(&str, &[usize], [usize; 2]); 8] = [
+    ("conv1.weight", &[32, 1, 3, 3], [9, 288]),
+    ("conv1.bias", &[32], [0, 0]),
+    ("conv2.weight", &[64, 32, 3, 3], [288, 576]),
+    ("conv2.bias", &[64], [0, 0]),
+    ("dense1.weight", &[1600, 128], [1600, 128]),
+    ("dense1.bias", &[128], [0, 0]),
+    ("dense2.weight", &[128, 10], [128, 10]),
+    ("dense2.bias", &[10], [0, 0]),
+];
+
+/// The values of all parameters, in the order and the shapes of [`SHAPES`], row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weights(pub [Vec<f32>; 8]);
+
+impl Weights {
+    /// Initial weights by `seed`, the same on every backend: He uniform before a ReLU (He et al. 2015,
+    /// limit `sqrt(6 / fan_in)`), Glorot uniform before the softmax (Glorot, Bengio 2010, limit
+    /// `sqrt(6 / (fan_in + fan_out))`), biases zero.
+    pub fn random(seed: u32) -> Self {
+        Weights(std::array::from_fn(|index| {
+            let (name, shape, [fan_in, fan_out]) = SHAPES[index];
+            let len = shape.iter().product();
+            if fan_in == 0 {
+                return vec![0.0; len];
+            }
+            let fan = if name == "dense2.weight" { fan_in + fan_out } else { fan_in };
+            let limit = (6.0 / fan as f32).sqrt();
+            let mut rng = generator(seed, Purpose::Weights, index as u64, 0);
+            (0..len).map(|_| rng.random_range(-limit..limit)).collect()
+        }))
+    }
+}

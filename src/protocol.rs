@@ -1,0 +1,240 @@
+//! What the page and a session say to each other: plain serde types, no web types.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{metrics::ConfusionMatrix, settings::Settings};
+
+/// Number of a run. The page gives each run a new one; an event of another run is stale and is dropped.
+pub type RunId = u32;
+
+/// What the page asks of a session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    /// Begin a run.
+    Start {
+        /// Its number.
+        run: RunId,
+        /// What to do.
+        settings: Settings,
+    },
+    /// Rest before the next step.
+    Pause,
+    /// Go on.
+    Resume,
+    /// End the run and keep its weights.
+    Stop,
+    /// End the run and forget it.
+    Reset,
+    /// Score the test set with the weights of this moment.
+    Test,
+    /// Classify one image with the weights of this moment.
+    Predict {
+        /// Number of the question; the answer carries it.
+        id: u32,
+        /// Pixels `[28, 28]`, 0 (paper) to 255 (ink).
+        #[serde(with = "serde_bytes")]
+        pixels: Vec<u8>,
+    },
+}
+
+/// What a session tells the page, with the run that it belongs to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The run; 0 before the first.
+    pub run: RunId,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The worker is up; the page may send commands.
+    Ready {
+        /// What it computes with.
+        backend: BackendInfo,
+        /// Build of the worker, to be equal to the page's.
+        build: String,
+    },
+    /// The worker can't use its backend; the page takes the next one and shows the reason.
+    Unavailable {
+        /// Why, as a sentence.
+        reason: String,
+    },
+    /// The run is in another state.
+    State(RunState),
+    /// The data set is on its way.
+    Loading(Loading),
+    /// The data set is there.
+    Loaded(Loaded),
+    /// Where the run is.
+    Progress(Progress),
+    /// Training steps since the last such event.
+    Steps(Vec<StepPoint>),
+    /// An epoch is over and validated.
+    Epoch {
+        /// Its line in the history.
+        record: EpochRecord,
+        /// Validation images by true and predicted class.
+        confusion: ConfusionMatrix,
+    },
+    /// The test set is scored.
+    Test(TestResult),
+    /// The answer to [`Command::Predict`].
+    Prediction {
+        /// Number of the question.
+        id: u32,
+        /// Probability of each digit, or `None` while there is no network yet.
+        probabilities: Option<Vec<f32>>,
+        /// Training steps that these weights have seen.
+        steps: u32,
+    },
+    /// Something worth saying that stops nothing.
+    Warning(String),
+    /// The run can't go on.
+    Failed(String),
+}
+
+/// The state of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunState {
+    /// No run.
+    #[default]
+    Idle,
+    /// The data set is being fetched, checked or drawn.
+    Loading,
+    /// Training, validating or scoring the test set.
+    Training,
+    /// Resting between two steps.
+    Paused,
+    /// All epochs done and the test set scored.
+    Finished,
+    /// Ended by the visitor.
+    Stopped,
+    /// Ended by an error.
+    Failed,
+}
+
+impl RunState {
+    /// Whether a run is under way.
+    pub fn is_active(self) -> bool {
+        matches!(self, Self::Loading | Self::Training | Self::Paused)
+    }
+}
+
+/// What a worker computes with, and why it and not another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendInfo {
+    /// `webgpu`, `cpu` or `ndarray`; empty while unknown.
+    pub name: String,
+    /// The GPU adapter, or the CPU engine.
+    pub adapter: String,
+    /// Why this backend.
+    pub reason: String,
+}
+
+/// How much of a data set has arrived.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Loading {
+    /// What is going on, as words for the visitor.
+    pub what: String,
+    /// Bytes so far, over all files.
+    pub received: u64,
+    /// Bytes in all.
+    pub total: u64,
+}
+
+/// What a run trains on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Loaded {
+    /// Where it came from, as words for the visitor.
+    pub source: String,
+    /// Training images.
+    pub train: u32,
+    /// Validation images.
+    pub validation: u32,
+    /// Test images.
+    pub test: u32,
+    /// Seconds that it took to get and check them.
+    pub seconds: f64,
+}
+
+/// What a run is doing at this moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activity {
+    /// Training steps.
+    #[default]
+    Train,
+    /// Scoring the validation set.
+    Validate,
+    /// Scoring the test set.
+    Test,
+}
+
+/// Where a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What it is doing.
+    pub activity: Activity,
+    /// Epoch, from 1.
+    pub epoch: u32,
+    /// Epochs in all.
+    pub epochs: u32,
+    /// Steps done in all epochs.
+    pub step: u32,
+    /// Steps of all epochs.
+    pub steps: u32,
+    /// Training images a second in this epoch, once known.
+    pub images_per_second: Option<f64>,
+    /// Estimated seconds to the end of the run, once known.
+    pub seconds_left: Option<f64>,
+}
+
+/// One training step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepPoint {
+    /// Number of the step, from 1, over all epochs.
+    pub step: u32,
+    /// Mean cross-entropy of the batch, in nats.
+    pub loss: f64,
+    /// Share of the batch that was predicted right.
+    pub accuracy: f64,
+}
+
+/// One epoch of the history.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Number, from 1.
+    pub epoch: u32,
+    /// Steps done by its end.
+    pub step: u32,
+    /// Mean loss over its training steps (with augmentation and dropout).
+    pub train_loss: f64,
+    /// Share of its training images that was predicted right (likewise).
+    pub train_accuracy: f64,
+    /// Mean loss on the validation set.
+    pub validation_loss: f64,
+    /// Accuracy on the validation set.
+    pub validation_accuracy: f64,
+    /// Training images a second, without validation and pauses.
+    pub images_per_second: f64,
+    /// Seconds of training and validation, without pauses.
+    pub seconds: f64,
+}
+
+/// The score on the test set.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TestResult {
+    /// Share of the test set that was predicted right.
+    pub accuracy: f64,
+    /// Its 95 % Wilson interval.
+    pub interval: [f64; 2],
+    /// Mean loss on the test set.
+    pub loss: f64,
+    /// Test images by true and predicted class.
+    pub confusion: ConfusionMatrix,
+    /// Seconds that scoring took.
+    pub seconds: f64,
+}

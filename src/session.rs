@@ -1,0 +1,515 @@
+//! The state machine of a run: commands in, events out. It knows no browser.
+//!
+//! Whoever drives a session hands it each [`Command`] as it comes, fetches what [`Session::data_request`] asks for, and
+//! calls [`Session::work`] until there is nothing to do. A unit of work is one training step, one evaluated batch or one
+//! answer, so a command takes effect within a step.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use web_time::Instant;
+
+use crate::{
+    data::{Batch, Dataset, Labelled, SharedDataset, Split, source::DatasetName, synthetic},
+    device::Backend,
+    metrics::{ConfusionMatrix, Throughput, wilson_interval},
+    protocol::{
+        Activity, Command, Envelope, EpochRecord, Event, Loaded, Progress, RunId, RunState, StepPoint, TestResult,
+    },
+    settings::Settings,
+    train::{ReadError, StepMetrics, Trainer, read_metrics},
+};
+
+/// Images of an evaluated batch.
+const EVALUATION_BATCH: usize = 250;
+/// Losses are read together: after this many steps or this long, whichever comes first. It bounds the work in flight on a
+/// GPU and the age of what the page shows.
+const READ_STEPS: usize = 8;
+const READ_AFTER: Duration = Duration::from_millis(100);
+
+/// A data set that the driver is to fetch, because it does not come from within.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataRequest {
+    /// The run that needs it.
+    pub run: RunId,
+}
+
+/// A session on one backend: at most one run at a time, and the data set of the last.
+pub struct Session {
+    backend: Backend,
+    emit: Box<dyn FnMut(Envelope)>,
+    run: RunId,
+    state: RunState,
+    settings: Settings,
+    request: Option<DataRequest>,
+    loading_since: Instant,
+    mnist: Option<(SharedDataset, String)>,
+    training: Option<Training>,
+    /// A test that the visitor asked for; training waits for it.
+    requested_test: Option<Evaluation>,
+    questions: VecDeque<(u32, Vec<u8>)>,
+}
+
+/// A run from the moment that its data is there.
+struct Training {
+    data: SharedDataset,
+    split: Split,
+    trainer: Trainer,
+    phase: Phase,
+    epoch: u32,
+    steps_an_epoch: u32,
+    /// Training images of this epoch in their order, and how many are done.
+    order: Vec<u32>,
+    done: usize,
+    unread: Vec<(StepMetrics, usize)>,
+    last_read: Instant,
+    loss: f64,
+    hits: f64,
+    watch: Stopwatch,
+    throughput: Throughput,
+    evaluation_speed: Option<f64>,
+}
+
+enum Phase {
+    Train,
+    Validate(Evaluation),
+    Test(Evaluation),
+}
+
+/// An evaluation under way, batch by batch.
+struct Evaluation {
+    done: usize,
+    loss: f64,
+    confusion: ConfusionMatrix,
+    watch: Stopwatch,
+}
+
+impl Evaluation {
+    fn new() -> Self {
+        Evaluation { done: 0, loss: 0.0, confusion: ConfusionMatrix::default(), watch: Stopwatch::started() }
+    }
+
+    /// Evaluates the next batch of `indices` into `images`; true when all are done.
+    async fn advance(
+        &mut self,
+        trainer: &Trainer,
+        images: &Labelled,
+        indices: Option<&[u32]>,
+    ) -> Result<bool, ReadError> {
+        let total = indices.map_or(images.len(), <[u32]>::len);
+        let next = self.done..(self.done + EVALUATION_BATCH).min(total);
+        self.done = next.end;
+        let batch = Batch::plain(images, next.map(|i| indices.map_or(i, |indices| indices[i] as usize)));
+        let evaluated = trainer.evaluate(batch).await?;
+        self.loss += evaluated.loss;
+        for (&label, &predicted) in evaluated.labels.iter().zip(&evaluated.predictions) {
+            self.confusion.add(label, predicted);
+        }
+        Ok(self.done == total)
+    }
+
+    fn mean_loss(&self) -> f64 {
+        self.loss / self.done.max(1) as f64
+    }
+
+    fn result(&self) -> TestResult {
+        TestResult {
+            accuracy: self.confusion.accuracy(),
+            interval: wilson_interval(self.confusion.correct(), self.confusion.total()),
+            loss: self.mean_loss(),
+            confusion: self.confusion,
+            seconds: self.watch.seconds(),
+        }
+    }
+}
+
+/// Time that passes, without pauses.
+struct Stopwatch {
+    before: Duration,
+    since: Option<Instant>,
+}
+
+impl Stopwatch {
+    fn started() -> Self {
+        Stopwatch { before: Duration::ZERO, since: Some(Instant::now()) }
+    }
+
+    fn stop(&mut self) {
+        self.before += self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
+    }
+
+    fn start(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    fn seconds(&self) -> f64 {
+        (self.before + self.since.map_or(Duration::ZERO, |since| since.elapsed())).as_secs_f64()
+    }
+}
+
+impl Session {
+    /// A session on `backend` that says what happens through `emit`.
+    pub fn new(backend: Backend, emit: impl FnMut(Envelope) + 'static) -> Self {
+        Session {
+            backend,
+            emit: Box::new(emit),
+            run: 0,
+            state: RunState::Idle,
+            settings: Settings::default(),
+            request: None,
+            loading_since: Instant::now(),
+            mnist: None,
+            training: None,
+            requested_test: None,
+            questions: VecDeque::new(),
+        }
+    }
+
+    /// State of the run.
+    pub fn state(&self) -> RunState {
+        self.state
+    }
+
+    /// Takes a command. What can't be done now is answered with a warning and changes nothing.
+    pub fn command(&mut self, command: Command) {
+        match command {
+            Command::Start { .. } if self.state.is_active() => {
+                self.warn("A run is under way. Stop it before starting another.")
+            }
+            Command::Start { run, settings } => self.start(run, settings),
+            Command::Pause if self.state == RunState::Training => {
+                self.set_state(RunState::Paused);
+                self.watches(Stopwatch::stop);
+            }
+            Command::Resume if self.state == RunState::Paused => {
+                self.watches(Stopwatch::start);
+                self.set_state(RunState::Training);
+            }
+            Command::Stop if self.state.is_active() => {
+                self.request = None;
+                if let Some(training) = &mut self.training {
+                    training.unread.clear();
+                }
+                self.set_state(RunState::Stopped);
+            }
+            Command::Reset => {
+                self.request = None;
+                self.training = None;
+                self.requested_test = None;
+                self.set_state(RunState::Idle);
+            }
+            Command::Test if self.training.is_none() => self.warn("There is no network to test yet. Train one first."),
+            Command::Test => {
+                self.requested_test.get_or_insert_with(Evaluation::new);
+            }
+            Command::Predict { id, pixels } if pixels.len() == crate::data::IMAGE => {
+                // Only the newest sketch matters; older ones would make the answer late.
+                self.questions.clear();
+                self.questions.push_back((id, pixels));
+            }
+            Command::Predict { .. } => self.warn("A sketch must have 28x28 pixels."),
+            Command::Pause | Command::Resume | Command::Stop => {
+                let state = self.state;
+                self.warn(&format!(
+                    "{command:?} has no effect while the run is {}.",
+                    format!("{state:?}").to_lowercase()
+                ));
+            }
+        }
+    }
+
+    /// The data set that the driver is to fetch now, once; it answers with [`Session::provide`].
+    pub fn data_request(&mut self) -> Option<DataRequest> {
+        self.request.take()
+    }
+
+    /// Takes MNIST, with words on where it came from, or the reason why it could not be had. An answer to an earlier
+    /// run's request is kept for later and starts nothing.
+    pub fn provide(&mut self, run: RunId, data: Result<(Dataset, String), String>) {
+        let wanted = run == self.run && self.state == RunState::Loading && self.settings.dataset == DatasetName::Mnist;
+        match data {
+            Ok((dataset, source)) => {
+                self.mnist = Some((Arc::new(dataset), source));
+                if wanted {
+                    self.begin();
+                }
+            }
+            Err(reason) if wanted => self.fail(&reason),
+            Err(_) => {}
+        }
+    }
+
+    /// Does one unit of work; false if there is nothing to do until the next command.
+    pub async fn work(&mut self) -> bool {
+        let result = if let Some((id, pixels)) = self.questions.pop_front() {
+            self.answer(id, &pixels).await
+        } else if self.requested_test.is_some() && self.training.is_some() {
+            self.advance_requested_test().await
+        } else if self.state == RunState::Loading && self.settings.dataset == DatasetName::Synthetic {
+            self.begin();
+            Ok(())
+        } else if self.state == RunState::Training {
+            self.advance().await
+        } else {
+            return false;
+        };
+        if let Err(error) = result {
+            self.fail(&format!("{error}. Start again, or choose another backend."));
+        }
+        true
+    }
+
+    fn start(&mut self, run: RunId, settings: Settings) {
+        self.run = run;
+        self.training = None;
+        self.requested_test = None;
+        self.settings = settings;
+        if let Err(error) = self.settings.validate() {
+            return self.fail(&error.to_string());
+        }
+        self.loading_since = Instant::now();
+        self.set_state(RunState::Loading);
+        if self.settings.dataset == DatasetName::Mnist {
+            match self.mnist {
+                Some(_) => self.begin(),
+                None => self.request = Some(DataRequest { run }),
+            }
+        }
+    }
+
+    /// The data is there, or is drawn now: splits it and starts training.
+    fn begin(&mut self) {
+        let Settings { images, seed, batch, epochs, lr, .. } = self.settings;
+        let (data, source) = match (&self.mnist, self.settings.dataset) {
+            (Some((data, source)), DatasetName::Mnist) => (data.clone(), source.clone()),
+            _ => {
+                let len = if images == 0 { synthetic::DEFAULT_LEN } else { images as usize };
+                (
+                    Arc::new(synthetic::generate(len, seed)),
+                    "synthetic digits, drawn in this tab (not MNIST)".to_string(),
+                )
+            }
+        };
+        let limit = (images > 0).then_some(images as usize);
+        let split = Split::stratified(&data.train.labels, limit, seed);
+        let loaded = Loaded {
+            source,
+            train: split.train.len() as u32,
+            validation: split.validation.len() as u32,
+            test: data.test.len() as u32,
+            seconds: self.loading_since.elapsed().as_secs_f64(),
+        };
+        let steps_an_epoch = split.train.len().div_ceil(batch as usize) as u32;
+        self.training = Some(Training {
+            order: split.order(seed, 1),
+            trainer: Trainer::new(seed, lr, steps_an_epoch * epochs, &self.backend.device),
+            data,
+            split,
+            phase: Phase::Train,
+            epoch: 1,
+            steps_an_epoch,
+            done: 0,
+            unread: Vec::new(),
+            last_read: Instant::now(),
+            loss: 0.0,
+            hits: 0.0,
+            watch: Stopwatch::started(),
+            throughput: Throughput::default(),
+            evaluation_speed: None,
+        });
+        self.emit(Event::Loaded(loaded));
+        self.set_state(RunState::Training);
+        self.report_progress();
+    }
+
+    async fn advance(&mut self) -> Result<(), ReadError> {
+        let Some(training) = &mut self.training else { return Ok(()) };
+        match &mut training.phase {
+            Phase::Train => {
+                training.step(&self.settings);
+                let epoch_over = training.done == training.order.len();
+                if epoch_over || training.unread.len() >= READ_STEPS || training.last_read.elapsed() >= READ_AFTER {
+                    let points = training.read().await?;
+                    if epoch_over {
+                        let seconds = training.watch.seconds();
+                        training.throughput = Throughput { images: training.done as u64, seconds };
+                        training.phase = Phase::Validate(Evaluation::new());
+                    }
+                    self.report_steps(points);
+                }
+            }
+            Phase::Validate(evaluation) => {
+                if evaluation.advance(&training.trainer, &training.data.train, Some(&training.split.validation)).await?
+                {
+                    let evaluation = std::mem::replace(evaluation, Evaluation::new());
+                    let record = training.end_epoch(&evaluation);
+                    if training.epoch < self.settings.epochs {
+                        training.next_epoch(&self.settings);
+                    } else {
+                        training.phase = Phase::Test(Evaluation::new());
+                    }
+                    self.emit(Event::Epoch { record, confusion: evaluation.confusion });
+                    self.report_progress();
+                }
+            }
+            Phase::Test(evaluation) => {
+                if evaluation.advance(&training.trainer, &training.data.test, None).await? {
+                    let result = evaluation.result();
+                    self.emit(Event::Test(result));
+                    self.set_state(RunState::Finished);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn advance_requested_test(&mut self) -> Result<(), ReadError> {
+        if let (Some(evaluation), Some(training)) = (&mut self.requested_test, &self.training)
+            && evaluation.advance(&training.trainer, &training.data.test, None).await?
+        {
+            let result = evaluation.result();
+            self.requested_test = None;
+            self.emit(Event::Test(result));
+        }
+        Ok(())
+    }
+
+    async fn answer(&mut self, id: u32, pixels: &[u8]) -> Result<(), ReadError> {
+        let (probabilities, steps) = match &self.training {
+            Some(training) if training.trainer.steps_done() > 0 => {
+                (Some(training.trainer.predict(pixels).await?), training.trainer.steps_done())
+            }
+            _ => (None, 0),
+        };
+        self.emit(Event::Prediction { id, probabilities, steps });
+        Ok(())
+    }
+
+    fn report_steps(&mut self, points: Vec<StepPoint>) {
+        if let Some(bad) = points.iter().find(|point| !point.loss.is_finite()) {
+            let step = bad.step;
+            return self.fail(&format!(
+                "The loss stopped being a number at step {step}. Choose a smaller learning rate and start again."
+            ));
+        }
+        self.emit(Event::Steps(points));
+        self.report_progress();
+    }
+
+    fn report_progress(&mut self) {
+        if let Some(training) = &self.training {
+            let progress = training.progress(&self.settings);
+            self.emit(Event::Progress(progress));
+        }
+    }
+
+    fn watches(&mut self, change: impl Fn(&mut Stopwatch)) {
+        if let Some(training) = &mut self.training {
+            change(&mut training.watch);
+            match &mut training.phase {
+                Phase::Validate(evaluation) | Phase::Test(evaluation) => change(&mut evaluation.watch),
+                Phase::Train => {}
+            }
+        }
+    }
+
+    fn set_state(&mut self, state: RunState) {
+        self.state = state;
+        self.emit(Event::State(state));
+    }
+
+    fn warn(&mut self, message: &str) {
+        self.emit(Event::Warning(message.into()));
+    }
+
+    fn fail(&mut self, reason: &str) {
+        self.requested_test = None;
+        self.emit(Event::Failed(reason.into()));
+        self.set_state(RunState::Failed);
+    }
+
+    fn emit(&mut self, event: Event) {
+        (self.emit)(Envelope { run: self.run, event });
+    }
+}
+
+impl Training {
+    fn step(&mut self, settings: &Settings) {
+        let end = (self.done + settings.batch as usize).min(self.order.len());
+        let indices = &self.order[self.done..end];
+        let batch = match settings.active_augmentation() {
+            Some(ranges) => Batch::augmented(&self.data.train, indices, ranges, settings.seed, self.epoch),
+            None => Batch::plain(&self.data.train, indices.iter().map(|&i| i as usize)),
+        };
+        self.unread.push((self.trainer.step(batch), indices.len()));
+        self.done = end;
+    }
+
+    async fn read(&mut self) -> Result<Vec<StepPoint>, ReadError> {
+        let (metrics, sizes): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unread).into_iter().unzip();
+        let first = self.trainer.steps_done() - sizes.len() as u32 + 1;
+        let values = read_metrics(metrics).await?;
+        self.last_read = Instant::now();
+        let mut points = Vec::with_capacity(values.len());
+        for (([loss, accuracy], size), step) in values.into_iter().zip(sizes).zip(first..) {
+            self.loss += loss * size as f64;
+            self.hits += accuracy * size as f64;
+            points.push(StepPoint { step, loss, accuracy });
+        }
+        Ok(points)
+    }
+
+    /// The line in the history of the epoch whose validation is done.
+    fn end_epoch(&mut self, evaluation: &Evaluation) -> EpochRecord {
+        self.evaluation_speed =
+            Throughput { images: evaluation.done as u64, seconds: evaluation.watch.seconds() }.per_second();
+        EpochRecord {
+            epoch: self.epoch,
+            step: self.trainer.steps_done(),
+            train_loss: self.loss / self.done as f64,
+            train_accuracy: self.hits / self.done as f64,
+            validation_loss: evaluation.mean_loss(),
+            validation_accuracy: evaluation.confusion.accuracy(),
+            images_per_second: self.throughput.per_second().unwrap_or(0.0),
+            seconds: self.watch.seconds(),
+        }
+    }
+
+    fn next_epoch(&mut self, settings: &Settings) {
+        self.phase = Phase::Train;
+        self.epoch += 1;
+        self.order = self.split.order(settings.seed, self.epoch);
+        (self.done, self.loss, self.hits) = (0, 0.0, 0.0);
+        self.watch = Stopwatch::started();
+        self.last_read = Instant::now();
+    }
+
+    fn progress(&self, settings: &Settings) -> Progress {
+        let (step, steps) = (self.trainer.steps_done(), self.steps_an_epoch * settings.epochs);
+        let training = matches!(self.phase, Phase::Train);
+        let images_per_second = if training {
+            Throughput { images: self.done as u64, seconds: self.watch.seconds() }.per_second()
+        } else {
+            self.throughput.per_second()
+        };
+        // An evaluated image costs about a third of a trained one, until it is measured: forward without backward.
+        let seconds_left = images_per_second.map(|speed| {
+            let evaluation_speed = self.evaluation_speed.unwrap_or(3.0 * speed);
+            let to_train = f64::from(steps - step) * f64::from(settings.batch);
+            let validations = (settings.epochs - self.epoch + 1) as usize * self.split.validation.len();
+            to_train / speed + (validations + self.data.test.len()) as f64 / evaluation_speed
+        });
+        Progress {
+            activity: match self.phase {
+                Phase::Train => Activity::Train,
+                Phase::Validate(_) => Activity::Validate,
+                Phase::Test(_) => Activity::Test,
+            },
+            epoch: self.epoch,
+            epochs: settings.epochs,
+            step,
+            steps,
+            images_per_second,
+            seconds_left,
+        }
+    }
+}

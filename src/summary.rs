@@ -1,0 +1,206 @@
+//! What the page knows of a run: the fold of its events. The page draws it, and shows it as JSON in `#run-summary`.
+
+use serde::Serialize;
+
+use crate::{
+    metrics::{ConfusionMatrix, Smoothed},
+    protocol::{BackendInfo, Envelope, EpochRecord, Event, Loaded, Loading, Progress, RunId, RunState, TestResult},
+    settings::Settings,
+};
+
+/// How much of the past a point of the smoothed training curves keeps: about the last 20 steps.
+const SMOOTHING: f64 = 0.95;
+
+/// A run as the page knows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunSummary {
+    /// Number of the run; events of another are stale.
+    #[serde(skip)]
+    pub run: RunId,
+    /// State of the run.
+    pub state: RunState,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// The data set, once it is there.
+    pub dataset: Option<DatasetSummary>,
+    /// What the worker computes with.
+    pub backend: BackendInfo,
+    /// Settings of the run.
+    pub settings: Settings,
+    /// One line an epoch.
+    pub history: Vec<EpochRecord>,
+    /// The newest matrix: of the validation set after each epoch, of the test set when that is scored.
+    pub confusion_matrix: Option<ConfusionMatrix>,
+    /// Which set the matrix is of: `validation` or `test`.
+    pub confusion_matrix_of: Option<&'static str>,
+    /// Accuracy on the test set.
+    pub test_accuracy: Option<f64>,
+    /// Its 95 % Wilson interval.
+    pub test_accuracy_interval: Option<[f64; 2]>,
+    /// Seconds that the parts of the run took.
+    pub timings: Timings,
+    /// Build of the page.
+    pub build: &'static str,
+    /// Warnings of this run.
+    pub warnings: Vec<String>,
+    /// Where the run is.
+    #[serde(skip)]
+    pub progress: Option<Progress>,
+    /// How far the data is.
+    #[serde(skip)]
+    pub loading: Option<Loading>,
+    /// The curves of the training steps.
+    #[serde(skip)]
+    pub curves: Curves,
+}
+
+/// The data set of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct DatasetSummary {
+    /// Its name in a URL.
+    pub name: &'static str,
+    /// Where it came from and how it is split.
+    #[serde(flatten)]
+    pub loaded: Loaded,
+}
+
+/// Seconds that the parts of a run took, without pauses.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Timings {
+    /// Getting and checking the data.
+    pub data_seconds: f64,
+    /// All epochs, validation included.
+    pub epochs_seconds: f64,
+    /// Scoring the test set.
+    pub test_seconds: f64,
+}
+
+/// Smoothed metrics of the training steps, as points (epochs done, value).
+#[derive(Clone, Debug)]
+pub struct Curves {
+    /// Loss.
+    pub loss: Vec<(f64, f64)>,
+    /// Accuracy.
+    pub accuracy: Vec<(f64, f64)>,
+    smoothed_loss: Smoothed,
+    smoothed_accuracy: Smoothed,
+}
+
+impl Default for Curves {
+    fn default() -> Self {
+        let smoothed = Smoothed::new(SMOOTHING);
+        Curves { loss: Vec::new(), accuracy: Vec::new(), smoothed_loss: smoothed, smoothed_accuracy: smoothed }
+    }
+}
+
+impl RunSummary {
+    /// No run yet, with the settings of the page.
+    pub fn new(run: RunId, settings: Settings, backend: BackendInfo) -> Self {
+        RunSummary {
+            run,
+            state: RunState::Idle,
+            error: None,
+            dataset: None,
+            backend,
+            settings,
+            history: Vec::new(),
+            confusion_matrix: None,
+            confusion_matrix_of: None,
+            test_accuracy: None,
+            test_accuracy_interval: None,
+            timings: Timings::default(),
+            build: crate::BUILD,
+            warnings: Vec::new(),
+            progress: None,
+            loading: None,
+            curves: Curves::default(),
+        }
+    }
+
+    /// Takes in what happened; false if it belongs to another run and was dropped.
+    pub fn apply(&mut self, envelope: &Envelope) -> bool {
+        if envelope.run != self.run {
+            return false;
+        }
+        match &envelope.event {
+            Event::State(RunState::Idle) => *self = Self::new(self.run, self.settings.clone(), self.backend.clone()),
+            Event::State(state) => self.state = *state,
+            Event::Loading(loading) => self.loading = Some(loading.clone()),
+            Event::Loaded(loaded) => {
+                self.loading = None;
+                self.timings.data_seconds = loaded.seconds;
+                self.dataset = Some(DatasetSummary { name: self.settings.dataset.key(), loaded: loaded.clone() });
+            }
+            Event::Progress(progress) => self.progress = Some(*progress),
+            Event::Steps(points) => {
+                let per_epoch = self.progress.map_or(1.0, |p| f64::from(p.steps) / f64::from(p.epochs.max(1))).max(1.0);
+                for point in points {
+                    let epochs = f64::from(point.step) / per_epoch;
+                    let curves = &mut self.curves;
+                    curves.loss.push((epochs, curves.smoothed_loss.push(point.loss)));
+                    curves.accuracy.push((epochs, curves.smoothed_accuracy.push(point.accuracy)));
+                }
+            }
+            Event::Epoch { record, confusion } => {
+                self.timings.epochs_seconds += record.seconds;
+                self.history.push(*record);
+                self.show(confusion, "validation");
+            }
+            Event::Test(TestResult { accuracy, interval, confusion, seconds, .. }) => {
+                self.timings.test_seconds = *seconds;
+                self.test_accuracy = Some(*accuracy);
+                self.test_accuracy_interval = Some(*interval);
+                self.show(confusion, "test");
+            }
+            Event::Warning(message) => self.warnings.push(message.clone()),
+            Event::Failed(reason) => {
+                self.state = RunState::Failed;
+                self.error = Some(reason.clone());
+            }
+            Event::Ready { .. } | Event::Unavailable { .. } | Event::Prediction { .. } => {}
+        }
+        true
+    }
+
+    fn show(&mut self, confusion: &ConfusionMatrix, of: &'static str) {
+        self.confusion_matrix = Some(*confusion);
+        self.confusion_matrix_of = Some(of);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stale_events_are_dropped_and_a_reset_forgets_all_but_the_settings() {
+        let settings = Settings { epochs: 3, ..Settings::default() };
+        let mut summary = RunSummary::new(2, settings.clone(), BackendInfo::default());
+        assert!(!summary.apply(&Envelope { run: 1, event: Event::State(RunState::Training) }));
+        assert_eq!(summary.state, RunState::Idle);
+        assert!(summary.apply(&Envelope { run: 2, event: Event::Failed("no".into()) }));
+        assert_eq!((summary.state, summary.error.as_deref()), (RunState::Failed, Some("no")));
+        summary.apply(&Envelope { run: 2, event: Event::State(RunState::Idle) });
+        assert_eq!((summary.state, summary.error, summary.settings), (RunState::Idle, None, settings));
+    }
+
+    #[test]
+    fn the_json_has_the_fields_that_are_promised() {
+        let json = serde_json::to_value(RunSummary::new(0, Settings::default(), BackendInfo::default())).unwrap();
+        for field in [
+            "state",
+            "error",
+            "dataset",
+            "backend",
+            "settings",
+            "history",
+            "confusion_matrix",
+            "test_accuracy",
+            "timings",
+            "build",
+        ] {
+            assert!(json.get(field).is_some(), "{field} is missing");
+        }
+        assert_eq!(json["state"], "idle");
+    }
+}

@@ -1,0 +1,12 @@
+//! The browser: the worker's loop, fetching and caching, and the page with one file for each of its panels.
+
+mod dom;
+#[cfg(feature = "cpu")]
+mod fetch;
+mod link;
+pub mod page;
+mod panels;
+mod probe;
+mod tasks;
+#[cfg(feature = "cpu")]
+pub mod worker;

@@ -1,0 +1,285 @@
+//! The page: what it knows, what it does when something happens, and when its panels draw.
+
+use std::{cell::RefCell, panic};
+
+use web_sys::{Event, MediaQueryList};
+
+use super::{
+    dom,
+    link::{Incoming, Link},
+    panels::{self, sketch::SketchPad},
+    probe::{Pick, pick},
+    tasks,
+};
+use crate::{
+    BUILD,
+    protocol::{BackendInfo, Command, Envelope, Event as RunEvent, RunState},
+    settings::{BackendChoice, Settings, autostart},
+    summary::RunSummary,
+};
+
+/// Everything that the page knows. The truth about a run is the worker's; this is the fold of what it said.
+pub struct Page {
+    /// The run.
+    pub summary: RunSummary,
+    /// What the controls say; the next run's settings.
+    pub settings: Settings,
+    /// The sketch pad.
+    pub sketch: SketchPad,
+    /// The worker, once one is being fetched.
+    worker: Option<Engaged>,
+    /// Counts the workers, so that a late answer of an earlier one is dropped.
+    generation: u32,
+    /// The visitor pressed Train before the worker was ready.
+    start_when_ready: bool,
+    /// A drawing is due with the next frame.
+    draw_pending: bool,
+}
+
+struct Engaged {
+    choice: BackendChoice,
+    pick: Pick,
+    link: Link,
+    ready: bool,
+}
+
+thread_local! {
+    static PAGE: RefCell<Option<Page>> = const { RefCell::new(None) };
+}
+
+/// Changes the page, then draws what changed with the next frame.
+pub fn update(change: impl FnOnce(&mut Page)) {
+    PAGE.with_borrow_mut(|page| {
+        if let Some(page) = page {
+            change(page);
+            panels::summary::write(page);
+            page.draw_soon();
+        }
+    });
+}
+
+/// Mounts the panels and starts a worker.
+pub fn start() {
+    panic::set_hook(Box::new(|info| {
+        console_error_panic_hook::hook(info);
+        dom::set_text("error", &format!("The page stopped: {info}. Reload it; if it happens again, please report it."));
+        dom::set_hidden("error", false);
+    }));
+    let query = dom::window().and_then(|window| window.location().search().ok()).unwrap_or_default();
+    let (settings, errors) = Settings::from_query(&query);
+    let page = Page {
+        summary: RunSummary::new(0, settings.clone(), BackendInfo::default()),
+        settings: settings.clone(),
+        sketch: SketchPad::default(),
+        worker: None,
+        generation: 0,
+        start_when_ready: false,
+        draw_pending: false,
+    };
+    PAGE.set(Some(page));
+    panels::controls::mount(&settings);
+    panels::sketch::mount();
+    panels::summary::mount();
+    redraw_when_the_look_changes();
+    if let Some(body) = dom::document().and_then(|document| document.body()) {
+        let _ = body.set_attribute("data-started", "");
+    }
+    update(|page| {
+        for error in &errors {
+            panels::controls::show_error(error);
+        }
+        page.engage(settings.backend);
+        if autostart(&query) && errors.is_empty() {
+            page.train();
+        }
+    });
+}
+
+fn redraw_when_the_look_changes() {
+    if let Some(window) = dom::window() {
+        dom::listen_on(&window, "resize", |_: Event| update(|_| {}));
+        if let Ok(Some(list)) = window.match_media("(prefers-color-scheme: dark)") {
+            let list: MediaQueryList = list;
+            dom::listen_on(&list, "change", |_: Event| update(|_| {}));
+        }
+    }
+}
+
+impl Page {
+    /// Begins a run with the controls' settings.
+    pub fn train(&mut self) {
+        let backend = self.summary.backend.clone();
+        self.summary = RunSummary::new(self.summary.run + 1, self.settings.clone(), backend);
+        self.summary.state = RunState::Loading;
+        self.start_when_ready = true;
+        match &self.worker {
+            Some(worker) if worker.choice == self.settings.backend => self.start_if_ready(),
+            _ => self.engage(self.settings.backend),
+        }
+    }
+
+    /// Tells the session to do something, if there is one.
+    pub fn send(&mut self, command: Command) {
+        let sent = match &self.worker {
+            Some(Engaged { link, ready: true, .. }) => link.send(&command),
+            _ => return,
+        };
+        if let Err(error) = sent {
+            self.fail(format!("The worker can't be reached: {error}."));
+        }
+    }
+
+    /// Ends the run, or the wait for its worker.
+    pub fn stop(&mut self) {
+        if std::mem::take(&mut self.start_when_ready) {
+            self.summary.state = RunState::Stopped;
+        } else {
+            self.send(Command::Stop);
+        }
+    }
+
+    /// Ends the run and forgets it.
+    pub fn reset(&mut self) {
+        self.start_when_ready = false;
+        self.send(Command::Reset);
+        let backend = self.summary.backend.clone();
+        self.summary = RunSummary::new(self.summary.run, self.settings.clone(), backend);
+        self.sketch.forget_answer();
+    }
+
+    /// What is going on with the worker, until it is ready.
+    pub fn worker_note(&self) -> Option<String> {
+        match &self.worker {
+            Some(Engaged { ready: true, .. }) => None,
+            Some(Engaged { pick, .. }) if pick.backend == BackendChoice::Webgpu => {
+                Some("Fetching the WebGPU worker and checking it against the CPU…".into())
+            }
+            Some(_) => Some("Fetching the CPU worker…".into()),
+            None => Some("Looking for a backend…".into()),
+        }
+    }
+
+    /// Finds the worker for `choice` and starts it in place of the present one.
+    pub fn engage(&mut self, choice: BackendChoice) {
+        self.generation += 1;
+        self.worker = None;
+        self.sketch.forget_answer();
+        self.summary.backend = BackendInfo::default();
+        let generation = self.generation;
+        wasm_bindgen_futures::spawn_local(async move {
+            let pick = pick(choice).await;
+            update(|page| {
+                if page.generation == generation {
+                    page.open(choice, pick);
+                }
+            });
+        });
+    }
+
+    fn open(&mut self, choice: BackendChoice, pick: Pick) {
+        self.generation += 1;
+        let generation = self.generation;
+        let receive = move |incoming| {
+            update(|page| {
+                if page.generation == generation {
+                    page.receive(incoming);
+                }
+            });
+        };
+        match Link::open(pick.worker(), receive) {
+            Ok(link) => self.worker = Some(Engaged { choice, pick, link, ready: false }),
+            Err(error) => self.fail(format!("This browser allows no worker ({error}), and training needs one.")),
+        }
+    }
+
+    fn receive(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Broken(error) => self.broken(&error),
+            Incoming::Envelope(envelope) => match &envelope.event {
+                RunEvent::Ready { backend, build } => self.ready(backend, build),
+                RunEvent::Unavailable { reason } => self.broken(reason),
+                _ => self.heard(&envelope),
+            },
+        }
+    }
+
+    fn heard(&mut self, envelope: &Envelope) {
+        if !self.summary.apply(envelope) {
+            return;
+        }
+        match &envelope.event {
+            RunEvent::Prediction { id, probabilities, steps } => {
+                self.sketch.answered(*id, probabilities.as_deref(), *steps)
+            }
+            RunEvent::Steps(_) | RunEvent::Epoch { .. } => self.ask_again(),
+            _ => {}
+        }
+    }
+
+    /// Asks what the network thinks of the sketch, if something is drawn and no answer is awaited.
+    pub fn ask_again(&mut self) {
+        if let Some(question) = self.sketch.question() {
+            self.send(question);
+        }
+    }
+
+    fn ready(&mut self, backend: &BackendInfo, build: &str) {
+        let Some(worker) = &mut self.worker else { return };
+        if build != BUILD {
+            return self.fail("The page and its worker are of different versions. Reload the page.".into());
+        }
+        worker.ready = true;
+        self.summary.backend = BackendInfo { reason: worker.pick.reason.clone(), ..backend.clone() };
+        self.start_if_ready();
+    }
+
+    fn start_if_ready(&mut self) {
+        if self.start_when_ready && self.worker.as_ref().is_some_and(|worker| worker.ready) {
+            self.start_when_ready = false;
+            self.sketch.forget_answer();
+            self.send(Command::Start { run: self.summary.run, settings: self.summary.settings.clone() });
+        }
+    }
+
+    /// The worker is gone. Before it was ready, another backend takes its place; later, the run has failed and a fresh
+    /// worker waits for the next one.
+    fn broken(&mut self, error: &str) {
+        let Some(worker) = self.worker.take() else { return };
+        let (choice, backend) = (worker.choice, worker.pick.backend);
+        let error = error.trim_start_matches("Uncaught ").trim_end_matches('.');
+        if !worker.ready && backend != BackendChoice::Cpu {
+            self.generation += 1;
+            self.open(choice, Pick::cpu(error));
+        } else if worker.ready {
+            if self.summary.state.is_active() {
+                self.summary.state = RunState::Failed;
+                self.summary
+                    .error
+                    .get_or_insert_with(|| format!("The worker stopped: {error}. Press Train to start again."));
+            }
+            self.engage(choice);
+        } else {
+            self.fail(format!("The worker could not start: {error}. Reload the page, or try another browser."));
+        }
+    }
+
+    fn fail(&mut self, error: String) {
+        self.start_when_ready = false;
+        self.summary.state = RunState::Failed;
+        self.summary.error = Some(error);
+    }
+
+    fn draw_soon(&mut self) {
+        if !std::mem::replace(&mut self.draw_pending, true) {
+            // Drawing waits for a frame; nothing else does.
+            tasks::next_frame(|| {
+                PAGE.with_borrow_mut(|page| {
+                    if let Some(page) = page {
+                        page.draw_pending = false;
+                        panels::draw(page);
+                    }
+                });
+            });
+        }
+    }
+}

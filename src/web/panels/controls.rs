@@ -1,0 +1,138 @@
+//! The controls: the settings' form, which is mirrored in the URL, and the buttons.
+
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Event, HtmlElement, HtmlInputElement, HtmlSelectElement};
+
+use crate::{
+    protocol::{Command, RunState},
+    settings::{FIELDS, Rule, SettingError, Settings},
+    web::{
+        dom,
+        page::{self, Page},
+    },
+};
+
+/// Fills the form and listens to it and to the buttons.
+pub fn mount(settings: &Settings) {
+    for field in FIELDS {
+        write(field.key, &field.rule, settings);
+        let rule = field.rule;
+        dom::listen(field.key, "change", move |_: Event| page::update(|page| changed(page, field.key, &rule)));
+        dom::listen(field.key, "input", move |_: Event| page::update(|page| typed(page, field.key, &rule)));
+    }
+    dom::listen("controls", "submit", |event: Event| {
+        event.prevent_default();
+        page::update(train);
+    });
+    dom::listen("pause", "click", |_: Event| {
+        page::update(|page| match page.summary.state {
+            RunState::Paused => page.send(Command::Resume),
+            _ => page.send(Command::Pause),
+        });
+    });
+    dom::listen("stop", "click", |_: Event| page::update(Page::stop));
+    dom::listen("reset", "click", |_: Event| page::update(Page::reset));
+    dom::listen("test", "click", |_: Event| page::update(|page| page.send(Command::Test)));
+}
+
+/// Enables what can be done now.
+pub fn draw(page: &Page) {
+    let state = page.summary.state;
+    let trained = page.summary.progress.is_some_and(|progress| progress.step > 0);
+    dom::set_enabled("train", !state.is_active());
+    dom::set_enabled("pause", matches!(state, RunState::Training | RunState::Paused));
+    dom::set_text("pause", if state == RunState::Paused { "Resume" } else { "Pause" });
+    dom::set_enabled("stop", state.is_active());
+    dom::set_enabled("reset", state != RunState::Idle);
+    dom::set_enabled("test", trained && page.worker_note().is_none() && state != RunState::Failed);
+    if let Some(fields) = dom::element::<HtmlElement>("settings") {
+        // A disabled fieldset disables what is in it: a run's settings stand while it lasts.
+        let _ = fields.toggle_attribute_with_force("disabled", state.is_active());
+    }
+    dom::set_hidden("ranges", !page.settings.augment);
+}
+
+/// Shows what is wrong with a setting, beside its control.
+pub fn show_error(error: &SettingError) {
+    let id = format!("{}-error", error.key);
+    dom::set_text(&id, &error.to_string());
+    dom::set_hidden(&id, false);
+    dom::set_attribute(&error.key, "aria-invalid", "true");
+}
+
+fn clear_error(key: &str) {
+    let id = format!("{key}-error");
+    dom::set_text(&id, "");
+    dom::set_hidden(&id, true);
+    dom::set_attribute(key, "aria-invalid", "false");
+}
+
+/// Takes the control's value into the settings and the URL, or says what is wrong with it.
+fn changed(page: &mut Page, key: &str, rule: &Rule) {
+    match page.settings.set(key, &read(key, rule)) {
+        Ok(()) => {
+            clear_error(key);
+            mirror(&page.settings);
+            if key == "backend" && !page.summary.state.is_active() {
+                page.engage(page.settings.backend);
+            }
+        }
+        Err(error) => show_error(&error),
+    }
+}
+
+/// While typing, an error goes as soon as it is mended; a new one waits until the control is left.
+fn typed(page: &mut Page, key: &str, rule: &Rule) {
+    if page.settings.clone().set(key, &read(key, rule)).is_ok() {
+        clear_error(key);
+    }
+}
+
+fn train(page: &mut Page) {
+    let mut wrong = Vec::new();
+    for field in FIELDS {
+        if let Err(error) = page.settings.set(field.key, &read(field.key, &field.rule)) {
+            show_error(&error);
+            wrong.push(field.key);
+        }
+    }
+    match wrong.first() {
+        None => {
+            mirror(&page.settings);
+            page.train();
+        }
+        Some(first) => {
+            if let Some(control) = dom::element::<HtmlElement>(first) {
+                let _ = control.focus();
+            }
+        }
+    }
+}
+
+fn mirror(settings: &Settings) {
+    if let Some(history) = dom::window().and_then(|window| window.history().ok()) {
+        let url = format!("?{}", settings.to_query());
+        // A page opened from a file has no URL to change; the run does not need one.
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&url));
+    }
+}
+
+fn read(key: &str, rule: &Rule) -> String {
+    let Some(control) = dom::element::<HtmlElement>(key) else { return String::new() };
+    match (rule, control.dyn_ref::<HtmlInputElement>(), control.dyn_ref::<HtmlSelectElement>()) {
+        (Rule::Switch, Some(input), _) => u8::from(input.checked()).to_string(),
+        (_, Some(input), _) => input.value(),
+        (_, _, Some(select)) => select.value(),
+        _ => String::new(),
+    }
+}
+
+fn write(key: &str, rule: &Rule, settings: &Settings) {
+    let Some(control) = dom::element::<HtmlElement>(key) else { return };
+    match (rule, control.dyn_ref::<HtmlInputElement>(), control.dyn_ref::<HtmlSelectElement>()) {
+        (Rule::Switch, Some(input), _) => input.set_checked(settings.get(key) == "1"),
+        (_, Some(input), _) => input.set_value(&settings.get(key)),
+        (_, _, Some(select)) => select.set_value(&settings.get(key)),
+        _ => {}
+    }
+}

@@ -1,0 +1,45 @@
+//! The confusion matrix as a heatmap.
+
+use std::cell::Cell;
+
+use super::{percent, theme};
+use crate::{charts, metrics::ConfusionMatrix, summary::RunSummary, web::dom};
+
+thread_local! {
+    /// What is on the canvas: matrix, width and theme. Drawing 100 cells again at each step would be waste.
+    static DRAWN: Cell<Option<(ConfusionMatrix, f64, charts::Theme)>> = const { Cell::new(None) };
+}
+
+/// Draws the newest matrix and says which set it is of.
+pub fn draw(summary: &RunSummary) {
+    let matrix = summary.confusion_matrix.unwrap_or_default();
+    let caption = match (summary.confusion_matrix_of, summary.history.last()) {
+        (Some("test"), _) => format!("Test set: {} of {} right", matrix.correct(), matrix.total()),
+        (Some(_), Some(epoch)) => {
+            format!("Validation set after epoch {}: {} of {} right", epoch.epoch, matrix.correct(), matrix.total())
+        }
+        _ => "Comes after the first epoch".into(),
+    };
+    dom::set_text("matrix-caption", &caption);
+    let label = format!(
+        "Confusion matrix, rows true, columns predicted. {caption}, {}. {}",
+        percent(matrix.accuracy()),
+        worst(&matrix)
+    );
+    dom::set_attribute("matrix", "aria-label", &label);
+    let Some((area, scale)) = dom::drawing_area("matrix") else { return };
+    let key = Some((matrix, f64::from(area.dim_in_pixel().0), theme()));
+    if DRAWN.replace(key) != key {
+        let _ = charts::heatmap(&area, &matrix, &theme(), scale);
+    }
+}
+
+fn worst(matrix: &ConfusionMatrix) -> String {
+    let mistakes = (0..100).filter(|i| i / 10 != i % 10).map(|i| (matrix.counts[i / 10][i % 10], i / 10, i % 10));
+    match mistakes.max() {
+        Some((count, label, predicted)) if count > 0 => {
+            format!("The most frequent mistake: {count} images of {label} taken for {predicted}.")
+        }
+        _ => String::new(),
+    }
+}

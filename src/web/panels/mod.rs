@@ -1,0 +1,42 @@
+//! The panels of the page: one file each. A panel draws what the page knows, and sends commands.
+
+pub mod controls;
+mod curves;
+mod matrix;
+mod report;
+pub mod sketch;
+mod status;
+pub mod summary;
+
+use super::{dom, page::Page};
+use crate::charts::Theme;
+
+/// Draws all panels.
+pub fn draw(page: &Page) {
+    status::draw(page);
+    controls::draw(page);
+    curves::draw(&page.summary);
+    matrix::draw(&page.summary);
+    report::draw(&page.summary);
+    sketch::draw(page);
+}
+
+/// The colours of the charts under the visitor's colour scheme.
+fn theme() -> Theme {
+    if dom::matches_media("(prefers-color-scheme: dark)") { Theme::DARK } else { Theme::LIGHT }
+}
+
+/// `0.98765` as `98.77 %`.
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+/// Seconds as words: `42 s`, `3 min 20 s`, `1 h 5 min`.
+fn duration(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s} s"),
+        (h, m, _) => format!("{h} h {m} min"),
+    }
+}

@@ -1,0 +1,211 @@
+//! The sketch pad: draw a digit, see it as MNIST would have it, and what the network thinks of it.
+
+use wasm_bindgen::Clamped;
+use web_sys::{Element, Event, HtmlCanvasElement, ImageData, KeyboardEvent, PointerEvent};
+
+use super::theme;
+use crate::{
+    data::SIDE,
+    ink::Point,
+    protocol::{Command, RunState},
+    sketch::{PAD, PEN_RADIUS, Sketch},
+    web::{
+        dom,
+        page::{self, Page},
+    },
+};
+
+/// The pad's state.
+#[derive(Default)]
+pub struct SketchPad {
+    sketch: Sketch,
+    /// The pointer that draws, if one does.
+    pointer: Option<i32>,
+    /// Image of the sketch, `[28, 28]`.
+    image: Option<Vec<u8>>,
+    /// Number of the newest question, and whether its answer is awaited.
+    question: u32,
+    awaited: bool,
+    answer: Option<Answer>,
+}
+
+struct Answer {
+    probabilities: Vec<f32>,
+    steps: u32,
+}
+
+impl SketchPad {
+    /// The question to put now, if something is drawn and no answer is awaited.
+    pub fn question(&mut self) -> Option<Command> {
+        let pixels = self.image.clone().filter(|_| !self.awaited)?;
+        self.awaited = true;
+        self.question += 1;
+        Some(Command::Predict { id: self.question, pixels })
+    }
+
+    /// Takes an answer; an earlier question's is of another drawing.
+    pub fn answered(&mut self, id: u32, probabilities: Option<&[f32]>, steps: u32) {
+        if id == self.question {
+            self.awaited = false;
+            self.answer = probabilities.map(|p| Answer { probabilities: p.to_vec(), steps });
+        }
+    }
+
+    /// There is another network, or none: what the last one said counts no more.
+    pub fn forget_answer(&mut self) {
+        self.awaited = false;
+        self.answer = None;
+    }
+
+    fn redrawn(&mut self) {
+        self.image = self.sketch.image();
+        // The drawing is another now: a question on its way is out of date.
+        self.awaited = false;
+        if self.image.is_none() {
+            self.answer = None;
+        }
+    }
+}
+
+/// Listens to the pad and its buttons.
+pub fn mount() {
+    dom::listen("pad", "pointerdown", |event: PointerEvent| {
+        if event.button() == 0 {
+            event.prevent_default();
+            if let Some(pad) = dom::element::<Element>("pad") {
+                let _ = pad.set_pointer_capture(event.pointer_id());
+            }
+            change(|pad| {
+                if pad.pointer.is_none() {
+                    pad.pointer = Some(event.pointer_id());
+                    pad.sketch.begin(position(&event));
+                }
+            });
+        }
+    });
+    dom::listen("pad", "pointermove", |event: PointerEvent| {
+        let draws = |pad: &SketchPad| pad.pointer == Some(event.pointer_id());
+        page::update(|page| {
+            if draws(&page.sketch) {
+                page.sketch.sketch.extend(position(&event));
+                page.sketch.redrawn();
+                page.ask_again();
+            }
+        });
+    });
+    for end in ["pointerup", "pointercancel"] {
+        dom::listen("pad", end, |event: PointerEvent| {
+            page::update(|page| {
+                if page.sketch.pointer == Some(event.pointer_id()) {
+                    page.sketch.pointer = None;
+                }
+            });
+        });
+    }
+    dom::listen("undo", "click", |_: Event| change(|pad| pad.sketch.undo()));
+    dom::listen("clear", "click", |_: Event| change(|pad| pad.sketch.clear()));
+    dom::listen("pad", "keydown", |event: KeyboardEvent| {
+        let undo = event.key() == "z" && (event.ctrl_key() || event.meta_key());
+        if undo || event.key() == "Backspace" {
+            event.prevent_default();
+            change(|pad| pad.sketch.undo());
+        } else if event.key() == "Delete" {
+            change(|pad| pad.sketch.clear());
+        }
+    });
+}
+
+fn change(change: impl FnOnce(&mut SketchPad)) {
+    page::update(|page| {
+        change(&mut page.sketch);
+        page.sketch.redrawn();
+        page.ask_again();
+    });
+}
+
+/// Where the pointer is, in pad coordinates.
+fn position(event: &PointerEvent) -> Point {
+    let size = dom::element::<Element>("pad").map_or(0.0, |pad| pad.get_bounding_client_rect().width()).max(1.0);
+    let scale = PAD as f32 / size as f32;
+    (event.offset_x() as f32 * scale, event.offset_y() as f32 * scale)
+}
+
+/// Draws the strokes, the image of them, the bars and the sentence.
+pub fn draw(page: &Page) {
+    let pad = &page.sketch;
+    draw_strokes(&pad.sketch);
+    draw_image(pad.image.as_deref());
+    dom::set_enabled("undo", !pad.sketch.is_empty());
+    dom::set_enabled("clear", !pad.sketch.is_empty());
+    dom::set_hidden("pad-hint", !pad.sketch.is_empty());
+    for digit in 0..10 {
+        let probability = pad.answer.as_ref().map_or(0.0, |answer| answer.probabilities[digit]);
+        dom::set_attribute(&format!("bar-{digit}"), "style", &format!("--p:{probability:.4}"));
+        let text = if pad.answer.is_some() { format!("{:.1} %", 100.0 * probability) } else { "–".into() };
+        dom::set_text(&format!("bar-{digit}-value"), &text);
+    }
+    dom::set_text("sketch-note", &note(page));
+}
+
+fn note(page: &Page) -> String {
+    let pad = &page.sketch;
+    match &pad.answer {
+        Some(Answer { probabilities, steps }) => {
+            let best = (0..10).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b])).unwrap_or(0);
+            dom::set_attribute("bars", "data-best", &best.to_string());
+            format!("It looks like a {best} ({:.0} %), after {steps} training steps.", 100.0 * probabilities[best])
+        }
+        None => {
+            dom::set_attribute("bars", "data-best", "");
+            let trained = matches!(page.summary.state, RunState::Finished | RunState::Paused | RunState::Stopped)
+                || page.summary.progress.is_some_and(|progress| progress.step > 0);
+            if trained {
+                "Draw a digit and see what the network thinks of it.".into()
+            } else {
+                "The network has learned nothing yet. Draw a digit and press Train: its answer comes while it learns."
+                    .into()
+            }
+        }
+    }
+}
+
+fn draw_strokes(sketch: &Sketch) {
+    let Some((canvas, _)) = dom::sharp_canvas("pad") else { return };
+    let Some(context) = dom::context(&canvas) else { return };
+    let scale = f64::from(canvas.width()) / PAD as f64;
+    context.clear_rect(0.0, 0.0, canvas.width().into(), canvas.height().into());
+    let ink = theme().text;
+    let colour = format!("rgb({} {} {})", ink.0, ink.1, ink.2);
+    context.set_stroke_style_str(&colour);
+    context.set_line_width(2.0 * f64::from(PEN_RADIUS) * scale);
+    context.set_line_cap("round");
+    context.set_line_join("round");
+    for stroke in sketch.strokes() {
+        context.begin_path();
+        for (index, &(x, y)) in stroke.iter().enumerate() {
+            let (x, y) = (f64::from(x) * scale, f64::from(y) * scale);
+            if index == 0 {
+                context.move_to(x, y);
+            }
+            // Also to where it begins: a line of no length is a dot.
+            context.line_to(x, y);
+        }
+        context.stroke();
+    }
+}
+
+fn draw_image(image: Option<&[u8]>) {
+    let Some(canvas) = dom::element::<HtmlCanvasElement>("thumb") else { return };
+    let Some(context) = dom::context(&canvas) else { return };
+    let mut pixels = Vec::with_capacity(4 * SIDE * SIDE);
+    for index in 0..SIDE * SIDE {
+        let ink = image.map_or(0, |image| image[index]);
+        pixels.extend([ink, ink, ink, 255]); // white on black, as MNIST is shown
+    }
+    if let Ok(data) = ImageData::new_with_u8_clamped_array_and_sh(Clamped(&pixels), SIDE as u32, SIDE as u32) {
+        let _ = context.put_image_data(&data, 0.0, 0.0);
+    }
+    let label =
+        if image.is_some() { "Your digit as the network sees it, 28 by 28 pixels" } else { "Nothing drawn yet" };
+    dom::set_attribute("thumb", "aria-label", label);
+}

@@ -1,0 +1,158 @@
+//! The worker's side of the link: a session, driven by the page's messages.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    panic,
+    rc::Rc,
+};
+
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
+
+use super::{
+    fetch,
+    tasks::{Macrotask, words},
+};
+use crate::{
+    BUILD,
+    data::Dataset,
+    device::{Backend, BackendKind},
+    protocol::{Command, Envelope, Event, RunId},
+    session::Session,
+};
+
+thread_local! {
+    /// The run that a panic would end, for the panic hook.
+    static RUN: Cell<RunId> = const { Cell::new(0) };
+}
+
+/// Starts a session on `kind` that listens to the page. Returns at once.
+pub fn start(kind: BackendKind) {
+    panic::set_hook(Box::new(|info| {
+        console_error_panic_hook::hook(info);
+        post(&Envelope { run: RUN.get(), event: Event::Failed(format!("The worker stopped: {info}")) });
+    }));
+    spawn_local(async move {
+        if let Err(error) = serve(kind).await {
+            post(&Envelope { run: RUN.get(), event: Event::Unavailable { reason: words(&error) } });
+        }
+    });
+}
+
+/// What the session is to be told next.
+enum Message {
+    Command(Command),
+    Data(RunId, Result<(Dataset, String), String>),
+    Garbled(String),
+}
+
+async fn serve(kind: BackendKind) -> Result<(), JsValue> {
+    let inbox = Inbox::listen()?;
+    let macrotask = Macrotask::new()?;
+    let backend = match Backend::open(kind).await {
+        Ok(backend) => backend,
+        Err(error) => {
+            post(&Envelope { run: 0, event: Event::Unavailable { reason: error.to_string() } });
+            return Ok(());
+        }
+    };
+    let info = backend.info.clone();
+    let mut session = Session::new(backend, |envelope| post(&envelope));
+    post(&Envelope { run: 0, event: Event::Ready { backend: info, build: BUILD.into() } });
+    loop {
+        while let Some(message) = inbox.next() {
+            match message {
+                Message::Command(command) => {
+                    if let Command::Start { run, .. } = command {
+                        RUN.set(run);
+                    }
+                    session.command(command);
+                }
+                Message::Data(run, data) => session.provide(run, data),
+                Message::Garbled(error) => {
+                    post(&Envelope {
+                        run: RUN.get(),
+                        event: Event::Warning(format!("A message was not understood: {error}")),
+                    });
+                }
+            }
+        }
+        if let Some(request) = session.data_request() {
+            let inbox = inbox.clone();
+            spawn_local(async move {
+                let report = |loading| post(&Envelope { run: request.run, event: Event::Loading(loading) });
+                let data = fetch::mnist(report).await;
+                inbox.push(Message::Data(request.run, data));
+            });
+        }
+        if session.work().await {
+            macrotask.pass().await?;
+        } else {
+            inbox.arrival().await?;
+        }
+    }
+}
+
+fn post(envelope: &Envelope) {
+    let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    // An envelope is plain data; if it could not be sent there would be no way to say so but the console.
+    if let Err(error) =
+        serde_wasm_bindgen::to_value(envelope).map_err(JsValue::from).and_then(|v| global.post_message(&v))
+    {
+        wasm_bindgen::throw_val(error);
+    }
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = addEventListener)]
+    fn add_event_listener(kind: &str, listener: &js_sys::Function);
+}
+
+/// Messages that have arrived and are not yet handled.
+#[derive(Clone)]
+struct Inbox {
+    queue: Rc<RefCell<VecDeque<Message>>>,
+    /// Wakes the loop, if it waits.
+    wake: Rc<RefCell<Option<js_sys::Function>>>,
+}
+
+impl Inbox {
+    fn listen() -> Result<Self, JsValue> {
+        let inbox = Inbox { queue: Rc::default(), wake: Rc::default() };
+        let receiver = inbox.clone();
+        let listener = wasm_bindgen::closure::Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+            receiver.push(match serde_wasm_bindgen::from_value(event.data()) {
+                Ok(command) => Message::Command(command),
+                Err(error) => Message::Garbled(error.to_string()),
+            });
+        });
+        add_event_listener("message", listener.as_ref().unchecked_ref());
+        listener.forget(); // it lives as long as the worker
+        Ok(inbox)
+    }
+
+    fn push(&self, message: Message) {
+        self.queue.borrow_mut().push_back(message);
+        if let Some(wake) = self.wake.borrow_mut().take() {
+            let _ = wake.call0(&JsValue::NULL);
+        }
+    }
+
+    fn next(&self) -> Option<Message> {
+        self.queue.borrow_mut().pop_front()
+    }
+
+    /// Waits until there is a message.
+    async fn arrival(&self) -> Result<(), JsValue> {
+        if !self.queue.borrow().is_empty() {
+            return Ok(());
+        }
+        let arrival = js_sys::Promise::new(&mut |resolve, _| {
+            self.wake.borrow_mut().replace(resolve);
+        });
+        JsFuture::from(arrival).await.map(|_| ())
+    }
+}
