@@ -128,7 +128,7 @@ async fn download(url: &str, advance: &impl Fn(u64)) -> Result<Vec<u8>, Failure>
         return Err(Failure::Absent(response.status()));
     }
     let body = response.body().ok_or_else(|| Failure::Network("the answer has no body".into()))?;
-    let reader: ReadableStreamDefaultReader = body.get_reader().dyn_into()?;
+    let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
     let mut bytes = Vec::new();
     loop {
         let chunk = within(SILENCE_MS, reader.read()).await?;

@@ -49,7 +49,8 @@ mod in_worker {
     pub async fn within(milliseconds: i32, promise: Promise) -> Result<JsValue, JsValue> {
         let late = Promise::new(&mut |_, reject| {
             let words = JsValue::from_str(&format!("no answer for {} s", milliseconds / 1000));
-            let _ = set_timeout(&reject.bind1(&JsValue::NULL, &words), milliseconds);
+            let then: JsValue = reject.bind1(&JsValue::NULL, &words).into();
+            let _ = set_timeout(then.unchecked_ref(), milliseconds);
         });
         JsFuture::from(Promise::race(&js_sys::Array::of2(&promise, &late))).await
     }

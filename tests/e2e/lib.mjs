@@ -1,0 +1,96 @@
+// What the end-to-end tests share: a static server under a sub-path, and a browser on the built page.
+import { createServer } from "node:http";
+import { readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const modules = process.env.INKLING_NODE;
+if (!modules) throw new Error("INKLING_NODE is not set: run `make test-page`, or eval \"$(scripts/setup env)\" first");
+const { chromium } = createRequire(join(modules, "x.js"))("playwright-core");
+
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** A site under this path proves that nothing in the page assumes to be at the root. */
+export const PREFIX = "/some/where/";
+
+const TYPES = {
+  ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".wasm": "application/wasm",
+  ".gz": "application/gzip", ".json": "application/json", ".svg": "image/svg+xml",
+};
+
+/** Serves dist/ below PREFIX. `data` is a folder for `data/`, or null for none; `intercept(path, response)` may answer first. */
+export async function serve({ data = null, intercept = () => false } = {}) {
+  const requests = [];
+  const server = createServer(async (request, response) => {
+    const path = decodeURIComponent(new URL(request.url, "http://x").pathname);
+    requests.push(path);
+    if (intercept(path, response)) return;
+    const below = path.startsWith(PREFIX) ? normalize(path.slice(PREFIX.length) || "index.html") : null;
+    if (!below || below.startsWith("..")) return response.writeHead(404).end();
+    const isData = below.startsWith("data/");
+    if (isData && !data) return response.writeHead(404).end();
+    try {
+      const body = await readFile(isData ? join(data, below.slice(5)) : join(ROOT, "dist", below));
+      response.writeHead(200, { "content-type": TYPES[extname(below)] ?? "application/octet-stream" }).end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${server.address().port}${PREFIX}`,
+    requests,
+    close: () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve))),
+  };
+}
+
+const EXECUTABLE = ["/usr/bin/chromium", "/usr/bin/google-chrome", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"].find(existsSync);
+
+/** A browser; with `webgpu`, on Chromium's software adapter. */
+export function launch({ webgpu = false } = {}) {
+  const gpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-unsafe-swiftshader"];
+  const quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
+  return chromium.launch({ executablePath: EXECUTABLE, args: webgpu ? [...quiet, ...gpu] : quiet });
+}
+
+/** A page that collects what the console and uncaught errors say. */
+export async function open(browser, url, options = {}) {
+  const { init, ...context } = options;
+  const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 }, ...context })).newPage();
+  page.problems = [];
+  page.on("console", (message) => message.type() === "error" && page.problems.push(message.text()));
+  page.on("pageerror", (error) => page.problems.push(String(error)));
+  if (init) await page.addInitScript(init);
+  await page.goto(url);
+  return page;
+}
+
+export const summary = async (page) => JSON.parse(await page.locator("#run-summary").textContent());
+
+/** Waits until the run's summary satisfies `test`, and returns it. */
+export async function until(page, what, test, seconds = 60) {
+  const end = Date.now() + 1000 * seconds;
+  for (;;) {
+    const now = await summary(page);
+    if (test(now)) return now;
+    if (Date.now() > end) throw new Error(`no ${what} within ${seconds} s; the summary is ${JSON.stringify(now).slice(0, 1500)}; the console said ${page.problems.join(" | ")}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Draws strokes on the pad; coordinates are shares of its side. */
+export async function draw(page, strokes) {
+  await page.locator("#pad").scrollIntoViewIfNeeded();
+  const box = await page.locator("#pad").boundingBox();
+  for (const [first, ...rest] of strokes) {
+    const at = ([x, y]) => [box.x + x * box.width, box.y + y * box.height];
+    await page.mouse.move(...at(first));
+    await page.mouse.down();
+    for (const point of rest) await page.mouse.move(...at(point), { steps: 6 });
+    await page.mouse.up();
+  }
+}
+
+/** A seven. */
+export const SEVEN = [[[0.25, 0.22], [0.75, 0.2], [0.45, 0.82]]];

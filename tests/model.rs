@@ -1,0 +1,114 @@
+//! The network: against Keras, against finite differences, and against itself.
+#![cfg(all(not(target_arch = "wasm32"), feature = "ndarray"))]
+
+mod common;
+
+use burn::{
+    optim::{AdamConfig, GradientsParams},
+    tensor::Device,
+};
+use common::{assert_equal_to_keras, batch, found, weights};
+use inkling::{
+    data::{Batch, synthetic},
+    device::{Backend, BackendKind},
+    model::{Cnn, SHAPES, Weights},
+    train::{Trainer, cross_entropy, read_metrics, upload},
+};
+use pollster::block_on;
+
+#[allow(deprecated)]
+fn devices() -> [(&'static str, Device); 2] {
+    [("burn-flex", Device::flex()), ("burn-ndarray", Device::ndarray())]
+}
+
+#[test]
+fn logits_loss_and_every_gradient_equal_keras() {
+    for (name, device) in devices() {
+        println!("{name}");
+        // Single precision in another order of summation: 1e-5 of the largest value.
+        assert_equal_to_keras(&block_on(found(&device)), 1e-5);
+    }
+}
+
+#[test]
+fn every_gradient_equals_finite_differences() {
+    let device = Device::flex();
+    let loss = |weights: Weights| {
+        let (images, labels) = upload(batch(), &device);
+        cross_entropy(Cnn::new(weights, 0.0, &device).forward(images), labels).into_scalar::<f32>()
+    };
+    let gradients = block_on(found(&device)).split_off(2);
+    for (parameter, (name, ..)) in SHAPES.iter().enumerate() {
+        let scale = gradients[parameter].iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        // The largest gradients of each parameter: there the difference quotient is not drowned in rounding.
+        let mut order: Vec<usize> = (0..gradients[parameter].len()).collect();
+        order.sort_by(|&a, &b| gradients[parameter][b].abs().total_cmp(&gradients[parameter][a].abs()));
+        for &index in order.iter().take(4) {
+            let at = |delta: f32| {
+                let mut moved = weights();
+                moved.0[parameter][index] += delta;
+                loss(moved)
+            };
+            const STEP: f32 = 1e-2;
+            let slope = (at(STEP) - at(-STEP)) / (2.0 * STEP);
+            let gradient = gradients[parameter][index];
+            // ReLU and max-pool have kinks, so the quotient over a finite step is near, not equal.
+            assert!((slope - gradient).abs() < 0.03 * scale + 1e-3, "{name}[{index}]: {slope} against {gradient}");
+        }
+    }
+}
+
+#[test]
+fn one_batch_can_be_learned_by_heart() {
+    let device = Device::flex().autodiff();
+    let digits = synthetic::generate(16, 5).train;
+    let mut model = Cnn::new(Weights::random(5), 0.0, &device);
+    let mut optimizer = AdamConfig::new().init();
+    let mut last = f32::NAN;
+    for _ in 0..60 {
+        let (images, labels) = upload(Batch::plain(&digits, 0..16), &device);
+        let loss = cross_entropy(model.forward(images), labels);
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        last = loss.into_scalar::<f32>();
+        model = optimizer.step(0.002, model, gradients);
+    }
+    assert!(last < 0.01, "loss {last} after 60 steps on 16 images");
+}
+
+#[test]
+fn initial_weights_have_the_stated_ranges_and_number() {
+    let weights = Weights::random(3);
+    assert_eq!(weights.0.iter().map(Vec::len).sum::<usize>(), 225_034);
+    assert_eq!(weights, Weights::random(3));
+    assert_ne!(weights, Weights::random(4));
+    let limits = [6.0f32 / 9.0, 0.0, 6.0 / 288.0, 0.0, 6.0 / 1600.0, 0.0, 6.0 / 138.0, 0.0].map(f32::sqrt);
+    for ((values, limit), (name, ..)) in weights.0.iter().zip(limits).zip(SHAPES) {
+        let largest = values.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        assert!(largest <= limit && largest >= 0.97 * limit, "{name}: {largest} of {limit}");
+        let mean = values.iter().sum::<f32>() / values.len() as f32;
+        assert!(mean.abs() <= 4.0 * limit / (3.0 * values.len() as f32).sqrt(), "{name}: mean {mean}");
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_steps_again_and_on_ndarray_nearly_the_same() {
+    let digits = synthetic::generate(96, 7).train;
+    let losses = |device: &Device| -> Vec<f64> {
+        let mut trainer = Trainer::new(7, 0.002, 6, device);
+        let steps = (0..6).map(|i| trainer.step(Batch::plain(&digits, i * 16..(i + 1) * 16))).collect();
+        block_on(read_metrics(steps)).unwrap().into_iter().map(|[loss, _]| loss).collect()
+    };
+    let [(_, flex), (_, ndarray)] = devices();
+    let golden = losses(&flex);
+    assert_eq!(golden, losses(&flex));
+    // Dropout draws differ between backends, so only the first step's level is comparable.
+    assert!((golden[0] - losses(&ndarray)[0]).abs() < 0.5, "{golden:?}");
+    assert!(golden[5] < golden[0], "{golden:?}");
+}
+
+#[test]
+fn the_self_test_passes_on_a_right_backend_and_names_its_largest_difference() {
+    let backend = block_on(Backend::open(BackendKind::Ndarray)).unwrap();
+    let difference = block_on(backend.self_test()).unwrap();
+    assert!(difference > 0.0 && difference < 1e-4, "{difference}");
+}
