@@ -12,13 +12,13 @@ use crate::data::SIDE;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Augmentation {
     /// Largest angle in degrees, either way.
-    pub rotation: f32,
+    pub rotation: f64,
     /// Largest shift to the side, as a fraction of the width, either way.
-    pub shift_x: f32,
+    pub shift_x: f64,
     /// Largest shift up or down, as a fraction of the height, either way.
-    pub shift_y: f32,
+    pub shift_y: f64,
     /// Largest change of scale: factors lie in `1 ± zoom`, drawn for each axis.
-    pub zoom: f32,
+    pub zoom: f64,
 }
 
 /// A map from output to input pixel coordinates, both centred on the image:
@@ -28,7 +28,7 @@ pub type AffineMap = [f32; 6];
 impl Augmentation {
     /// A random map within the ranges: zoom, then rotation, then shift of the digit.
     pub fn sample(&self, rng: &mut impl RngExt) -> AffineMap {
-        let mut within = |range: f32| if range > 0.0 { rng.random_range(-range..=range) } else { 0.0 };
+        let mut within = |range: f64| if range > 0.0 { rng.random_range(-range..=range) as f32 } else { 0.0 };
         let (sin, cos) = within(self.rotation).to_radians().sin_cos();
         let (shift_x, shift_y) = (within(self.shift_x) * SIDE as f32, within(self.shift_y) * SIDE as f32);
         let (zoom_x, zoom_y) = (1.0 + within(self.zoom), 1.0 + within(self.zoom));

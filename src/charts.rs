@@ -71,6 +71,9 @@ pub enum Metric {
 impl Curve<'_> {
     /// Range of the vertical axis: what was reached after the first tenth of the points fits; the start may be cut off.
     fn range(&self) -> (f64, f64) {
+        if self.train.is_empty() && self.validation.is_empty() {
+            return if self.metric == Metric::Loss { (0.0, 2.5) } else { (0.0, 1.0) };
+        }
         let settled = &self.train[self.train.len() / 10..];
         let values = settled.iter().chain(self.validation).map(|point| point.1).filter(|v| v.is_finite());
         match self.metric {

@@ -220,10 +220,10 @@ impl Settings {
             }
             ("images", Value::Whole(value)) => self.images = value,
             ("augment", Value::Switch(value)) => self.augment = value,
-            ("rotation", Value::Number(value)) => a.rotation = value as f32,
-            ("shift_x", Value::Number(value)) => a.shift_x = value as f32,
-            ("shift_y", Value::Number(value)) => a.shift_y = value as f32,
-            ("zoom", Value::Number(value)) => a.zoom = value as f32,
+            ("rotation", Value::Number(value)) => a.rotation = value,
+            ("shift_x", Value::Number(value)) => a.shift_x = value,
+            ("shift_y", Value::Number(value)) => a.shift_y = value,
+            ("zoom", Value::Number(value)) => a.zoom = value,
             _ => {}
         }
         Ok(())
@@ -310,7 +310,7 @@ mod tests {
 
         #[test]
         fn every_valid_setting_survives_a_url(epochs in 1u32..=100, batch in 1u32..=1024, lr in 1e-6f64..=1.0, seed: u32,
-            augment: bool, rotation in 0f32..=180.0, shift_x in 0f32..=0.5, zoom in 0f32..=0.9, images in 24u32..=60_000) {
+            augment: bool, rotation in 0f64..=180.0, shift_x in 0f64..=0.5, zoom in 0f64..=0.9, images in 24u32..=60_000) {
             let augmentation = Augmentation { rotation, shift_x, shift_y: 0.25, zoom };
             let settings = Settings { epochs, batch, lr, seed, augment, augmentation, images,
                 dataset: DatasetName::Synthetic, backend: BackendChoice::Ndarray };

@@ -84,9 +84,11 @@ pub fn mount() {
         }
     });
     dom::listen("pad", "pointermove", |event: PointerEvent| {
-        let draws = |pad: &SketchPad| pad.pointer == Some(event.pointer_id());
+        if event.buttons() == 0 {
+            return; // it only hovers
+        }
         page::update(|page| {
-            if draws(&page.sketch) {
+            if page.sketch.pointer == Some(event.pointer_id()) {
                 page.sketch.sketch.extend(position(&event));
                 page.sketch.redrawn();
                 page.ask_again();

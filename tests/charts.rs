@@ -1,0 +1,64 @@
+//! Golden SVGs of the charts. `UPDATE_GOLDEN=1 cargo test --test charts` writes them anew; look at them before committing.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::{env, fs, path::Path};
+
+use inkling::{
+    charts::{self, Curve, Metric, Theme},
+    metrics::ConfusionMatrix,
+};
+use plotters::{coord::Shift, prelude::*};
+
+fn assert_golden(name: &str, size: (u32, u32), draw: impl Fn(&DrawingArea<SVGBackend, Shift>)) {
+    let mut svg = String::new();
+    draw(&SVGBackend::with_string(&mut svg, size).into_drawing_area());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &svg).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    assert!(svg == golden, "{name} differs from its golden; UPDATE_GOLDEN=1 writes the new one");
+}
+
+fn series() -> (Vec<(f64, f64)>, Vec<(f64, f64)>) {
+    let train = (1..=200).map(|i| (f64::from(i) / 40.0, 2.3 * (-f64::from(i) / 30.0).exp() + 0.05)).collect();
+    let validation = (1..=5).map(|i| (f64::from(i), 0.3 / f64::from(i))).collect();
+    (train, validation)
+}
+
+#[test]
+fn the_curves_look_as_they_did() {
+    let (train, validation) = series();
+    let share = |points: &[(f64, f64)]| points.iter().map(|&(x, y)| (x, 1.0 - y / 2.5)).collect::<Vec<_>>();
+    let loss = Curve { train: &train, validation: &validation, epochs: 5.0, metric: Metric::Loss };
+    assert_golden("loss.svg", (480, 240), |area| charts::curve(area, &loss, &Theme::LIGHT, 1.0).unwrap());
+    let (train, validation) = (share(&train), share(&validation));
+    let accuracy = Curve { train: &train, validation: &validation, epochs: 5.0, metric: Metric::Accuracy };
+    assert_golden("accuracy.svg", (960, 480), |area| charts::curve(area, &accuracy, &Theme::DARK, 2.0).unwrap());
+}
+
+#[test]
+fn empty_curves_and_strange_values_are_drawn_too() {
+    let strange = [(0.0, f64::NAN), (0.5, f64::INFINITY), (1.0, -1e30)];
+    for metric in [Metric::Loss, Metric::Accuracy] {
+        for train in [&[][..], &strange[..]] {
+            let mut svg = String::new();
+            let curve = Curve { train, validation: &[], epochs: 0.0, metric };
+            let area = SVGBackend::with_string(&mut svg, (60, 40)).into_drawing_area();
+            charts::curve(&area, &curve, &Theme::LIGHT, 1.0).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_matrix_looks_as_it_did() {
+    let mut matrix = ConfusionMatrix::default();
+    for label in 0..10usize {
+        matrix.counts[label][label] = 480 + label as u32;
+        matrix.counts[label][(label * 3 + 1) % 10] += label as u32;
+    }
+    assert_golden("matrix.svg", (420, 420), |area| charts::heatmap(area, &matrix, &Theme::LIGHT, 1.0).unwrap());
+    assert_golden("matrix-empty.svg", (420, 420), |area| {
+        charts::heatmap(area, &ConfusionMatrix::default(), &Theme::DARK, 1.0).unwrap();
+    });
+}

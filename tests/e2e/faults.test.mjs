@@ -1,0 +1,79 @@
+// What goes wrong is said in a sentence, and nothing is lost.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch, open, serve, summary, until } from "./lib.mjs";
+
+let browser;
+before(async () => (browser = await launch()));
+after(() => browser.close());
+
+const withServer = (options, body) => async () => {
+  const server = await serve(options);
+  try {
+    await body(server);
+  } finally {
+    await server.close();
+  }
+};
+
+test("a wrong setting is named beside its control and stops nothing else", withServer({}, async (server) => {
+  const page = await open(browser, `${server.url}?dataset=synthetic&backend=cpu&epochs=0&batch=32&lr=fast&images=120&autostart=1`);
+  await page.getByText('Epochs must be a whole number from 1 to 100; it is "0".').waitFor();
+  await page.getByText('Learning rate must be a number from 0.000001 to 1; it is "fast".').waitFor();
+  assert.equal((await summary(page)).state, "idle", "a link with a wrong setting must not start by itself");
+  assert.equal(await page.locator("#batch").inputValue(), "32");
+
+  await page.locator("#batch").fill("-3");
+  await page.locator("#seed").fill("12");
+  await page.getByRole("button", { name: "Train", exact: true }).click();
+  await page.getByText('Batch size must be a whole number from 1 to 1024; it is "-3".').waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.id), "batch");
+  assert.equal((await summary(page)).state, "idle");
+  assert.match(page.url(), /seed=12/);
+
+  await page.locator("#batch").fill("16");
+  await page.locator("#epochs").fill("1");
+  await page.getByRole("button", { name: "Train", exact: true }).click();
+  const done = await until(page, "finished run", (s) => s.state === "finished");
+  assert.deepEqual([done.settings.batch, done.settings.epochs, done.settings.seed], [16, 1, 12]);
+  assert.match(page.url(), /batch=16/);
+  assert.deepEqual(page.problems, []);
+}));
+
+test("without a network MNIST fails in words, and the synthetic digits still train", withServer({}, async (server) => {
+  const page = await open(browser, `${server.url}?dataset=mnist&backend=cpu&images=120&epochs=1`);
+  await page.context().route("https://**", (route) => route.abort());
+  await page.getByRole("button", { name: "Train", exact: true }).click();
+  const failed = await until(page, "failure", (s) => s.state === "failed");
+  assert.match(failed.error, /^MNIST could not be fetched \(127\.0\.0\.1:\d+ answers 404; cdn\.jsdelivr\.net.*Check the connection.*synthetic digits/);
+  await page.getByRole("alert").filter({ hasText: "MNIST could not be fetched" }).waitFor();
+  await page.getByLabel("Data set").selectOption("synthetic");
+  await page.getByRole("button", { name: "Train", exact: true }).click();
+  const done = await until(page, "finished run", (s) => s.state === "finished");
+  assert.deepEqual([done.dataset.name, done.error], ["synthetic", null]);
+}));
+
+test("a damaged file is refused, and the next source is asked", withServer({
+  intercept: (path, response) => path.includes("/data/") && (response.writeHead(200).end("<html>not MNIST</html>"), true),
+}, async (server) => {
+  const page = await open(browser, `${server.url}?dataset=mnist&backend=cpu&autostart=1`);
+  await page.context().route("https://**", (route) => route.fulfill({ status: 503, headers: { "access-control-allow-origin": "*" } }));
+  const failed = await until(page, "failure", (s) => s.state === "failed");
+  assert.match(failed.error, /train-images-idx3-ubyte\.gz: the checksum .* is [0-9a-f]{64}, expected ba891046/);
+  assert.match(failed.error, /githubusercontent/);
+}));
+
+test("a worker that does not load is a sentence, not a blank page", withServer({
+  intercept: (path, response) => path.endsWith("worker_cpu.js") && (response.writeHead(404).end(), true),
+}, async (server) => {
+  const page = await open(browser, `${server.url}?dataset=synthetic&backend=cpu`);
+  const failed = await until(page, "failure", (s) => s.state === "failed");
+  assert.match(failed.error, /^The worker could not start: its program could not be loaded: .*Reload the page/);
+}));
+
+test("a page whose program does not load says so", withServer({
+  intercept: (path, response) => /\/page-.*\.js$/.test(path) && (response.writeHead(404).end(), true),
+}, async (server) => {
+  const page = await open(browser, server.url);
+  await page.getByRole("alert").filter({ hasText: "The page could not start" }).waitFor();
+}));

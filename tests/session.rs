@@ -1,0 +1,232 @@
+//! A session: any order of commands keeps a legal state, and a whole run tells its story in the right order.
+#![cfg(all(not(target_arch = "wasm32"), feature = "cpu"))]
+
+use std::{cell::RefCell, rc::Rc};
+
+use inkling::{
+    data::{IMAGE, source::DatasetName, synthetic},
+    device::{Backend, BackendKind},
+    protocol::{Activity, Command, Envelope, Event, RunState},
+    session::Session,
+    settings::Settings,
+    summary::RunSummary,
+};
+use pollster::block_on;
+use proptest::prelude::*;
+
+type Log = Rc<RefCell<Vec<Envelope>>>;
+
+fn session() -> (Session, Log) {
+    let log = Log::default();
+    let sink = log.clone();
+    let backend = block_on(Backend::open(BackendKind::Cpu)).unwrap();
+    (Session::new(backend, move |envelope| sink.borrow_mut().push(envelope)), log)
+}
+
+fn tiny() -> Settings {
+    Settings { dataset: DatasetName::Synthetic, images: 120, batch: 32, epochs: 2, ..Settings::default() }
+}
+
+fn finish(session: &mut Session) {
+    while block_on(session.work()) {}
+}
+
+#[test]
+fn a_whole_run_tells_its_story_in_order() {
+    let (mut session, log) = session();
+    session.command(Command::Start { run: 7, settings: tiny() });
+    assert_eq!(session.data_request(), None, "synthetic digits need nobody else");
+    finish(&mut session);
+    assert_eq!(session.state(), RunState::Finished);
+    let log = log.borrow();
+    assert!(log.iter().all(|envelope| envelope.run == 7));
+    let story: Vec<&str> = log
+        .iter()
+        .filter_map(|envelope| match &envelope.event {
+            Event::State(RunState::Loading) => Some("loading"),
+            Event::Loaded(_) => Some("loaded"),
+            Event::State(RunState::Training) => Some("training"),
+            Event::Epoch { .. } => Some("epoch"),
+            Event::Test(_) => Some("test"),
+            Event::State(RunState::Finished) => Some("finished"),
+            Event::Steps(_) | Event::Progress(_) => None,
+            other => panic!("unexpected {other:?}"),
+        })
+        .collect();
+    assert_eq!(story, ["loading", "loaded", "training", "epoch", "epoch", "test", "finished"]);
+
+    let steps: Vec<u32> = log
+        .iter()
+        .filter_map(|e| match &e.event {
+            Event::Steps(points) => Some(points.iter().map(|p| p.step).collect::<Vec<_>>()),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    assert_eq!(steps, (1..=8).collect::<Vec<_>>(), "110 images in batches of 32, twice");
+
+    let mut summary = RunSummary::new(7, tiny(), Default::default());
+    log.iter().for_each(|envelope| assert!(summary.apply(envelope)));
+    assert_eq!((summary.state, summary.history.len()), (RunState::Finished, 2));
+    assert_eq!(summary.confusion_matrix.unwrap().total(), 20);
+    assert_eq!(summary.confusion_matrix_of, Some("test"));
+    assert_eq!(summary.progress.unwrap().activity, Activity::Test);
+    let [low, high] = summary.test_accuracy_interval.unwrap();
+    assert!(low < summary.test_accuracy.unwrap() && summary.test_accuracy.unwrap() <= high);
+    assert_eq!(summary.curves.loss.last().unwrap().0, 2.0, "the curve ends where the axis does");
+}
+
+#[test]
+fn it_learns_the_synthetic_digits_and_the_same_seed_learns_the_same() {
+    let run = |seed: u32| {
+        let (mut session, log) = session();
+        let settings = Settings { images: 1200, epochs: 3, augment: false, seed, ..tiny() };
+        session.command(Command::Start { run: 1, settings });
+        finish(&mut session);
+        let log = log.borrow();
+        let test = log.iter().find_map(|e| if let Event::Test(test) = &e.event { Some(*test) } else { None }).unwrap();
+        (test.accuracy, test.loss)
+    };
+    let (accuracy, loss) = run(3);
+    assert!(accuracy >= 0.95, "test accuracy {accuracy}");
+    assert_eq!((accuracy, loss), run(3));
+    assert_ne!(loss, run(4).1);
+}
+
+#[test]
+fn a_command_takes_effect_before_the_next_step() {
+    let (mut session, log) = session();
+    session.command(Command::Start { run: 1, settings: tiny() });
+    block_on(session.work());
+    assert_eq!(session.state(), RunState::Training);
+    block_on(session.work());
+    session.command(Command::Pause);
+    assert!(!block_on(session.work()), "a paused session has nothing to do");
+    assert_eq!(session.state(), RunState::Paused);
+    let before = log.borrow().len();
+    session.command(Command::Predict { id: 4, pixels: vec![0; IMAGE] });
+    assert!(block_on(session.work()), "a question is answered while paused");
+    let answer = log.borrow()[before].event.clone();
+    let Event::Prediction { id: 4, probabilities: Some(p), steps: 1 } = answer else { panic!("{answer:?}") };
+    assert!((p.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    session.command(Command::Test);
+    finish(&mut session);
+    assert_eq!(session.state(), RunState::Paused, "scoring on request does not end the pause");
+    assert!(log.borrow().iter().any(|e| matches!(e.event, Event::Test(_))));
+    session.command(Command::Resume);
+    session.command(Command::Stop);
+    assert!(!block_on(session.work()));
+    assert_eq!(session.state(), RunState::Stopped);
+    session.command(Command::Reset);
+    session.command(Command::Predict { id: 5, pixels: vec![0; IMAGE] });
+    finish(&mut session);
+    let last = log.borrow().last().unwrap().event.clone();
+    assert_eq!(last, Event::Prediction { id: 5, probabilities: None, steps: 0 });
+}
+
+#[test]
+fn mnist_is_asked_for_once_and_a_late_or_failed_answer_hurts_nobody() {
+    let (mut session, log) = session();
+    let settings = Settings { dataset: DatasetName::Mnist, epochs: 1, ..tiny() };
+    session.command(Command::Start { run: 1, settings: settings.clone() });
+    let request = session.data_request().unwrap();
+    assert_eq!((request.run, session.data_request()), (1, None));
+    assert!(!block_on(session.work()));
+    session.command(Command::Stop);
+    session.command(Command::Start { run: 2, settings: settings.clone() });
+    session.provide(1, Err("late".into()));
+    assert_eq!(session.state(), RunState::Loading, "a late failure is of another run");
+    session.provide(2, Err("There is no network.".into()));
+    assert_eq!(session.state(), RunState::Failed);
+    assert!(log.borrow().iter().any(|e| e.run == 2 && e.event == Event::Failed("There is no network.".into())));
+    session.command(Command::Start { run: 3, settings: settings.clone() });
+    session.data_request().unwrap();
+    session.provide(3, Ok((synthetic::generate(240, 1), "a test".into())));
+    finish(&mut session);
+    assert_eq!(session.state(), RunState::Finished);
+    session.command(Command::Start { run: 4, settings });
+    assert_eq!((session.state(), session.data_request()), (RunState::Training, None), "the data is still there");
+}
+
+#[test]
+fn bad_settings_and_a_wild_learning_rate_fail_in_words() {
+    let (mut session, log) = session();
+    session.command(Command::Start { run: 1, settings: Settings { batch: 0, ..tiny() } });
+    let failure = |log: &Log| {
+        log.borrow().iter().rev().find_map(|e| if let Event::Failed(m) = &e.event { Some(m.clone()) } else { None })
+    };
+    assert_eq!(failure(&log).unwrap(), "Batch size must be a whole number from 1 to 1024; it is \"0\".");
+    assert_eq!(session.state(), RunState::Failed);
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Command(Command),
+    Work,
+    Provide(u32, bool),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let settings = (any::<bool>(), 0u32..3).prop_map(|(mnist, bad)| Settings {
+        dataset: if mnist { DatasetName::Mnist } else { DatasetName::Synthetic },
+        images: 24,
+        batch: if bad == 0 { 0 } else { 16 },
+        epochs: 1,
+        ..Settings::default()
+    });
+    prop_oneof![
+        3 => (0u32..4, settings).prop_map(|(run, settings)| Act::Command(Command::Start { run, settings })),
+        8 => Just(Act::Work),
+        1 => Just(Act::Command(Command::Pause)),
+        1 => Just(Act::Command(Command::Resume)),
+        1 => Just(Act::Command(Command::Stop)),
+        1 => Just(Act::Command(Command::Reset)),
+        1 => Just(Act::Command(Command::Test)),
+        1 => (0usize..3).prop_map(|n| Act::Command(Command::Predict { id: 1, pixels: vec![9; [0, IMAGE, IMAGE + 1][n]] })),
+        1 => (0u32..4, any::<bool>()).prop_map(|(run, good)| Act::Provide(run, good)),
+    ]
+}
+
+/// Whether a state may follow another.
+fn legal(from: RunState, to: RunState) -> bool {
+    use RunState::*;
+    match (from, to) {
+        (_, Idle) => true,
+        (Idle | Finished | Stopped | Failed, Loading) => true,
+        (Loading, Training) => true,
+        (Training, Paused | Finished) | (Paused, Training) => true,
+        (Loading | Training | Paused, Stopped) => true,
+        (_, Failed) => true,
+        _ => false,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_order_of_commands_keeps_a_legal_state(acts in proptest::collection::vec(act(), 1..60)) {
+        let (mut session, log) = session();
+        for act in acts {
+            match act {
+                Act::Command(command) => session.command(command),
+                Act::Work => drop(block_on(session.work())),
+                Act::Provide(run, true) => session.provide(run, Ok((synthetic::generate(24, 1), "test".into()))),
+                Act::Provide(run, false) => session.provide(run, Err("no".into())),
+            }
+            let _ = session.data_request();
+        }
+        let mut state = RunState::Idle;
+        for envelope in log.borrow().iter() {
+            if let Event::State(next) = envelope.event {
+                prop_assert!(legal(state, next), "{:?} after {:?}", next, state);
+                state = next;
+            }
+        }
+        prop_assert_eq!(state, session.state());
+        // Whatever went before, a reset and a fresh run work.
+        session.command(Command::Reset);
+        session.command(Command::Start { run: 99, settings: Settings { images: 24, epochs: 1, ..tiny() } });
+        finish(&mut session);
+        prop_assert_eq!(session.state(), RunState::Finished);
+    }
+}

@@ -1,0 +1,82 @@
+//! In a dedicated worker: every backend against Keras, and a session that learns.
+#![cfg(all(target_arch = "wasm32", feature = "cpu"))]
+
+mod common;
+
+use std::{cell::RefCell, rc::Rc};
+
+use common::{assert_equal_to_keras, found};
+use inkling::{
+    data::source::DatasetName,
+    device::{Backend, BackendKind},
+    protocol::{Command, Event, RunState},
+    session::Session,
+    settings::Settings,
+};
+use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+#[wasm_bindgen_test]
+async fn burn_flex_equals_keras() {
+    let backend = Backend::open(BackendKind::Cpu).await.unwrap();
+    assert_equal_to_keras(&found(&backend.device).await, 1e-5);
+}
+
+#[cfg(feature = "ndarray")]
+#[wasm_bindgen_test]
+async fn burn_ndarray_equals_keras() {
+    let backend = Backend::open(BackendKind::Ndarray).await.unwrap();
+    assert_equal_to_keras(&found(&backend.device).await, 1e-5);
+}
+
+#[cfg(feature = "webgpu")]
+#[wasm_bindgen_test]
+async fn webgpu_passes_its_self_test_and_equals_keras() {
+    match Backend::open(BackendKind::Webgpu).await {
+        Ok(backend) => {
+            console_log!("WebGPU: {}", backend.info.adapter);
+            assert_equal_to_keras(&found(&backend.device).await, 1e-4);
+        }
+        Err(error) => console_log!("SKIPPED: nothing is known about WebGPU: {error}"),
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_session_learns_in_a_worker() {
+    let log: Rc<RefCell<Vec<Event>>> = Rc::default();
+    let sink = log.clone();
+    let backend = Backend::open(BackendKind::Cpu).await.unwrap();
+    let mut session = Session::new(backend, move |envelope| sink.borrow_mut().push(envelope.event));
+    let settings = Settings {
+        dataset: DatasetName::Synthetic,
+        images: 600,
+        epochs: 3,
+        batch: 32,
+        augment: false,
+        ..Settings::default()
+    };
+    session.command(Command::Start { run: 1, settings });
+    while session.work().await {}
+    assert_eq!(session.state(), RunState::Finished);
+    let accuracy = log.borrow().iter().find_map(|e| if let Event::Test(t) = e { Some(t.accuracy) } else { None });
+    assert!(accuracy.unwrap() > 0.8, "{accuracy:?}");
+}
+
+/// What page and worker say to each other survives the way through JavaScript values.
+#[wasm_bindgen_test]
+fn messages_survive_the_link() {
+    let pixels: Vec<u8> = (0..784).map(|i| (i % 256) as u8).collect();
+    for command in [
+        Command::Start { run: 3, settings: Settings::default() },
+        Command::Pause,
+        Command::Predict { id: 9, pixels: pixels.clone() },
+    ] {
+        let value = serde_wasm_bindgen::to_value(&command).unwrap();
+        assert_eq!(serde_wasm_bindgen::from_value::<Command>(value).unwrap(), command);
+    }
+    let question = serde_wasm_bindgen::to_value(&Command::Predict { id: 9, pixels }).unwrap();
+    let inner = js_sys::Reflect::get(&question, &"Predict".into()).unwrap();
+    let sent = js_sys::Reflect::get(&inner, &"pixels".into()).unwrap();
+    assert!(wasm_bindgen::JsCast::is_instance_of::<js_sys::Uint8Array>(&sent), "pixels go as a typed array");
+}
