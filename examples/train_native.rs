@@ -38,10 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             _ => {}
         });
     session.command(Command::Start { run: 1, settings });
-    if let Some(request) = session.data_request() {
+    if session.wants_mnist() {
         let folder = env::var("MNIST_DIR").unwrap_or_else(|_| "data".into());
         let data = read_folder(Path::new(&folder)).map_err(|error| format!("{error} (set MNIST_DIR)"));
-        session.provide(request.run, data.map(|data| (data, folder)));
+        session.provide(data.map(|data| (data, folder)));
     }
     while pollster::block_on(session.work()) {}
     let accuracy = accuracy.get().ok_or("the run did not finish")?;

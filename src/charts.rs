@@ -125,7 +125,9 @@ pub fn curve<DB: DrawingBackend>(
     let width = f64::from(area.dim_in_pixel().0) / scale;
     let every = (curve.train.len() as f64 / width).ceil().max(1.0) as usize;
     let inside = |&(x, y): &(f64, f64)| (x, y.clamp(low, high));
-    let thinned = curve.train.iter().step_by(every).chain(curve.train.last()).map(inside);
+    // What lies above or below the axis is left out: a line along the edge would claim a value.
+    let thinned = curve.train.iter().step_by(every).chain(curve.train.last()).filter(|&point| inside(point) == *point);
+    let thinned = thinned.copied();
     chart.draw_series(LineSeries::new(thinned, theme.train.stroke_width(px(1.5))))?;
     let validation = || curve.validation.iter().map(inside);
     chart.draw_series(LineSeries::new(validation(), theme.validation.stroke_width(px(2.0))))?;
@@ -175,7 +177,7 @@ pub fn heatmap<DB: DrawingBackend>(
             let (colour, share) = if row == column {
                 (theme.validation, share(count, support))
             } else {
-                (theme.mistake, share(count, most_mistakes).sqrt() * 0.9)
+                (theme.mistake, share(count, most_mistakes).sqrt())
             };
             let fill = if count == 0 {
                 blend(theme.background, theme.grid, 0.5)

@@ -1,6 +1,6 @@
 //! The state machine of a run: commands in, events out. It knows no browser.
 //!
-//! Whoever drives a session hands it each [`Command`] as it comes, fetches what [`Session::data_request`] asks for, and
+//! Whoever drives a session hands it each [`Command`] as it comes, fetches MNIST when [`Session::wants_mnist`] asks for it, and
 //! calls [`Session::work`] until there is nothing to do. A unit of work is one training step, one evaluated batch or one
 //! answer, so a command takes effect within a step.
 
@@ -26,13 +26,6 @@ const EVALUATION_BATCH: usize = 250;
 const READ_STEPS: usize = 8;
 const READ_AFTER: Duration = Duration::from_millis(100);
 
-/// A data set that the driver is to fetch, because it does not come from within.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DataRequest {
-    /// The run that needs it.
-    pub run: RunId,
-}
-
 /// A session on one backend: at most one run at a time, and the data set of the last.
 pub struct Session {
     backend: Backend,
@@ -40,7 +33,8 @@ pub struct Session {
     run: RunId,
     state: RunState,
     settings: Settings,
-    request: Option<DataRequest>,
+    mnist_wanted: bool,
+    mnist_coming: bool,
     loading_since: Instant,
     mnist: Option<(SharedDataset, String)>,
     training: Option<Training>,
@@ -155,7 +149,8 @@ impl Session {
             run: 0,
             state: RunState::Idle,
             settings: Settings::default(),
-            request: None,
+            mnist_wanted: false,
+            mnist_coming: false,
             loading_since: Instant::now(),
             mnist: None,
             training: None,
@@ -185,14 +180,12 @@ impl Session {
                 self.set_state(RunState::Training);
             }
             Command::Stop if self.state.is_active() => {
-                self.request = None;
                 if let Some(training) = &mut self.training {
                     training.unread.clear();
                 }
                 self.set_state(RunState::Stopped);
             }
             Command::Reset => {
-                self.request = None;
                 self.training = None;
                 self.requested_test = None;
                 self.set_state(RunState::Idle);
@@ -207,25 +200,21 @@ impl Session {
                 self.questions.push_back((id, pixels));
             }
             Command::Predict { .. } => self.warn("A sketch must have 28x28 pixels."),
-            Command::Pause | Command::Resume | Command::Stop => {
-                let state = self.state;
-                self.warn(&format!(
-                    "{command:?} has no effect while the run is {}.",
-                    format!("{state:?}").to_lowercase()
-                ));
-            }
+            // What is so already, or has ended meanwhile: the page may ask twice before it has heard.
+            Command::Pause | Command::Resume | Command::Stop => {}
         }
     }
 
-    /// The data set that the driver is to fetch now, once; it answers with [`Session::provide`].
-    pub fn data_request(&mut self) -> Option<DataRequest> {
-        self.request.take()
+    /// Whether the driver is to fetch MNIST now. It says so once; the driver answers with [`Session::provide`].
+    pub fn wants_mnist(&mut self) -> bool {
+        std::mem::take(&mut self.mnist_wanted)
     }
 
-    /// Takes MNIST, with words on where it came from, or the reason why it could not be had. An answer to an earlier
-    /// run's request is kept for later and starts nothing.
-    pub fn provide(&mut self, run: RunId, data: Result<(Dataset, String), String>) {
-        let wanted = run == self.run && self.state == RunState::Loading && self.settings.dataset == DatasetName::Mnist;
+    /// Takes MNIST, with words on where it came from, or the reason why it could not be had. The run that waits for it
+    /// begins or fails; if none waits any more, the data is kept for the next.
+    pub fn provide(&mut self, data: Result<(Dataset, String), String>) {
+        self.mnist_coming = false;
+        let wanted = self.state == RunState::Loading && self.settings.dataset == DatasetName::Mnist;
         match data {
             Ok((dataset, source)) => {
                 self.mnist = Some((Arc::new(dataset), source));
@@ -253,7 +242,9 @@ impl Session {
             return false;
         };
         if let Err(error) = result {
-            self.fail(&format!("{error}. Start again, or choose another backend."));
+            self.fail(&format!("{error}. Press Train to start again, or choose another backend."));
+            // What can't be read once can't be read again: a lost device stays lost until there is a fresh worker.
+            self.emit(Event::Unavailable { reason: error.to_string() });
         }
         true
     }
@@ -271,7 +262,9 @@ impl Session {
         if self.settings.dataset == DatasetName::Mnist {
             match self.mnist {
                 Some(_) => self.begin(),
-                None => self.request = Some(DataRequest { run }),
+                // A download that an earlier run began serves this one as well.
+                None if self.mnist_coming => {}
+                None => (self.mnist_wanted, self.mnist_coming) = (true, true),
             }
         }
     }
@@ -348,21 +341,33 @@ impl Session {
                         training.phase = Phase::Test(Evaluation::new());
                     }
                     self.emit(Event::Epoch { record, confusion: evaluation.confusion });
-                    self.report_progress();
                 }
+                self.report_progress();
             }
             Phase::Test(evaluation) => {
                 if evaluation.advance(&training.trainer, &training.data.test, None).await? {
                     let result = evaluation.result();
                     self.emit(Event::Test(result));
                     self.set_state(RunState::Finished);
+                } else {
+                    self.report_progress();
                 }
             }
         }
         Ok(())
     }
 
+    /// The next batch of the test that the visitor asked for; the run's own clock rests meanwhile.
     async fn advance_requested_test(&mut self) -> Result<(), ReadError> {
+        self.watches(Stopwatch::stop);
+        let result = self.requested_test_batch().await;
+        if self.state == RunState::Training {
+            self.watches(Stopwatch::start);
+        }
+        result
+    }
+
+    async fn requested_test_batch(&mut self) -> Result<(), ReadError> {
         if let (Some(evaluation), Some(training)) = (&mut self.requested_test, &self.training)
             && evaluation.advance(&training.trainer, &training.data.test, None).await?
         {
@@ -387,6 +392,7 @@ impl Session {
     fn report_steps(&mut self, points: Vec<StepPoint>) {
         if let Some(bad) = points.iter().find(|point| !point.loss.is_finite()) {
             let step = bad.step;
+            self.training = None; // a network without numbers answers nothing
             return self.fail(&format!(
                 "The loss stopped being a number at step {step}. Choose a smaller learning rate and start again."
             ));
@@ -496,7 +502,12 @@ impl Training {
             let evaluation_speed = self.evaluation_speed.unwrap_or(3.0 * speed);
             let to_train = f64::from(steps - step) * f64::from(settings.batch);
             let validations = (settings.epochs - self.epoch + 1) as usize * self.split.validation.len();
-            to_train / speed + (validations + self.data.test.len()) as f64 / evaluation_speed
+            let to_evaluate = match &self.phase {
+                Phase::Train => validations + self.data.test.len(),
+                Phase::Validate(evaluation) => validations + self.data.test.len() - evaluation.done,
+                Phase::Test(evaluation) => self.data.test.len() - evaluation.done,
+            };
+            to_train / speed + to_evaluate as f64 / evaluation_speed
         });
         Progress {
             activity: match self.phase {
@@ -511,5 +522,31 @@ impl Training {
             images_per_second,
             seconds_left,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::BackendKind;
+    use std::{cell::RefCell, rc::Rc};
+
+    #[test]
+    fn a_loss_that_is_no_number_ends_the_run_in_words_and_forgets_the_network() {
+        let log: Rc<RefCell<Vec<Event>>> = Rc::default();
+        let sink = log.clone();
+        let backend = pollster::block_on(Backend::open(BackendKind::Cpu)).unwrap();
+        let mut session = Session::new(backend, move |envelope| sink.borrow_mut().push(envelope.event));
+        let settings = Settings { dataset: DatasetName::Synthetic, images: 24, ..Settings::default() };
+        session.command(Command::Start { run: 1, settings });
+        pollster::block_on(session.work());
+        session.report_steps(vec![StepPoint { step: 5, loss: f64::NAN, accuracy: 0.1 }]);
+        assert_eq!(session.state(), RunState::Failed);
+        assert!(
+            matches!(&log.borrow()[..], [.., Event::Failed(words), Event::State(RunState::Failed)] if words.contains("step 5"))
+        );
+        session.command(Command::Predict { id: 1, pixels: vec![0; crate::data::IMAGE] });
+        pollster::block_on(session.work());
+        assert!(matches!(log.borrow().last(), Some(Event::Prediction { probabilities: None, .. })));
     }
 }

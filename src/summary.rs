@@ -49,6 +49,9 @@ pub struct RunSummary {
     /// How far the data is.
     #[serde(skip)]
     pub loading: Option<Loading>,
+    /// The visitor asked for the test set to be scored, and it is not yet.
+    #[serde(skip)]
+    pub testing: bool,
     /// The curves of the training steps.
     #[serde(skip)]
     pub curves: Curves,
@@ -113,6 +116,7 @@ impl RunSummary {
             warnings: Vec::new(),
             progress: None,
             loading: None,
+            testing: false,
             curves: Curves::default(),
         }
     }
@@ -147,6 +151,7 @@ impl RunSummary {
                 self.show(confusion, "validation");
             }
             Event::Test(TestResult { accuracy, interval, confusion, seconds, .. }) => {
+                self.testing = false;
                 self.timings.test_seconds = *seconds;
                 self.test_accuracy = Some(*accuracy);
                 self.test_accuracy_interval = Some(*interval);

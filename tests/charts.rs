@@ -14,6 +14,7 @@ fn assert_golden(name: &str, size: (u32, u32), draw: impl Fn(&DrawingArea<SVGBac
     draw(&SVGBackend::with_string(&mut svg, size).into_drawing_area());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, &svg).unwrap();
     }
     let golden = fs::read_to_string(&path).unwrap_or_default();

@@ -44,9 +44,9 @@ fn one_epoch_reaches_the_accuracy_that_is_promised_and_reads_sketches() {
     let backend = block_on(Backend::open(BackendKind::Cpu)).unwrap();
     let mut session = Session::new(backend, move |envelope| sink.borrow_mut().push(envelope.event));
     session.command(Command::Start { run: 1, settings: Settings { epochs: 1, augment: false, ..Settings::default() } });
-    session.data_request().unwrap();
+    assert!(session.wants_mnist());
     let test = data.test.clone();
-    session.provide(1, Ok((data, "MNIST_DIR".into())));
+    session.provide(Ok((data, "MNIST_DIR".into())));
     while block_on(session.work()) {}
     assert_eq!(session.state(), RunState::Finished);
     let accuracy =

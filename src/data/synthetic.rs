@@ -111,8 +111,8 @@ const SKELETONS: [&[Stroke]; CLASSES] = [
 fn draw(digit: u8, rng: &mut impl Rng) -> Sheet {
     let mut within = |range: f32| rng.random_range(-range..=range);
     let (turn, shear) = (within(0.2), within(0.25));
-    let (scale_x, scale_y) = (17.0 * (1.0 + within(0.18)), 19.0 * (1.0 + within(0.1)));
-    let centre = (13.5 + within(1.5), 13.5 + within(1.5));
+    let (scale_x, scale_y) = (16.0 * (1.0 + within(0.18)), 18.0 * (1.0 + within(0.1)));
+    let centre = (13.5 + within(1.2), 13.5 + within(1.2));
     let pen = 1.25 + within(0.55);
     // Slight elastic deformation: one slow wave for each axis.
     let wave = [within(0.05), within(3.0), within(0.05), within(3.0)];

@@ -3,7 +3,9 @@
 use plotters::{coord::Shift, prelude::*};
 use plotters_canvas::CanvasBackend;
 use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{CanvasRenderingContext2d, Document, Element, Event, HtmlCanvasElement, HtmlElement, Window};
+use web_sys::{
+    CanvasRenderingContext2d, Document, Element, Event, HtmlButtonElement, HtmlCanvasElement, HtmlElement, Window,
+};
 
 /// The window.
 pub fn window() -> Option<Window> {
@@ -43,10 +45,17 @@ pub fn set_attribute(id: &str, name: &str, value: &str) {
     }
 }
 
-/// Enables or disables button `id`.
-pub fn set_enabled(id: &str, enabled: bool) {
-    if let Some(button) = element::<web_sys::HtmlButtonElement>(id) {
-        button.set_disabled(!enabled);
+/// Enables or disables button `id`. If it has the focus and loses it so, element `next` gets it: a keyboard must not be
+/// thrown back to the top of the page.
+pub fn set_enabled(id: &str, enabled: bool, next: &str) {
+    let Some(button) = element::<HtmlButtonElement>(id) else { return };
+    if button.disabled() != enabled {
+        return;
+    }
+    let focused = document().and_then(|d| d.active_element()).is_some_and(|active| active.id() == id);
+    button.set_disabled(!enabled);
+    if let (true, false, Some(next)) = (focused, enabled, element::<HtmlElement>(next)) {
+        let _ = next.focus();
     }
 }
 

@@ -125,7 +125,9 @@ impl From<JsValue> for Failure {
 async fn download(url: &str, advance: &impl Fn(u64)) -> Result<Vec<u8>, Failure> {
     let response: Response = within(SILENCE_MS, scope().fetch_with_str(url)).await?.dyn_into()?;
     if !response.ok() {
-        return Err(Failure::Absent(response.status()));
+        let status = response.status();
+        let busy = status >= 500 || status == 408 || status == 429;
+        return Err(if busy { Failure::Network(format!("answers {status}")) } else { Failure::Absent(status) });
     }
     let body = response.body().ok_or_else(|| Failure::Network("the answer has no body".into()))?;
     let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();

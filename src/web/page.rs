@@ -1,6 +1,9 @@
 //! The page: what it knows, what it does when something happens, and when its panels draw.
 
-use std::{cell::RefCell, panic};
+use std::{
+    cell::{Cell, RefCell},
+    panic,
+};
 
 use web_sys::{Event, MediaQueryList};
 
@@ -43,7 +46,11 @@ struct Engaged {
     ready: bool,
 }
 
+/// The longest that a worker may take to be fetched and to pass its self-test.
+const READY_WITHIN_MS: i32 = 180_000;
+
 thread_local! {
+    static STOPPED: Cell<bool> = const { Cell::new(false) };
     static PAGE: RefCell<Option<Page>> = const { RefCell::new(None) };
 }
 
@@ -62,8 +69,14 @@ pub fn update(change: impl FnOnce(&mut Page)) {
 pub fn start() {
     panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
-        dom::set_text("error", &format!("The page stopped: {info}. Reload it; if it happens again, please report it."));
-        dom::set_hidden("error", false);
+        // Only the first: what a stopped page panics about later is a consequence.
+        if !STOPPED.replace(true) {
+            dom::set_text(
+                "error",
+                &format!("The page stopped: {info}. Reload it; if it happens again, please report it."),
+            );
+            dom::set_hidden("error", false);
+        }
     }));
     let query = dom::window().and_then(|window| window.location().search().ok()).unwrap_or_default();
     let (settings, errors) = Settings::from_query(&query);
@@ -108,6 +121,9 @@ fn redraw_when_the_look_changes() {
 impl Page {
     /// Begins a run with the controls' settings.
     pub fn train(&mut self) {
+        if self.summary.state.is_active() {
+            return; // a second press before the first was drawn
+        }
         let backend = self.summary.backend.clone();
         self.summary = RunSummary::new(self.summary.run + 1, self.settings.clone(), backend);
         self.summary.state = RunState::Loading;
@@ -155,6 +171,7 @@ impl Page {
                 Some("Fetching the WebGPU worker and checking it against the CPU…".into())
             }
             Some(_) => Some("Fetching the CPU worker…".into()),
+            None if self.summary.state == RunState::Failed => Some("No backend".into()),
             None => Some("Looking for a backend…".into()),
         }
     }
@@ -187,7 +204,17 @@ impl Page {
             });
         };
         match Link::open(pick.worker(), receive) {
-            Ok(link) => self.worker = Some(Engaged { choice, pick, link, ready: false }),
+            Ok(link) => {
+                self.worker = Some(Engaged { choice, pick, link, ready: false });
+                tasks::after(READY_WITHIN_MS, move || {
+                    update(|page| {
+                        let silent = page.worker.as_ref().is_some_and(|worker| !worker.ready);
+                        if page.generation == generation && silent {
+                            page.broken("it was not ready within three minutes");
+                        }
+                    });
+                });
+            }
             Err(error) => self.fail(format!("This browser allows no worker ({error}), and training needs one.")),
         }
     }
@@ -224,10 +251,11 @@ impl Page {
     }
 
     fn ready(&mut self, backend: &BackendInfo, build: &str) {
-        let Some(worker) = &mut self.worker else { return };
         if build != BUILD {
+            self.worker = None;
             return self.fail("The page and its worker are of different versions. Reload the page.".into());
         }
+        let Some(worker) = &mut self.worker else { return };
         worker.ready = true;
         self.summary.backend = BackendInfo { reason: worker.pick.reason.clone(), ..backend.clone() };
         self.start_if_ready();

@@ -2,10 +2,12 @@
 
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 
-use super::dom;
+use super::{dom, tasks::within};
 use crate::settings::BackendChoice;
+
+/// A browser that has not found an adapter by then is taken to have none.
+const ADAPTER_WITHIN_MS: i32 = 10_000;
 
 /// A worker that the site offers, and why it is the one to take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +80,7 @@ async fn adapter() -> Result<Adapter, String> {
     }
     let request: Function = get(&gpu, "requestAdapter").dyn_into().map_err(|_| NONE)?;
     let promise: Promise = request.call0(&gpu).and_then(|p| p.dyn_into::<Promise>()).map_err(|_| NONE)?;
-    let adapter = JsFuture::from(promise).await.map_err(|_| NONE)?;
+    let adapter = within(ADAPTER_WITHIN_MS, promise).await.map_err(|_| NONE)?;
     if adapter.is_falsy() {
         return Err(NONE.into());
     }

@@ -1,13 +1,38 @@
 //! Waiting in the browser. A worker waits by macrotask, so that messages are heard, and never by animation frame, so that
 //! a hidden tab goes on; only drawing waits for frames.
 
+use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use wasm_bindgen_futures::JsFuture;
 
 /// Calls `then` with the next frame; a hidden tab has none until it is shown again.
 pub fn next_frame(then: impl FnOnce() + 'static) {
     if let Some(window) = web_sys::window() {
         let _ = window.request_animation_frame(Closure::once_into_js(then).unchecked_ref());
     }
+}
+
+/// Calls `then` once after `milliseconds`.
+pub fn after(milliseconds: i32, then: impl FnOnce() + 'static) {
+    let then = Closure::once_into_js(then);
+    let _ = set_timeout(then.unchecked_ref(), milliseconds);
+}
+
+/// Waits for `promise` at most `milliseconds`; then an error in words.
+pub async fn within(milliseconds: i32, promise: Promise) -> Result<JsValue, JsValue> {
+    let late = Promise::new(&mut |_, reject| {
+        let words = JsValue::from_str(&format!("no answer for {} s", milliseconds / 1000));
+        let then: JsValue = reject.bind1(&JsValue::NULL, &words).into();
+        let _ = set_timeout(then.unchecked_ref(), milliseconds);
+    });
+    JsFuture::from(Promise::race(&js_sys::Array::of2(&promise, &late))).await
+}
+
+/// The timer of a page and of a worker alike.
+fn set_timeout(then: &Function, milliseconds: i32) -> Result<JsValue, JsValue> {
+    let global = js_sys::global();
+    let timer: Function = Reflect::get(&global, &"setTimeout".into())?.dyn_into()?;
+    timer.call2(&global, then, &milliseconds.into())
 }
 
 /// What a thrown value says.
@@ -19,12 +44,12 @@ pub fn words(error: &JsValue) -> String {
 }
 
 #[cfg(feature = "cpu")]
-pub use in_worker::{Macrotask, within};
+pub use in_worker::Macrotask;
 
 #[cfg(feature = "cpu")]
 mod in_worker {
-    use js_sys::{Function, Promise, Reflect};
-    use wasm_bindgen::{JsCast, JsValue};
+    use js_sys::Promise;
+    use wasm_bindgen::JsValue;
     use wasm_bindgen_futures::JsFuture;
     use web_sys::MessageChannel;
 
@@ -43,21 +68,5 @@ mod in_worker {
             self.0.port2().post_message(&JsValue::NULL)?;
             JsFuture::from(next).await.map(|_| ())
         }
-    }
-
-    /// Waits for `promise` at most `milliseconds`; then an error in words.
-    pub async fn within(milliseconds: i32, promise: Promise) -> Result<JsValue, JsValue> {
-        let late = Promise::new(&mut |_, reject| {
-            let words = JsValue::from_str(&format!("no answer for {} s", milliseconds / 1000));
-            let then: JsValue = reject.bind1(&JsValue::NULL, &words).into();
-            let _ = set_timeout(then.unchecked_ref(), milliseconds);
-        });
-        JsFuture::from(Promise::race(&js_sys::Array::of2(&promise, &late))).await
-    }
-
-    fn set_timeout(then: &Function, milliseconds: i32) -> Result<JsValue, JsValue> {
-        let global = js_sys::global();
-        let timer: Function = Reflect::get(&global, &"setTimeout".into())?.dyn_into()?;
-        timer.call2(&global, then, &milliseconds.into())
     }
 }

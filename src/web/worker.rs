@@ -24,7 +24,7 @@ use crate::{
 };
 
 thread_local! {
-    /// The run that a panic would end, for the panic hook.
+    /// The run that the page last asked for, for what is not the session's to say.
     static RUN: Cell<RunId> = const { Cell::new(0) };
 }
 
@@ -32,7 +32,8 @@ thread_local! {
 pub fn start(kind: BackendKind) {
     panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
-        post(&Envelope { run: RUN.get(), event: Event::Failed(format!("The worker stopped: {info}")) });
+        // After a panic nothing here can be trusted: the page ends this worker and takes a fresh one.
+        post(&Envelope { run: RUN.get(), event: Event::Unavailable { reason: info.to_string() } });
     }));
     spawn_local(async move {
         if let Err(error) = serve(kind).await {
@@ -44,7 +45,7 @@ pub fn start(kind: BackendKind) {
 /// What the session is to be told next.
 enum Message {
     Command(Command),
-    Data(RunId, Result<(Dataset, String), String>),
+    Data(Result<(Dataset, String), String>),
     Garbled(String),
 }
 
@@ -70,7 +71,7 @@ async fn serve(kind: BackendKind) -> Result<(), JsValue> {
                     }
                     session.command(command);
                 }
-                Message::Data(run, data) => session.provide(run, data),
+                Message::Data(data) => session.provide(data),
                 Message::Garbled(error) => {
                     post(&Envelope {
                         run: RUN.get(),
@@ -79,12 +80,12 @@ async fn serve(kind: BackendKind) -> Result<(), JsValue> {
                 }
             }
         }
-        if let Some(request) = session.data_request() {
+        if session.wants_mnist() {
             let inbox = inbox.clone();
             spawn_local(async move {
-                let report = |loading| post(&Envelope { run: request.run, event: Event::Loading(loading) });
-                let data = fetch::mnist(report).await;
-                inbox.push(Message::Data(request.run, data));
+                // To the run that waits now: it may be another than the one that asked.
+                let report = |loading| post(&Envelope { run: RUN.get(), event: Event::Loading(loading) });
+                inbox.push(Message::Data(fetch::mnist(report).await));
             });
         }
         if session.work().await {

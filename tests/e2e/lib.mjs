@@ -45,7 +45,13 @@ export async function serve({ data = null, intercept = () => false } = {}) {
   };
 }
 
-const EXECUTABLE = ["/usr/bin/chromium", "/usr/bin/google-chrome", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"].find(existsSync);
+const NAMES = ["chromium", "google-chrome", "google-chrome-stable", "chromium-browser"];
+const EXECUTABLE = [
+  process.env.CHROME,
+  ...process.env.PATH.split(":").flatMap((folder) => NAMES.map((name) => join(folder, name))),
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+].find((path) => path && existsSync(path));
+if (!EXECUTABLE) throw new Error("no Chromium and no Chrome on PATH; CHROME names another browser");
 
 /** A browser; with `webgpu`, on Chromium's software adapter. */
 export function launch({ webgpu = false } = {}) {

@@ -32,24 +32,32 @@ pub fn mount(settings: &Settings) {
     });
     dom::listen("stop", "click", |_: Event| page::update(Page::stop));
     dom::listen("reset", "click", |_: Event| page::update(Page::reset));
-    dom::listen("test", "click", |_: Event| page::update(|page| page.send(Command::Test)));
+    dom::listen("test", "click", |_: Event| {
+        page::update(|page| {
+            page.summary.testing = true;
+            page.send(Command::Test);
+        });
+    });
 }
 
 /// Enables what can be done now.
 pub fn draw(page: &Page) {
     let state = page.summary.state;
     let trained = page.summary.progress.is_some_and(|progress| progress.step > 0);
-    dom::set_enabled("train", !state.is_active());
-    dom::set_enabled("pause", matches!(state, RunState::Training | RunState::Paused));
+    dom::set_enabled("pause", matches!(state, RunState::Training | RunState::Paused), "stop");
+    dom::set_enabled("stop", state.is_active(), "train");
+    dom::set_enabled("train", !state.is_active(), "stop");
     dom::set_text("pause", if state == RunState::Paused { "Resume" } else { "Pause" });
-    dom::set_enabled("stop", state.is_active());
-    dom::set_enabled("reset", state != RunState::Idle);
-    dom::set_enabled("test", trained && page.worker_note().is_none() && state != RunState::Failed);
+    dom::set_enabled("reset", state != RunState::Idle, "train");
+    let testable = trained && page.worker_note().is_none() && state != RunState::Failed;
+    dom::set_enabled("test", testable && !page.summary.testing, "train");
     if let Some(fields) = dom::element::<HtmlElement>("settings") {
         // A disabled fieldset disables what is in it: a run's settings stand while it lasts.
         let _ = fields.toggle_attribute_with_force("disabled", state.is_active());
     }
-    dom::set_hidden("ranges", !page.settings.augment);
+    // A wrong range must be seen, or Train would seem to do nothing.
+    let wrong = dom::document().and_then(|d| d.query_selector("#ranges [aria-invalid=true]").ok()?).is_some();
+    dom::set_hidden("ranges", !page.settings.augment && !wrong);
 }
 
 /// Shows what is wrong with a setting, beside its control.
@@ -73,7 +81,8 @@ fn changed(page: &mut Page, key: &str, rule: &Rule) {
         Ok(()) => {
             clear_error(key);
             mirror(&page.settings);
-            if key == "backend" && !page.summary.state.is_active() {
+            // A finished run keeps its worker, and with it its network, until the next one begins.
+            if key == "backend" && page.summary.state == RunState::Idle {
                 page.engage(page.settings.backend);
             }
         }
@@ -91,9 +100,12 @@ fn typed(page: &mut Page, key: &str, rule: &Rule) {
 fn train(page: &mut Page) {
     let mut wrong = Vec::new();
     for field in FIELDS {
-        if let Err(error) = page.settings.set(field.key, &read(field.key, &field.rule)) {
-            show_error(&error);
-            wrong.push(field.key);
+        match page.settings.set(field.key, &read(field.key, &field.rule)) {
+            Ok(()) => clear_error(field.key),
+            Err(error) => {
+                show_error(&error);
+                wrong.push(field.key);
+            }
         }
     }
     match wrong.first() {

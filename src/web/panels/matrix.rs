@@ -14,6 +14,7 @@ thread_local! {
 pub fn draw(summary: &RunSummary) {
     let matrix = summary.confusion_matrix.unwrap_or_default();
     let caption = match (summary.confusion_matrix_of, summary.history.last()) {
+        _ if summary.testing => "Scoring the test set with the weights of this moment…".into(),
         (Some("test"), _) => format!("Test set: {} of {} right", matrix.correct(), matrix.total()),
         (Some(_), Some(epoch)) => {
             format!("Validation set after epoch {}: {} of {} right", epoch.epoch, matrix.correct(), matrix.total())

@@ -7,7 +7,7 @@ use super::theme;
 use crate::{
     data::SIDE,
     ink::Point,
-    protocol::{Command, RunState},
+    protocol::Command,
     sketch::{PAD, PEN_RADIUS, Sketch},
     web::{
         dom,
@@ -53,6 +53,7 @@ impl SketchPad {
 
     /// There is another network, or none: what the last one said counts no more.
     pub fn forget_answer(&mut self) {
+        self.question += 1; // an answer that is on its way is none to this
         self.awaited = false;
         self.answer = None;
     }
@@ -137,8 +138,8 @@ pub fn draw(page: &Page) {
     let pad = &page.sketch;
     draw_strokes(&pad.sketch);
     draw_image(pad.image.as_deref());
-    dom::set_enabled("undo", !pad.sketch.is_empty());
-    dom::set_enabled("clear", !pad.sketch.is_empty());
+    dom::set_enabled("undo", !pad.sketch.is_empty(), "pad");
+    dom::set_enabled("clear", !pad.sketch.is_empty(), "pad");
     dom::set_hidden("pad-hint", !pad.sketch.is_empty());
     for digit in 0..10 {
         let probability = pad.answer.as_ref().map_or(0.0, |answer| answer.probabilities[digit]);
@@ -154,13 +155,13 @@ fn note(page: &Page) -> String {
     match &pad.answer {
         Some(Answer { probabilities, steps }) => {
             let best = (0..10).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b])).unwrap_or(0);
-            dom::set_attribute("bars", "data-best", &best.to_string());
+            // For screen readers: only when the opinion changes, not with every step.
+            dom::set_text("sketch-said", &format!("It looks like a {best}."));
             format!("It looks like a {best} ({:.0} %), after {steps} training steps.", 100.0 * probabilities[best])
         }
         None => {
-            dom::set_attribute("bars", "data-best", "");
-            let trained = matches!(page.summary.state, RunState::Finished | RunState::Paused | RunState::Stopped)
-                || page.summary.progress.is_some_and(|progress| progress.step > 0);
+            dom::set_text("sketch-said", "");
+            let trained = page.summary.progress.is_some_and(|progress| progress.step > 0);
             if trained {
                 "Draw a digit and see what the network thinks of it.".into()
             } else {

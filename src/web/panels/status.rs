@@ -11,7 +11,14 @@ use crate::{
 /// Draws the backend's badge, the sentence of the state, the progress bar and the tiles.
 pub fn draw(page: &Page) {
     let summary = &page.summary;
-    dom::set_text("backend-badge", &page.worker_note().unwrap_or_else(|| backend(summary)));
+    let waiting = page.worker_note();
+    let kind = match (&waiting, summary.state) {
+        (None, _) => "ready",
+        (Some(_), RunState::Failed) => "failed",
+        (Some(_), _) => "wait",
+    };
+    dom::set_attribute("badge", "data-kind", kind);
+    dom::set_text("backend-badge", &waiting.unwrap_or_else(|| backend(summary)));
     dom::set_text("state", state_name(summary.state));
     dom::set_attribute("state", "data-state", state_name(summary.state));
     dom::set_text("status", &sentence(page));
@@ -69,6 +76,7 @@ fn sentence(page: &Page) -> String {
         RunState::Paused => {
             "Paused. Resume goes on where it stopped; the sketch pad answers with the weights of this moment.".into()
         }
+        RunState::Stopped if summary.progress.is_none_or(|p| p.step == 0) => "Stopped before the first step.".into(),
         RunState::Stopped => "Stopped. The weights are kept: sketch a digit, score the test set, or train anew.".into(),
         RunState::Finished => match (summary.test_accuracy, summary.test_accuracy_interval) {
             (Some(accuracy), Some([low, high])) => format!(

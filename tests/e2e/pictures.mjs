@@ -1,0 +1,32 @@
+// Pictures of the page before, during and after training, at phone and desktop width, light and dark: to be looked at.
+// `make pictures` writes them to pictures/ (or to the folder that is named); with MNIST_DIR the runs are on MNIST.
+import { mkdir } from "node:fs/promises";
+import { SEVEN, draw, launch, open, serve, until } from "./lib.mjs";
+
+const folder = process.argv[2] ?? "pictures";
+const data = process.env.MNIST_DIR ?? null;
+await mkdir(folder, { recursive: true });
+const server = await serve({ data });
+const browser = await launch();
+const run = data ? "?dataset=mnist&backend=cpu&images=6000&epochs=3" : "?dataset=synthetic&backend=cpu&images=3000&epochs=3";
+
+for (const colorScheme of ["light", "dark"]) {
+  for (const width of [360, 768, 1440]) {
+    const shoot = (name) => page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+    const page = await open(browser, server.url + run, { colorScheme, viewport: { width, height: 900 }, deviceScaleFactor: width < 500 ? 2 : 1 });
+    await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+    await shoot("before");
+    await page.getByRole("button", { name: "Train", exact: true }).click();
+    await until(page, "second epoch", (s) => s.history.length >= 1, 300);
+    await draw(page, SEVEN);
+    await page.locator("#sketch-note").getByText("looks like").waitFor();
+    await page.waitForTimeout(1500);
+    await shoot("during");
+    await until(page, "finished run", (s) => s.state === "finished", 300);
+    await page.waitForTimeout(500);
+    await shoot("after");
+    await page.context().close();
+  }
+}
+await browser.close();
+await server.close();
