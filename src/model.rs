@@ -1,7 +1,7 @@
 //! The network: two convolution blocks and two dense layers, 225,034 parameters.
 
 use burn::{
-    module::{Module, ModuleVisitor, Param, ParamId},
+    module::{Module, ModuleVisitor, Param},
     nn::{
         Dropout, DropoutConfig, Linear, PaddingConfig2d,
         conv::Conv2d,
@@ -81,7 +81,7 @@ impl Cnn {
 }
 
 fn param<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
-    Param::initialized(ParamId::new(), Tensor::from_data(TensorData::new(values, shape), device).require_grad())
+    Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), device))
 }
 
 struct Collect<'a> {

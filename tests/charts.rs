@@ -1,4 +1,5 @@
 //! Golden SVGs of the charts. `UPDATE_GOLDEN=1 cargo test --test charts` writes them anew; look at them before committing.
+#![allow(clippy::unwrap_used)] // a test that fails here says where
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::{env, fs, path::Path};

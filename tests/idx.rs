@@ -1,4 +1,5 @@
 //! IDX files: whatever the bytes, a value or a typed error, never a panic.
+#![allow(clippy::unwrap_used)] // a test that fails here says where
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::io::Write;

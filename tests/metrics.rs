@@ -1,4 +1,5 @@
 //! The classification report equals scikit-learn's.
+#![allow(clippy::unwrap_used)] // a test that fails here says where
 #![cfg(not(target_arch = "wasm32"))]
 
 use inkling::metrics::{ClassScore, ConfusionMatrix};

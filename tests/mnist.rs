@@ -1,4 +1,5 @@
 //! Real MNIST, where `MNIST_DIR` says where it is: one epoch, and sketches of what was learned.
+#![allow(clippy::unwrap_used)] // a test that fails here says where
 #![cfg(all(not(target_arch = "wasm32"), feature = "cpu"))]
 
 use std::{cell::RefCell, path::PathBuf, rc::Rc};

@@ -1,4 +1,5 @@
 //! The network: against Keras, against finite differences, and against itself.
+#![allow(clippy::unwrap_used)] // a test that fails here says where
 #![cfg(all(not(target_arch = "wasm32"), feature = "ndarray"))]
 
 mod common;

@@ -1,4 +1,5 @@
 //! In a page: the charts paint on real canvases.
+#![allow(clippy::unwrap_used)] // a test that fails here says where
 #![cfg(target_arch = "wasm32")]
 
 use inkling::{

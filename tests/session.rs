@@ -1,4 +1,5 @@
 //! A session: any order of commands keeps a legal state, and a whole run tells its story in the right order.
+#![allow(clippy::unwrap_used)] // a test that fails here says where
 #![cfg(all(not(target_arch = "wasm32"), feature = "cpu"))]
 
 use std::{

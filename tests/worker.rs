@@ -1,4 +1,5 @@
 //! In a dedicated worker: every backend against Keras, and a session that learns.
+#![allow(clippy::unwrap_used)] // a test that fails here says where
 #![cfg(all(target_arch = "wasm32", feature = "cpu"))]
 
 mod common;
