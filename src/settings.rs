@@ -65,7 +65,7 @@ impl Default for Settings {
             backend: BackendChoice::Auto,
             epochs: 5,
             batch: 64,
-            lr: 0.002,
+            lr: 0.004,
             seed: 42,
             augment: true,
             augmentation: Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 },

@@ -50,7 +50,7 @@ fn every_gradient_equals_finite_differences() {
                 moved.0[parameter][index] += delta;
                 loss(moved)
             };
-            const STEP: f32 = 1e-2;
+            const STEP: f32 = 2e-3;
             let slope = (at(STEP) - at(-STEP)) / (2.0 * STEP);
             let gradient = gradients[parameter][index];
             // ReLU and max-pool have kinks, so the quotient over a finite step is near, not equal.
@@ -91,6 +91,9 @@ fn initial_weights_have_the_stated_ranges_and_number() {
     }
 }
 
+/// Losses of the first six steps with seed 7 on burn-flex. They change only when the recipe or a random stream does.
+const GOLDEN: [f64; 6] = [3.44797, 3.02229, 4.38679, 2.87849, 2.59556, 2.05490];
+
 #[test]
 fn a_seed_gives_the_same_steps_again_and_on_ndarray_nearly_the_same() {
     let digits = synthetic::generate(96, 7).train;
@@ -102,6 +105,11 @@ fn a_seed_gives_the_same_steps_again_and_on_ndarray_nearly_the_same() {
     let [(_, flex), (_, ndarray)] = devices();
     let golden = losses(&flex);
     assert_eq!(golden, losses(&flex));
+    println!("{golden:?}");
+    for (loss, before) in golden.iter().zip(GOLDEN) {
+        // Other processors sum in another order; six steps of Adam make little of it.
+        assert!((loss - before).abs() < 2e-3, "{golden:?}");
+    }
     // Dropout draws differ between backends, so only the first step's level is comparable.
     assert!((golden[0] - losses(&ndarray)[0]).abs() < 0.5, "{golden:?}");
     assert!(golden[5] < golden[0], "{golden:?}");
