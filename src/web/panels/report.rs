@@ -30,8 +30,5 @@ fn rows(report: &Report) -> String {
         "<tr class=\"rule\"><th scope=\"row\">accuracy</th><td></td><td></td><td>{:.4}</td><td>{}</td></tr>",
         report.accuracy, report.macro_average.support
     );
-    digits
-        + &accuracy
-        + &row("macro average", &report.macro_average)
-        + &row("weighted average", &report.weighted_average)
+    digits + &accuracy + &row("macro avg.", &report.macro_average) + &row("weighted avg.", &report.weighted_average)
 }
