@@ -22,7 +22,9 @@ fn assert_golden(name: &str, size: (u32, u32), draw: impl Fn(&DrawingArea<SVGBac
     assert!(svg == golden, "{name} differs from its golden; UPDATE_GOLDEN=1 writes the new one");
 }
 
-fn series() -> (Vec<(f64, f64)>, Vec<(f64, f64)>) {
+type Points = Vec<(f64, f64)>;
+
+fn series() -> (Points, Points) {
     let train = (1..=200).map(|i| (f64::from(i) / 40.0, 2.3 * (-f64::from(i) / 30.0).exp() + 0.05)).collect();
     let validation = (1..=5).map(|i| (f64::from(i), 0.3 / f64::from(i))).collect();
     (train, validation)
@@ -31,7 +33,7 @@ fn series() -> (Vec<(f64, f64)>, Vec<(f64, f64)>) {
 #[test]
 fn the_curves_look_as_they_did() {
     let (train, validation) = series();
-    let share = |points: &[(f64, f64)]| points.iter().map(|&(x, y)| (x, 1.0 - y / 2.5)).collect::<Vec<_>>();
+    let share = |points: &[(f64, f64)]| points.iter().map(|&(x, y)| (x, 1.0 - y / 2.5)).collect::<Points>();
     let loss = Curve { train: &train, validation: &validation, epochs: 5.0, metric: Metric::Loss };
     assert_golden("loss.svg", (480, 240), |area| charts::curve(area, &loss, &Theme::LIGHT, 1.0).unwrap());
     let (train, validation) = (share(&train), share(&validation));

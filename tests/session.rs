@@ -210,14 +210,12 @@ fn act() -> impl Strategy<Value = Act> {
 /// Whether a state may follow another.
 fn legal(from: RunState, to: RunState) -> bool {
     use RunState::*;
-    match (from, to) {
-        (_, Idle) => true,
-        (Idle | Finished | Stopped | Failed, Loading) => true,
-        (Loading, Training) => true,
-        (Training, Paused | Finished) | (Paused, Training) => true,
-        (Loading | Training | Paused, Stopped) => true,
-        (_, Failed) => true,
-        _ => false,
+    match to {
+        Idle | Failed => true,
+        Loading => !from.is_active(),
+        Training => matches!(from, Loading | Paused),
+        Paused | Finished => from == Training,
+        Stopped => from.is_active(),
     }
 }
 
