@@ -53,7 +53,8 @@ fn one_epoch_reaches_the_accuracy_that_is_promised_and_reads_sketches() {
     let accuracy =
         log.borrow().iter().find_map(|e| if let Event::Test(t) = e { Some(t.accuracy) } else { None }).unwrap();
     println!("test accuracy after one epoch without augmentation: {accuracy}");
-    assert!(accuracy >= 0.988, "{accuracy}");
+    // 98.89 % as measured for the README; another processor sums in another order, which moves it by a tenth or so.
+    assert!(accuracy >= 0.987, "{accuracy}");
     let loaded =
         log.borrow().iter().find_map(|e| if let Event::Loaded(l) = e { Some(l.clone()) } else { None }).unwrap();
     assert_eq!((loaded.train, loaded.validation, loaded.test), (55_000, 5_000, 10_000));

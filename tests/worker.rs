@@ -9,12 +9,12 @@ use std::{cell::RefCell, rc::Rc};
 use common::{assert_equal_to_keras, found};
 use inkling::{
     data::source::DatasetName,
-    device::{Backend, BackendKind, DeviceError},
+    device::{Backend, BackendKind},
     protocol::{Command, Event, RunState},
     session::Session,
     settings::Settings,
 };
-use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
@@ -34,6 +34,8 @@ async fn burn_ndarray_equals_keras() {
 #[cfg(feature = "webgpu")]
 #[wasm_bindgen_test]
 async fn webgpu_passes_its_self_test_and_equals_keras() {
+    use inkling::device::DeviceError;
+    use wasm_bindgen_test::console_log;
     match Backend::open(BackendKind::Webgpu).await {
         Ok(backend) => {
             console_log!("WebGPU: {}", backend.info.adapter);
