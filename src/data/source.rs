@@ -98,7 +98,6 @@ pub enum SourceError {
         found: String,
     },
     /// A file on disk that could not be read.
-    #[cfg(not(target_arch = "wasm32"))]
     #[error("{path}: {reason}")]
     File {
         /// Where it should be.
@@ -140,7 +139,6 @@ pub fn assemble(files: &[Vec<u8>; 4]) -> Result<Dataset, SourceError> {
 ///
 /// # Errors
 /// A file that is missing, damaged or not the published one.
-#[cfg(not(target_arch = "wasm32"))]
 pub fn read_folder(folder: &std::path::Path) -> Result<Dataset, SourceError> {
     let mut files: [Vec<u8>; 4] = Default::default();
     for (file, bytes) in FILES.iter().zip(&mut files) {
