@@ -109,7 +109,9 @@ fn progress_bar(summary: &RunSummary) {
 }
 
 fn finished(summary: &RunSummary) -> String {
-    format!("{} epochs in {}", summary.history.len(), duration(summary.timings.epochs_seconds))
+    let epochs = summary.history.len();
+    let plural = if epochs == 1 { "" } else { "s" };
+    format!("{epochs} epoch{plural} in {}", duration(summary.timings.epochs_seconds))
 }
 
 fn line(progress: &Progress) -> String {
