@@ -18,10 +18,10 @@ serve: ## build the page with all workers and serve it on http://localhost:8080
 	@scripts/setup build
 	@scripts/data
 	@ls "$$CARGO_TARGET_DIR"/wasm32-unknown-unknown/release/deps/libburn_wgpu* >/dev/null 2>&1 || \
-	  echo "The first build takes 20 to 40 minutes on two cores, nearly all of it for WebGPU; 'make serve-cpu' takes a few."
+	  echo "The first build takes about 40 minutes on two cores, more than half of it for WebGPU; 'make serve-cpu' takes about ten."
 	$(WASM) trunk serve --offline
 
-serve-cpu: ## the same without the WebGPU worker: built in a few minutes
+serve-cpu: ## the same without the WebGPU worker: built in about ten minutes
 	@scripts/setup build
 	@scripts/data
 	sed -e '/worker_webgpu/d' -e '/worker_ndarray/d' -e 's/content="cpu ndarray webgpu"/content="cpu"/' index.html > .site-cpu.html
