@@ -1,15 +1,17 @@
-//! Real MNIST, where `MNIST_DIR` says where it is: one epoch.
+//! Real MNIST, where `MNIST_DIR` says where it is: one epoch, and sketches of what was learned.
 #![allow(clippy::unwrap_used)] // a test that fails here says where
 #![cfg(all(not(target_arch = "wasm32"), feature = "cpu"))]
 
 use std::{cell::RefCell, path::PathBuf, rc::Rc};
 
 use inkling::{
-    data::{Dataset, source},
+    data::{Dataset, SIDE, source},
     device::{Backend, BackendKind},
+    ink::Sheet,
     protocol::{Command, Event, RunState},
     session::Session,
     settings::Settings,
+    sketch::{PAD, normalise},
 };
 use pollster::block_on;
 
@@ -21,8 +23,21 @@ fn mnist() -> Option<Dataset> {
     Some(source::read_folder(&PathBuf::from(folder)).unwrap())
 }
 
+/// The digit as somebody might have drawn it on the pad: five times as large, and not in the middle.
+fn on_the_pad(image: &[u8]) -> Sheet {
+    const SCALE: usize = 5;
+    let mut sheet = Sheet::new(PAD);
+    for (i, &pixel) in image.iter().enumerate() {
+        let (top, left) = (i / SIDE * SCALE + 20, i % SIDE * SCALE + 90);
+        for at in (0..SCALE * SCALE).map(|k| (top + k / SCALE) * PAD + left + k % SCALE) {
+            sheet.ink[at] = f32::from(pixel) / 255.0;
+        }
+    }
+    sheet
+}
+
 #[test]
-fn one_epoch_reaches_the_accuracy_that_is_promised() {
+fn one_epoch_reaches_the_accuracy_that_is_promised_and_reads_sketches() {
     let Some(data) = mnist() else { return };
     assert_eq!((data.train.len(), data.test.len()), (60_000, 10_000));
     let log: Rc<RefCell<Vec<Event>>> = Rc::default();
@@ -31,6 +46,7 @@ fn one_epoch_reaches_the_accuracy_that_is_promised() {
     let mut session = Session::new(backend, move |envelope| sink.borrow_mut().push(envelope.event));
     session.command(Command::Start { run: 1, settings: Settings { epochs: 1, augment: false, ..Settings::default() } });
     assert!(session.wants_mnist());
+    let test = data.test.clone();
     session.provide(Ok((data, "MNIST_DIR".into())));
     while block_on(session.work()) {}
     assert_eq!(session.state(), RunState::Finished);
@@ -42,4 +58,17 @@ fn one_epoch_reaches_the_accuracy_that_is_promised() {
     let loaded =
         log.borrow().iter().find_map(|e| if let Event::Loaded(l) = e { Some(l.clone()) } else { None }).unwrap();
     assert_eq!((loaded.train, loaded.validation, loaded.test), (55_000, 5_000, 10_000));
+
+    let mut right = 0;
+    for index in 0..200 {
+        log.borrow_mut().clear();
+        let pixels = normalise(&on_the_pad(test.image(index))).unwrap();
+        session.command(Command::Predict { id: index as u32, pixels });
+        while block_on(session.work()) {}
+        let log = log.borrow();
+        let Some(Event::Prediction { probabilities: Some(p), .. }) = log.last() else { panic!("{log:?}") };
+        let best = (0..10).max_by(|&a, &b| p[a].total_cmp(&p[b])).unwrap();
+        right += usize::from(best == usize::from(test.labels[index]));
+    }
+    assert!(right >= 195, "{right} of 200 redrawn digits are recognised");
 }
