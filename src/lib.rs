@@ -32,6 +32,8 @@ pub mod data;
 #[cfg(feature = "cpu")]
 pub mod device;
 pub mod ink;
+#[cfg(feature = "cpu")]
+pub mod kernels;
 pub mod metrics;
 #[cfg(feature = "cpu")]
 pub mod model;

@@ -2,26 +2,38 @@
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
-    nn::{
-        Dropout, DropoutConfig, Linear, PaddingConfig2d,
-        conv::Conv2d,
-        pool::{MaxPool2d, MaxPool2dConfig},
-    },
+    nn::{Dropout, DropoutConfig, Linear},
     tensor::{Device, Gradients, Tensor, TensorData, activation::relu},
 };
 use rand::RngExt;
 
-use crate::random::{Purpose, generator};
+use crate::{
+    kernels::conv_block,
+    random::{Purpose, generator},
+};
 
 /// Share of the dense layer's units that training drops at each step.
 pub const DROPOUT: f64 = 0.3;
 
+/// Weights `[out, in, 3, 3]` and bias `[out]` of a convolution.
+#[derive(Module, Debug)]
+struct Convolution {
+    weight: Param<Tensor<4>>,
+    bias: Param<Tensor<1>>,
+}
+
+impl Convolution {
+    /// Convolution, ReLU and max-pool 2x2 as one operation.
+    fn block(&self, x: Tensor<4>) -> Tensor<4> {
+        conv_block(x, self.weight.val(), self.bias.val())
+    }
+}
+
 /// The convolutional network: images `[N, 1, 28, 28]` in `[0, 1]` to logits `[N, 10]`.
 #[derive(Module, Debug)]
 pub struct Cnn {
-    conv1: Conv2d,
-    conv2: Conv2d,
-    pool: MaxPool2d,
+    conv1: Convolution,
+    conv2: Convolution,
     dense1: Linear,
     dropout: Dropout,
     dense2: Linear,
@@ -30,8 +42,8 @@ pub struct Cnn {
 impl Cnn {
     /// Logits of `images`. Dropout is active on a device with autodiff only.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let x = self.pool.forward(relu(self.conv1.forward(images))); // [N, 32, 13, 13]
-        let x = self.pool.forward(relu(self.conv2.forward(x))); // [N, 64, 5, 5]
+        let x = self.conv1.block(images); // [N, 32, 13, 13]
+        let x = self.conv2.block(x); // [N, 64, 5, 5]
         let x = x.flatten(1, 3); // [N, 1600]
         let x = self.dropout.forward(relu(self.dense1.forward(x))); // [N, 128]
         self.dense2.forward(x) // [N, 10]
@@ -40,14 +52,9 @@ impl Cnn {
     /// The network with these weights on `device`.
     pub fn new(weights: Weights, dropout: f64, device: &Device) -> Self {
         let [conv1_w, conv1_b, conv2_w, conv2_b, dense1_w, dense1_b, dense2_w, dense2_b] = weights.0;
-        let conv = |weight: Vec<f32>, bias: Vec<f32>, shape: [usize; 4]| Conv2d {
+        let conv = |weight: Vec<f32>, bias: Vec<f32>, shape: [usize; 4]| Convolution {
             weight: param(weight, shape, device),
-            bias: Some(param(bias, [shape[0]], device)),
-            stride: [1, 1],
-            kernel_size: [3, 3],
-            dilation: [1, 1],
-            groups: 1,
-            padding: PaddingConfig2d::Valid,
+            bias: param(bias, [shape[0]], device),
         };
         let dense = |weight: Vec<f32>, bias: Vec<f32>, shape: [usize; 2]| Linear {
             weight: param(weight, shape, device),
@@ -56,7 +63,6 @@ impl Cnn {
         Cnn {
             conv1: conv(conv1_w, conv1_b, [32, 1, 3, 3]),
             conv2: conv(conv2_w, conv2_b, [64, 32, 3, 3]),
-            pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
             dense1: dense(dense1_w, dense1_b, [1600, 128]),
             dropout: DropoutConfig::new(dropout).init(),
             dense2: dense(dense2_w, dense2_b, [128, 10]),

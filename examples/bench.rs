@@ -1,0 +1,229 @@
+//! Time of each part of a training step on one thread, natively or in a browser's worker (`make bench`).
+//!
+//! Each part runs in turn, round after round, so that a slow moment of the machine hits all alike; the median of the
+//! rounds counts.
+
+use std::hint::black_box;
+
+use burn::{
+    optim::{AdamConfig, Optimizer},
+    tensor::{Device, Tensor, TensorData},
+};
+use inkling::{
+    augment::Augmentation,
+    data::{Batch, IMAGE, Labelled, synthetic},
+    device::{Backend, BackendKind},
+    kernels::{
+        conv_block::{self, Dims, Strided},
+        lanes::{LANES, Lanes},
+    },
+    model::Weights,
+    train::Trainer,
+};
+use web_time::Instant;
+
+const BATCH: usize = 64;
+const ROUNDS: usize = 15;
+/// Independent sums of [`peak`]: as many as fit the registers.
+const CHAINS: usize = 10;
+
+struct Part {
+    name: &'static str,
+    /// Floating-point operations a batch that the dense arithmetic would take; 0 where that says nothing.
+    flops: f64,
+    run: Box<dyn FnMut()>,
+    milliseconds: Vec<f64>,
+}
+
+/// Floating-point operations of `steps` rounds of [`peak`].
+fn peak_flops(steps: usize) -> f64 {
+    (steps * CHAINS * 2 * LANES) as f64
+}
+
+/// Independent chains of products and sums, enough to hide their latency: what a core can do at best.
+fn peak(steps: usize) {
+    let (factor, term) = (Lanes::splat(black_box(0.999)), Lanes::splat(black_box(0.001)));
+    let mut chains = [Lanes::splat(1.0); CHAINS];
+    for _ in 0..steps {
+        chains = chains.map(|chain| term.add_product(chain, factor));
+    }
+    black_box(chains.map(Lanes::to_array));
+}
+
+fn parts(digits: Labelled) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut part = |name, flops, run: Box<dyn FnMut()>| parts.push(Part { name, flops, run, milliseconds: Vec::new() });
+    const PEAK: usize = 1_000_000;
+    part("peak", peak_flops(PEAK), Box::new(|| peak(PEAK)));
+    let weights = Weights::random(1);
+    let first = Dims { images: BATCH, height: 28, width: 28, inputs: 1, outputs: 32 };
+    let second = Dims { images: BATCH, height: 13, width: 13, inputs: 32, outputs: 64 };
+    let plain = Batch::plain(&digits, 0..BATCH);
+    let hidden = conv_block::forward(&plain.pixels, &weights.0[0], &weights.0[1], first);
+    let top = conv_block::forward(&hidden.values, &weights.0[2], &weights.0[3], second);
+    let dense = |d: Dims| {
+        let [rows, columns] = d.pooled();
+        (d.images * rows * columns * 4 * 9 * d.inputs * d.outputs * 2) as f64
+    };
+    let gradient = |d: Dims| -> (Vec<f32>, [usize; 4]) {
+        let [rows, columns] = d.pooled();
+        let plane = rows * columns;
+        let values = (0..d.images * d.outputs * plane).map(|i| (i % 17) as f32 - 8.0).collect();
+        (values, [plane * d.outputs, plane, columns, 1])
+    };
+    let (w, x) = (weights.clone(), plain.pixels.clone());
+    part(
+        "block 1 forward",
+        dense(first),
+        Box::new(move || {
+            black_box(conv_block::forward(&x, &w.0[0], &w.0[1], first));
+        }),
+    );
+    let (w, x) = (weights.clone(), hidden.values.clone());
+    part(
+        "block 2 forward",
+        dense(second),
+        Box::new(move || {
+            black_box(conv_block::forward(&x, &w.0[2], &w.0[3], second));
+        }),
+    );
+    let winners = top.winners.clone();
+    let (w, x, (values, strides)) = (weights.clone(), hidden.values.clone(), gradient(second));
+    part(
+        "block 2 backward",
+        2.0 * dense(second),
+        Box::new(move || {
+            let gradient = Strided { values: &values, strides };
+            black_box(conv_block::backward(&x, &w.0[2], &winners, gradient, second, true));
+        }),
+    );
+    let (w, x, (values, strides)) = (weights.clone(), plain.pixels.clone(), gradient(first));
+    part(
+        "block 1 backward",
+        dense(first),
+        Box::new(move || {
+            let gradient = Strided { values: &values, strides };
+            black_box(conv_block::backward(&x, &w.0[0], &hidden.winners, gradient, first, false));
+        }),
+    );
+    let ranges = Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 };
+    let indices: Vec<u32> = (0..BATCH as u32).collect();
+    let images = digits.clone();
+    part(
+        "augment",
+        0.0,
+        Box::new(move || {
+            black_box(Batch::augmented(&images, &indices, &ranges, 1, 1));
+        }),
+    );
+    let device = Device::flex();
+    let features = Tensor::<2>::from_data(TensorData::new(top.values.clone(), [BATCH, 1600]), &device);
+    let dense1 = Tensor::<2>::from_data(TensorData::new(weights.0[4].clone(), [1600, 128]), &device);
+    let out = Tensor::<2>::ones([BATCH, 128], &device);
+    let flops = (BATCH * 1600 * 128 * 2) as f64;
+    let (a, b) = (features.clone(), dense1.clone());
+    part(
+        "dense 1 forward",
+        flops,
+        Box::new(move || {
+            black_box(a.clone().matmul(b.clone()));
+        }),
+    );
+    let (a, b) = (out.clone(), dense1.clone());
+    part(
+        "dense 1 input gradient",
+        flops,
+        Box::new(move || {
+            black_box(a.clone().matmul(b.clone().transpose()));
+        }),
+    );
+    let (a, b) = (features.clone(), out.clone());
+    part(
+        "dense 1 weight gradient",
+        flops,
+        Box::new(move || {
+            black_box(a.clone().transpose().matmul(b.clone()));
+        }),
+    );
+    let nhwc = Tensor::<4>::from_data(TensorData::new(top.values.clone(), [BATCH, 5, 5, 64]), &device);
+    part(
+        "flatten",
+        0.0,
+        Box::new(move || {
+            black_box(nhwc.clone().permute([0, 3, 1, 2]).reshape([BATCH as i32, -1]));
+        }),
+    );
+    let (mut state, gradient) = (Some((dense1.clone(), None)), dense1.clone());
+    let adam = AdamConfig::new().with_epsilon(1e-7).build();
+    part(
+        "adam for dense 1",
+        0.0,
+        Box::new(move || {
+            state = state.take().map(|(weight, moments)| adam.step(1e-9, weight, gradient.clone(), moments));
+        }),
+    );
+    if let Ok(backend) = pollster::block_on(Backend::open(BackendKind::Cpu)) {
+        let mut trainer = Trainer::new(1, 0.001, 100_000, &backend.device);
+        part(
+            "step",
+            0.0,
+            Box::new(move || {
+                black_box(trainer.step(plain.clone()));
+            }),
+        );
+    }
+    parts
+}
+
+/// Runs all parts and tells their medians, as lines of a table.
+fn table() -> String {
+    let digits = synthetic::generate(BATCH, 1).train;
+    assert_eq!(digits.pixels.len(), BATCH * IMAGE);
+    let mut parts = parts(digits);
+    for round in 0..=ROUNDS {
+        for part in &mut parts {
+            let start = Instant::now();
+            (part.run)();
+            let milliseconds = start.elapsed().as_secs_f64() * 1e3;
+            if round > 0 {
+                part.milliseconds.push(milliseconds); // the first round warms up
+            }
+        }
+    }
+    let mut lines = vec![];
+    for part in &mut parts {
+        part.milliseconds.sort_by(f64::total_cmp);
+        let median = part.milliseconds[ROUNDS / 2];
+        let speed = if part.flops > 0.0 { format!("{:6.1}", part.flops / median / 1e6) } else { "     -".into() };
+        lines.push(format!("{:24} {:8.2} us an image {speed} GFLOP/s", part.name, median * 1e3 / BATCH as f64));
+    }
+    lines.join("\n")
+}
+
+/// Steps alone, for a profiler.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn steps() -> String {
+    let digits = synthetic::generate(BATCH, 1).train;
+    let mut parts = parts(digits);
+    let start = Instant::now();
+    if let Some(part) = parts.last_mut() {
+        (0..100).for_each(|_| (part.run)());
+    }
+    format!("{:?} a step", start.elapsed() / 100)
+}
+
+/// The table of [`table`].
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn bench() -> String {
+    table()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() {
+    println!("{}", table());
+}
+
+#[cfg(target_arch = "wasm32")]
+fn main() {}

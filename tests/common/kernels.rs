@@ -1,0 +1,184 @@
+//! The fused convolution block against Burn's own operations, over random shapes: natively and in the browser.
+
+use burn::tensor::{
+    Device, Tensor, TensorData,
+    activation::relu,
+    module::{conv2d, max_pool2d},
+    ops::{ConvOptions, MaxPoolOptions},
+};
+use inkling::kernels::{
+    conv_block,
+    conv_block::{Dims, Output, forward, forward_into},
+};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg32;
+
+type Block = fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>;
+
+fn composed(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+    let sums = conv2d(x, weight, Some(bias), ConvOptions::new([1, 1], [0, 0], [1, 1], 1));
+    max_pool2d(relu(sums), MaxPoolOptions::new([2, 2]))
+}
+
+/// Numbers of one case.
+#[derive(Clone)]
+struct Case {
+    dims: Dims,
+    x: Vec<f32>,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    /// Gradient of the output.
+    flow: Vec<f32>,
+}
+
+impl Case {
+    fn new(dims: Dims, mut number: impl FnMut() -> f32) -> Self {
+        let Dims { images, height, width, inputs, outputs } = dims;
+        let [rows, columns] = dims.pooled();
+        let mut numbers = |len: usize| (0..len).map(|_| number()).collect();
+        Case {
+            dims,
+            x: numbers(images * inputs * height * width),
+            weight: numbers(outputs * inputs * 9),
+            bias: numbers(outputs),
+            flow: numbers(images * outputs * rows * columns),
+        }
+    }
+
+    /// Output and gradients of input, weight and bias on burn-flex.
+    async fn run(&self, block: Block) -> [Vec<f32>; 4] {
+        let Dims { images, height, width, inputs, outputs } = self.dims;
+        let [rows, columns] = self.dims.pooled();
+        let device = Device::flex().autodiff();
+        let x = Tensor::<4>::from_data(TensorData::new(self.x.clone(), [images, inputs, height, width]), &device);
+        let weight = Tensor::<4>::from_data(TensorData::new(self.weight.clone(), [outputs, inputs, 3, 3]), &device);
+        let bias = Tensor::<1>::from_data(TensorData::new(self.bias.clone(), [outputs]), &device);
+        let flow =
+            Tensor::<4>::from_data(TensorData::new(self.flow.clone(), [images, outputs, rows, columns]), &device);
+        let (x, weight, bias) = (x.require_grad(), weight.require_grad(), bias.require_grad());
+        // Through Burn's own product with something, so that the block's input and output are not leaves.
+        let out = block(x.clone() * 1.0, weight.clone(), bias.clone());
+        let gradients = (out.clone() * flow).sum().backward();
+        [
+            values(out.inner()).await,
+            values(x.grad(&gradients).unwrap()).await,
+            values(weight.grad(&gradients).unwrap()).await,
+            values(bias.grad(&gradients).unwrap()).await,
+        ]
+    }
+
+    async fn assert_same(&self, tolerance: f32) {
+        let (found, expected) = (self.run(conv_block).await, self.run(composed).await);
+        for ((found, expected), what) in found.iter().zip(&expected).zip(["output", "input", "weight", "bias"]) {
+            let scale = expected.iter().filter(|v| v.is_finite()).fold(1.0f32, |m, v| m.max(v.abs()));
+            assert_eq!(found.len(), expected.len());
+            for (i, (f, e)) in found.iter().zip(expected).enumerate() {
+                let same = f == e || (f.is_nan() && e.is_nan()) || (f - e).abs() <= tolerance * scale;
+                assert!(same, "{what}[{i}] of {:?}: {f}, Burn has {e}", self.dims);
+            }
+        }
+    }
+}
+
+async fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data_async().await.unwrap().try_into_vec().unwrap()
+}
+
+fn dims(rng: &mut Pcg32, inputs: &[usize], outputs: &[usize]) -> Dims {
+    let mut one_of = |choices: &[usize]| choices[rng.random_range(0..choices.len())];
+    let (inputs, outputs) = (one_of(inputs), one_of(outputs));
+    let mut side = || rng.random_range(4..16);
+    Dims { images: 1, height: side(), width: side(), inputs, outputs }
+}
+
+const FUSED: ([usize; 5], [usize; 3]) = ([1, 4, 8, 36, 64], [8, 16, 24]);
+
+/// Whole numbers are exact in any order of summation and in the transform, so that ties are ties for both: output,
+/// winners (the input's gradient) and all else are the same numbers.
+pub async fn whole_numbers_give_the_very_same_results(cases: u64) {
+    for seed in 0..cases {
+        let mut rng = Pcg32::seed_from_u64(seed);
+        let dims = Dims { images: rng.random_range(1..4), ..dims(&mut rng, &FUSED.0, &FUSED.1) };
+        assert!(dims.supported());
+        Case::new(dims, || rng.random_range(-3i8..=3).into()).assert_same(0.0).await;
+    }
+}
+
+pub async fn real_numbers_agree_within_rounding(cases: u64) {
+    for seed in 0..cases {
+        let mut rng = Pcg32::seed_from_u64(1000 + seed);
+        let dims = dims(&mut rng, &FUSED.0, &FUSED.1);
+        Case::new(dims, || rng.random_range(-1.0..1.0)).assert_same(1e-5).await;
+    }
+}
+
+/// Channel counts that the fused kernels don't take go to the composed operations.
+pub async fn other_shapes_are_right_too() {
+    let mut rng = Pcg32::seed_from_u64(5);
+    for (inputs, outputs) in [(3, 8), (4, 5), (1, 1), (6, 10)] {
+        let dims = Dims { images: 2, ..dims(&mut rng, &[inputs], &[outputs]) };
+        assert!(!dims.supported());
+        Case::new(dims, || rng.random_range(-3i8..=3).into()).assert_same(0.0).await;
+    }
+}
+
+/// NaN and infinities come out where Burn has them. (Not in the gradients: Burn multiplies an infinity with the zeros of
+/// windows that pass nothing on, and gets NaN where nothing flowed.)
+pub async fn what_is_not_finite_comes_out_where_burn_has_it(cases: u64) {
+    for seed in 0..cases {
+        let mut rng = Pcg32::seed_from_u64(2000 + seed);
+        let dims = dims(&mut rng, &FUSED.0, &FUSED.1);
+        let mut case = Case::new(dims, || f32::from(rng.random_range(0i8..=3)) - 1.5);
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let at = rng.random_range(0..case.x.len());
+            case.x[at] = value;
+        }
+        let (found, expected) = (case.run(conv_block).await, case.run(composed).await);
+        let mut odd = 0;
+        for (f, e) in found[0].iter().zip(&expected[0]) {
+            let same = f == e || (f.is_nan() && e.is_nan());
+            assert!(same, "{dims:?}: {f}, Burn has {e}");
+            odd += usize::from(!e.is_finite());
+        }
+        assert!(odd > 0, "the case would prove nothing");
+    }
+}
+
+/// A window whose values are all zero or less passes nothing on; one whose four values are equal passes all to the first.
+pub async fn dead_windows_and_ties_are_burns() {
+    for inputs in [1, 4] {
+        let dims = Dims { images: 2, height: 7, width: 6, inputs, outputs: 8 };
+        let mut case = Case::new(dims, || 1.0);
+        case.assert_same(0.0).await;
+        let [out, input, ..] = case.run(conv_block).await;
+        assert!(out.iter().all(|&v| v == (9 * inputs + 1) as f32));
+        assert!(input[0] == 8.0 && input[5] == 0.0, "the first of four equals, so nothing beyond its patch: {input:?}");
+        case.bias.fill(-1000.0);
+        case.assert_same(0.0).await;
+        assert!(case.run(conv_block).await.as_flattened_sum() == 0.0);
+    }
+}
+
+trait FlattenedSum {
+    fn as_flattened_sum(&self) -> f32;
+}
+
+impl FlattenedSum for [Vec<f32>; 4] {
+    fn as_flattened_sum(&self) -> f32 {
+        self.iter().flatten().map(|v| v.abs()).sum()
+    }
+}
+
+/// Nothing of what stood in the output's buffers is left.
+pub fn every_output_is_written() {
+    let mut rng = Pcg32::seed_from_u64(9);
+    for inputs in FUSED.0 {
+        let dims = Dims { images: 3, height: 9, width: 14, inputs, outputs: 24 };
+        let case = Case::new(dims, || rng.random_range(-1.0..1.0));
+        let Output { values, winners } = forward(&case.x, &case.weight, &case.bias, dims);
+        let mut poisoned = Output { values: vec![f32::NAN; values.len()], winners: vec![77; winners.len()] };
+        forward_into(&case.x, &case.weight, &case.bias, dims, &mut poisoned);
+        assert!(poisoned.values == values && poisoned.winners == winners);
+        assert_eq!(values.len(), 3 * 3 * 6 * 24);
+    }
+}
