@@ -14,11 +14,12 @@ use inkling::{
     data::{Batch, IMAGE, Labelled, synthetic},
     device::{Backend, BackendKind},
     kernels::{
+        Kernels,
         conv_block::{self, Dims, Strided},
         lanes::{LANES, Lanes},
     },
     model::Weights,
-    train::Trainer,
+    train::{Recipe, Schedule, Trainer},
 };
 use web_time::Instant;
 
@@ -107,13 +108,12 @@ fn parts(digits: Labelled) -> Vec<Part> {
         }),
     );
     let ranges = Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 };
-    let indices: Vec<u32> = (0..BATCH as u32).collect();
-    let images = digits.clone();
+    let picked = digits.pick(&(0..BATCH as u32).collect::<Vec<_>>());
     part(
         "augment",
         0.0,
         Box::new(move || {
-            black_box(Batch::augmented(&images, &indices, &ranges, 1, 1));
+            black_box(Batch::augmented(&picked, &ranges, 1, 1));
         }),
     );
     let device = Device::flex();
@@ -163,7 +163,9 @@ fn parts(digits: Labelled) -> Vec<Part> {
         }),
     );
     if let Ok(backend) = pollster::block_on(Backend::open(BackendKind::Cpu)) {
-        let mut trainer = Trainer::new(1, 0.001, 100_000, &backend.device);
+        let schedule = Schedule { peak: 0.001, steps: 100_000 };
+        let recipe = Recipe { seed: 1, dropout: 0.3, schedule, kernels: Kernels::Fused };
+        let mut trainer = Trainer::new(recipe, &backend.device);
         part(
             "step",
             0.0,

@@ -12,6 +12,7 @@ use inkling::{
     data::source::read_folder,
     device::{Backend, BackendKind},
     protocol::{Command, Envelope, Event},
+    replicas::Threads,
     session::Session,
     settings::Settings,
 };
@@ -23,20 +24,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let accuracy = Rc::new(Cell::new(None));
     let result = accuracy.clone();
-    let mut session =
-        Session::new(pollster::block_on(Backend::open(BackendKind::Cpu))?, move |Envelope { event, .. }| match event {
-            Event::Loaded(loaded) => println!("{loaded:?}"),
-            Event::Epoch { record, .. } => println!("{record:?}"),
-            Event::Test(test) => {
-                println!(
-                    "test accuracy {:.4} {:?} loss {:.4} in {:.1} s",
-                    test.accuracy, test.interval, test.loss, test.seconds
-                );
-                result.set(Some(test.accuracy));
-            }
-            Event::Failed(reason) | Event::Warning(reason) => eprintln!("{reason}"),
-            _ => {}
-        });
+    let backend = pollster::block_on(Backend::open(BackendKind::Cpu))?;
+    let crew = Threads::new(backend.device.clone());
+    let mut session = Session::new(backend, crew, move |Envelope { event, .. }| match event {
+        Event::Loaded(loaded) => println!("{loaded:?}"),
+        Event::Epoch { record, .. } => println!("{record:?}"),
+        Event::Test(test) => {
+            println!(
+                "test accuracy {:.4} {:?} loss {:.4} in {:.1} s",
+                test.accuracy, test.interval, test.loss, test.seconds
+            );
+            result.set(Some(test.accuracy));
+        }
+        Event::Failed(reason) | Event::Warning(reason) => eprintln!("{reason}"),
+        _ => {}
+    });
     session.command(Command::Start { run: 1, settings });
     if session.wants_mnist() {
         let folder = env::var("MNIST_DIR").unwrap_or_else(|_| "data".into());

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::{
     data::{Batch, IMAGE, synthetic},
+    kernels::Kernels,
     model::{Cnn, Weights},
     protocol::BackendInfo,
     train::{cross_entropy, upload},
@@ -130,7 +131,7 @@ async fn training_pass(device: &Device) -> Result<Vec<Vec<f32>>, DeviceError> {
     let batch = Batch::plain(&digits, [0, 1]);
     debug_assert_eq!(batch.pixels.len(), 2 * IMAGE);
     let device = device.clone().autodiff();
-    let model = Cnn::new(Weights::random(1), 0.0, &device);
+    let model = Cnn::new(Weights::random(1), Kernels::Fused, &device);
     let (images, labels) = upload(batch, &device);
     let loss = cross_entropy(model.forward(images), labels);
     let gradients = loss.backward();

@@ -40,6 +40,8 @@ pub mod model;
 pub mod protocol;
 pub mod random;
 #[cfg(feature = "cpu")]
+pub mod replicas;
+#[cfg(feature = "cpu")]
 pub mod session;
 pub mod settings;
 pub mod sketch;

@@ -1,6 +1,9 @@
-//! Confusion matrix, classification report, confidence interval and throughput.
+//! Confusion matrix, classification report, confidence interval, throughput, and where the time goes.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use web_time::Instant;
 
 use crate::data::CLASSES;
 
@@ -129,6 +132,56 @@ impl Throughput {
     /// Images a second, or `None` before anything was measured.
     pub fn per_second(&self) -> Option<f64> {
         (self.seconds > 0.0 && self.images > 0).then(|| self.images as f64 / self.seconds)
+    }
+}
+
+/// Seconds that the parts of training took on the worker that leads. On a GPU they say how long it took to ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Parts {
+    /// Picking and augmenting images.
+    pub augment: f64,
+    /// Forward passes.
+    pub forward: f64,
+    /// Backward passes.
+    pub backward: f64,
+    /// The optimiser.
+    pub update: f64,
+    /// Packing, sending and adding up what replicas exchange.
+    pub messages: f64,
+    /// Waiting for replicas.
+    pub waiting: f64,
+    /// All steps, from end to end.
+    pub steps: f64,
+    /// What the replicas together waited, the leading one included.
+    pub idle: f64,
+}
+
+/// Time that passes, without pauses.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch {
+    before: Duration,
+    since: Option<Instant>,
+}
+
+impl Stopwatch {
+    /// One that runs.
+    pub fn started() -> Self {
+        Stopwatch { before: Duration::ZERO, since: Some(Instant::now()) }
+    }
+
+    /// Rests.
+    pub fn stop(&mut self) {
+        self.before += self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
+    }
+
+    /// Goes on.
+    pub fn start(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    /// Seconds so far.
+    pub fn seconds(&self) -> f64 {
+        (self.before + self.since.map_or(Duration::ZERO, |since| since.elapsed())).as_secs_f64()
     }
 }
 

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{metrics::ConfusionMatrix, settings::Settings};
+use crate::{
+    metrics::{ConfusionMatrix, Parts},
+    settings::Settings,
+};
 
 /// Number of a run. The page gives each run a new one; an event of another run is stale and is dropped.
 pub type RunId = u32;
@@ -190,6 +193,10 @@ pub struct Progress {
     pub images_per_second: Option<f64>,
     /// Estimated seconds to the end of the run, once known.
     pub seconds_left: Option<f64>,
+    /// Workers that share each batch.
+    pub workers: u32,
+    /// Where this epoch's time went so far.
+    pub parts: Parts,
 }
 
 /// One training step.
@@ -222,6 +229,8 @@ pub struct EpochRecord {
     pub images_per_second: f64,
     /// Seconds of training and validation, without pauses.
     pub seconds: f64,
+    /// Where the time of its training steps went.
+    pub parts: Parts,
 }
 
 /// The score on the test set.

@@ -16,8 +16,8 @@ pub enum Purpose {
     Augment = 4,
     /// The synthetic digits.
     Synthetic = 5,
-    /// Which images a run uses when it does not use all.
-    Subset = 6,
+    /// The hidden units that one image's training step drops.
+    Dropout = 6,
 }
 
 /// The generator for `purpose` under the run's `seed`; `a` and `b` tell apart its uses (epoch, image index).

@@ -35,6 +35,30 @@ impl BackendChoice {
     }
 }
 
+/// Which operations compute the network on the CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kernels {
+    /// Inkling's own, where they are faster.
+    #[default]
+    Fused,
+    /// Burn's own, for comparison.
+    Stock,
+}
+
+impl Kernels {
+    /// Both, in the order of a menu.
+    pub const ALL: [Self; 2] = [Self::Fused, Self::Stock];
+
+    /// The name in a URL.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Fused => "fused",
+            Self::Stock => "stock",
+        }
+    }
+}
+
 /// Everything that determines a run. The same settings on the same backend give the same run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -46,6 +70,10 @@ pub struct Settings {
     pub epochs: u32,
     /// Images a step.
     pub batch: u32,
+    /// Workers that share each batch on the CPU; 0 means as many as the machine has use for.
+    pub replicas: u32,
+    /// What computes the network on the CPU.
+    pub kernels: Kernels,
     /// Peak learning rate of the schedule.
     pub lr: f64,
     /// Seed of everything random.
@@ -65,6 +93,8 @@ impl Default for Settings {
             backend: BackendChoice::Auto,
             epochs: 5,
             batch: 64,
+            replicas: 0,
+            kernels: Kernels::Fused,
             lr: 0.004,
             seed: 42,
             augment: true,
@@ -113,14 +143,20 @@ pub enum Rule {
 }
 
 const BACKENDS: &[&str] = &["auto", "webgpu", "cpu", "ndarray"];
+const KERNELS: &[&str] = &["fused", "stock"];
 const DATASETS: &[&str] = &["mnist", "synthetic"];
 
+/// The most workers that may share a batch.
+pub const MOST_REPLICAS: u32 = 16;
+
 /// All settings, in the order of the URL.
-pub const FIELDS: [Field; 12] = [
+pub const FIELDS: [Field; 14] = [
     Field { key: "dataset", label: "Data set", rule: Rule::Words(DATASETS) },
     Field { key: "backend", label: "Backend", rule: Rule::Words(BACKENDS) },
     Field { key: "epochs", label: "Epochs", rule: Rule::Whole(1, 100) },
     Field { key: "batch", label: "Batch size", rule: Rule::Whole(1, 1024) },
+    Field { key: "replicas", label: "Replicas", rule: Rule::Whole(0, MOST_REPLICAS) },
+    Field { key: "kernels", label: "Kernels", rule: Rule::Words(KERNELS) },
     Field { key: "lr", label: "Learning rate", rule: Rule::Number(1e-6, 1.0) },
     Field { key: "seed", label: "Seed", rule: Rule::Whole(0, u32::MAX) },
     Field { key: "images", label: "Training images", rule: Rule::Whole(0, 60_000) },
@@ -183,6 +219,8 @@ impl Settings {
             "backend" => self.backend.key().into(),
             "epochs" => self.epochs.to_string(),
             "batch" => self.batch.to_string(),
+            "replicas" => self.replicas.to_string(),
+            "kernels" => self.kernels.key().into(),
             "lr" => self.lr.to_string(),
             "seed" => self.seed.to_string(),
             "images" => self.images.to_string(),
@@ -211,8 +249,12 @@ impl Settings {
             ("backend", Value::Word(word)) => {
                 self.backend = BackendChoice::ALL.into_iter().find(|b| b.key() == word).unwrap_or_default();
             }
+            ("kernels", Value::Word(word)) => {
+                self.kernels = Kernels::ALL.into_iter().find(|k| k.key() == word).unwrap_or_default();
+            }
             ("epochs", Value::Whole(value)) => self.epochs = value,
             ("batch", Value::Whole(value)) => self.batch = value,
+            ("replicas", Value::Whole(value)) => self.replicas = value,
             ("lr", Value::Number(value)) => self.lr = value,
             ("seed", Value::Whole(value)) => self.seed = value,
             ("images", Value::Whole(value)) if value != 0 && value < FEWEST_IMAGES => {
@@ -312,7 +354,7 @@ mod tests {
         fn every_valid_setting_survives_a_url(epochs in 1u32..=100, batch in 1u32..=1024, lr in 1e-6f64..=1.0, seed: u32,
             augment: bool, rotation in 0f64..=180.0, shift_x in 0f64..=0.5, zoom in 0f64..=0.9, images in 24u32..=60_000) {
             let augmentation = Augmentation { rotation, shift_x, shift_y: 0.25, zoom };
-            let settings = Settings { epochs, batch, lr, seed, augment, augmentation, images,
+            let settings = Settings { epochs, batch, replicas: batch % 17, kernels: Kernels::Stock, lr, seed, augment, augmentation, images,
                 dataset: DatasetName::Synthetic, backend: BackendChoice::Ndarray };
             prop_assert_eq!(Settings::from_query(&settings.to_query()), (settings, vec![]));
         }

@@ -5,13 +5,19 @@ use std::f64::consts::PI;
 use burn::{
     module::Module,
     optim::{AdamConfig, GradientsParams, ModuleOptimizer},
-    tensor::{Device, Int, Tensor, TensorData, activation::log_softmax},
+    tensor::{Device, Gradients, Int, Tensor, TensorData, activation::log_softmax},
 };
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use web_time::Instant;
 
 use crate::{
     data::{Batch, CLASSES, IMAGE, SIDE},
-    model::{Cnn, DROPOUT, Weights},
+    kernels::Kernels,
+    metrics::Parts,
+    model::{Cnn, HIDDEN, Weights},
+    random::{Purpose, generator},
 };
 
 /// Why a result could not be read from the device.
@@ -19,52 +25,60 @@ use crate::{
 #[error("the {0} could not be read from the device: {1}")]
 pub struct ReadError(&'static str, String);
 
+/// What of its recipe a step needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// Seed of the weights and of dropout.
+    pub seed: u32,
+    /// Share of the hidden units that training drops at each step.
+    pub dropout: f64,
+    /// The learning rate's course.
+    pub schedule: Schedule,
+    /// What computes the network.
+    pub kernels: Kernels,
+}
+
 /// The network in training.
 pub struct Trainer {
     model: Cnn,
     optimizer: ModuleOptimizer,
-    schedule: Schedule,
+    recipe: Recipe,
     device: Device,
     step: u32,
+    /// Seconds spent so far.
+    pub parts: Parts,
 }
 
 impl Trainer {
-    /// A fresh network, to be trained for `steps` steps up to the learning rate `peak`.
-    pub fn new(seed: u32, peak: f64, steps: u32, device: &Device) -> Self {
+    /// A fresh network.
+    pub fn new(recipe: Recipe, device: &Device) -> Self {
         let device = device.clone().autodiff();
-        device.seed(u64::from(seed)); // for dropout
         Trainer {
-            model: Cnn::new(Weights::random(seed), DROPOUT, &device),
+            model: Cnn::new(Weights::random(recipe.seed), recipe.kernels, &device),
             optimizer: AdamConfig::new().with_epsilon(1e-7).init(),
-            schedule: Schedule { peak, steps },
+            recipe,
             device,
             step: 0,
+            parts: Parts::default(),
         }
     }
 
     /// Trains on one batch. The metrics stay on the device until [`read_metrics`].
     pub fn step(&mut self, batch: Batch) -> StepMetrics {
-        let (images, labels) = upload(batch, &self.device);
-        let logits = self.model.forward(images);
-        let loss = cross_entropy(logits.clone(), labels.clone());
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
-        let rate = self.schedule.rate(self.step);
-        self.model = self.optimizer.step(rate, self.model.clone(), gradients);
-        self.step += 1;
-        let hits = logits.inner().argmax(1).squeeze_dim::<1>(1).equal(labels.inner());
-        StepMetrics(Tensor::cat(vec![loss.inner(), hits.float().mean()], 0))
+        let shard = Shard { step: self.step, first: 0, of: batch.len() };
+        let pass = Pass::new(&self.model, batch, shard, self.recipe, &self.device, &mut self.parts);
+        let gradients = GradientsParams::from_grads(pass.gradients, &self.model);
+        self.update(gradients);
+        pass.metrics
     }
 
-    /// Loss and predictions for one batch, without dropout.
-    ///
-    /// # Errors
-    /// [`ReadError`] if the device is lost or out of memory.
-    pub async fn evaluate(&self, batch: Batch) -> Result<Evaluated, ReadError> {
-        let labels = batch.labels.clone();
-        let log_probabilities = self.log_probabilities(batch).await?;
-        let rows = log_probabilities.chunks_exact(CLASSES);
-        let loss = rows.clone().zip(&labels).map(|(row, &label)| -f64::from(row[usize::from(label)])).sum();
-        Ok(Evaluated { loss, predictions: rows.map(argmax).collect(), labels })
+    /// Moves the weights against the gradients of a whole step.
+    pub fn update(&mut self, gradients: GradientsParams) {
+        let start = Instant::now();
+        let rate = self.recipe.schedule.rate(self.step);
+        self.model = self.optimizer.step(rate, self.model.clone(), gradients);
+        self.step += 1;
+        self.parts.update += start.elapsed().as_secs_f64();
     }
 
     /// Probability of each digit for one image, `[28, 28]`, 0 to 255.
@@ -73,7 +87,8 @@ impl Trainer {
     /// [`ReadError`] if the device is lost or out of memory.
     pub async fn predict(&self, pixels: &[u8]) -> Result<Vec<f32>, ReadError> {
         let pixels = pixels.iter().map(|&p| f32::from(p) / 255.0).collect();
-        let log_probabilities = self.log_probabilities(Batch { pixels, labels: vec![0] }).await?;
+        let batch = Batch { pixels, labels: vec![0] };
+        let log_probabilities = log_probabilities(&self.model, batch, &self.device).await?;
         Ok(log_probabilities.into_iter().map(f32::exp).collect())
     }
 
@@ -82,10 +97,81 @@ impl Trainer {
         self.step
     }
 
-    async fn log_probabilities(&self, batch: Batch) -> Result<Vec<f32>, ReadError> {
-        let (images, _) = upload(batch, &self.device.clone().inner());
-        read("logits", log_softmax(self.model.valid().forward(images), 1)).await
+    /// The network as it is.
+    pub fn model(&self) -> &Cnn {
+        &self.model
     }
+
+    /// The network, where it is trained, and the clocks, for a pass that is done elsewhere.
+    pub fn split(&mut self) -> (&Cnn, &Device, &mut Parts) {
+        (&self.model, &self.device, &mut self.parts)
+    }
+
+    /// Where it is trained, with autodiff.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// What it is trained by.
+    pub fn recipe(&self) -> Recipe {
+        self.recipe
+    }
+}
+
+/// Which part of a step's batch a pass works on: a replica has only some of it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shard {
+    /// Number of the step, from 0.
+    pub step: u32,
+    /// Place of the shard's first image in the batch.
+    pub first: usize,
+    /// Images of the whole batch.
+    pub of: usize,
+}
+
+/// One forward and backward pass. Gradients and metrics are shares of the whole batch's means: over its shards they add up.
+pub struct Pass {
+    /// Share of the gradients.
+    pub gradients: Gradients,
+    /// Share of loss and accuracy.
+    pub metrics: StepMetrics,
+}
+
+impl Pass {
+    /// Forward and backward for `batch`.
+    pub fn new(model: &Cnn, batch: Batch, shard: Shard, recipe: Recipe, device: &Device, parts: &mut Parts) -> Self {
+        let start = Instant::now();
+        let share = batch.len() as f64 / shard.of as f64;
+        let dropout = dropout(recipe, shard, batch.len(), device);
+        let (images, labels) = upload(batch, device);
+        let logits = model.forward_dropping(images, dropout);
+        let loss = cross_entropy(logits.clone(), labels.clone()) * share;
+        let forward = Instant::now();
+        let gradients = loss.backward();
+        parts.forward += (forward - start).as_secs_f64();
+        parts.backward += forward.elapsed().as_secs_f64();
+        let hits = logits.inner().argmax(1).squeeze_dim::<1>(1).equal(labels.inner());
+        let metrics = StepMetrics(Tensor::cat(vec![loss.inner(), hits.float().mean() * share], 0));
+        Pass { gradients, metrics }
+    }
+}
+
+/// What the hidden units are multiplied by, `[N, 128]`: 0 where one is dropped, else what keeps their mean (Srivastava et
+/// al. 2014). It depends on seed, step and place in the batch alone, so that shards drop what the whole batch would.
+fn dropout(recipe: Recipe, shard: Shard, images: usize, device: &Device) -> Tensor<2> {
+    let limit = (recipe.dropout * f64::from(u32::MAX)) as u32;
+    let kept = 1.0 / (1.0 - recipe.dropout) as f32;
+    let mut values = Vec::with_capacity(images * HIDDEN);
+    for image in shard.first..shard.first + images {
+        let mut rng = generator(recipe.seed, Purpose::Dropout, u64::from(shard.step), image as u64);
+        values.extend((0..HIDDEN).map(|_| if rng.random::<u32>() < limit { 0.0 } else { kept }));
+    }
+    Tensor::from_data(TensorData::new(values, [images, HIDDEN]), device)
+}
+
+async fn log_probabilities(model: &Cnn, batch: Batch, device: &Device) -> Result<Vec<f32>, ReadError> {
+    let (images, _) = upload(batch, &device.clone().inner());
+    read("logits", log_softmax(model.valid().forward(images), 1)).await
 }
 
 /// Mean cross-entropy of `logits` `[N, 10]` against `labels` `[N]`, in nats.
@@ -105,7 +191,14 @@ pub fn upload(batch: Batch, device: &Device) -> (Tensor<4>, Tensor<1, Int>) {
 }
 
 /// Mean loss and accuracy of one training batch, still on the device.
-pub struct StepMetrics(Tensor<1>);
+pub struct StepMetrics(pub(crate) Tensor<1>);
+
+impl StepMetrics {
+    /// Of numbers that are known.
+    pub fn known(loss: f32, accuracy: f32, device: &Device) -> Self {
+        StepMetrics(Tensor::from_floats([loss, accuracy], &device.clone().inner()))
+    }
+}
 
 /// Loss and accuracy of several steps, in one read.
 ///
@@ -116,14 +209,39 @@ pub async fn read_metrics(steps: Vec<StepMetrics>) -> Result<Vec<[f64; 2]>, Read
     Ok(values.chunks_exact(2).map(|pair| [f64::from(pair[0]), f64::from(pair[1])]).collect())
 }
 
-/// What [`Trainer::evaluate`] found.
+/// What an evaluated batch gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluated {
     /// Sum of the images' cross-entropies, in nats.
     pub loss: f64,
     /// Most probable class of each image.
+    #[serde(with = "serde_bytes")]
     pub predictions: Vec<u8>,
     /// True class of each image.
+    #[serde(with = "serde_bytes")]
     pub labels: Vec<u8>,
+}
+
+impl Evaluated {
+    /// Loss and predictions of `model` for `batch`, without dropout.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the device is lost or out of memory.
+    pub async fn new(model: &Cnn, batch: Batch, device: &Device) -> Result<Self, ReadError> {
+        let labels = batch.labels.clone();
+        let log_probabilities = log_probabilities(model, batch, device).await?;
+        let rows = log_probabilities.chunks_exact(CLASSES);
+        let loss = rows.clone().zip(&labels).map(|(row, &label)| -f64::from(row[usize::from(label)])).sum();
+        Ok(Evaluated { loss, predictions: rows.map(argmax).collect(), labels })
+    }
+}
+
+/// All values of `tensors`, one after another, in one read.
+///
+/// # Errors
+/// [`ReadError`] if the device is lost or out of memory.
+pub async fn read_flat(what: &'static str, tensors: Vec<Tensor<1>>) -> Result<Vec<f32>, ReadError> {
+    read(what, Tensor::cat(tensors, 0)).await
 }
 
 async fn read<const D: usize>(what: &'static str, tensor: Tensor<D>) -> Result<Vec<f32>, ReadError> {
@@ -143,7 +261,7 @@ fn argmax(row: &[f32]) -> u8 {
 }
 
 /// Learning rate over a run: linear warm-up to the peak in the first tenth, then half a cosine down to nearly zero.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
     /// The highest learning rate.
     pub peak: f64,

@@ -9,6 +9,7 @@ use inkling::{
     device::{Backend, BackendKind},
     ink::Sheet,
     protocol::{Command, Event, RunState},
+    replicas::NoCrew,
     session::Session,
     settings::Settings,
     sketch::{PAD, normalise},
@@ -43,7 +44,7 @@ fn one_epoch_reaches_the_accuracy_that_is_promised_and_reads_sketches() {
     let log: Rc<RefCell<Vec<Event>>> = Rc::default();
     let sink = log.clone();
     let backend = block_on(Backend::open(BackendKind::Cpu)).unwrap();
-    let mut session = Session::new(backend, move |envelope| sink.borrow_mut().push(envelope.event));
+    let mut session = Session::new(backend, NoCrew, move |envelope| sink.borrow_mut().push(envelope.event));
     session.command(Command::Start { run: 1, settings: Settings { epochs: 1, augment: false, ..Settings::default() } });
     assert!(session.wants_mnist());
     let test = data.test.clone();

@@ -2,16 +2,13 @@
 #![allow(clippy::unwrap_used)] // a test that fails here says where
 #![cfg(all(not(target_arch = "wasm32"), feature = "cpu"))]
 
-use std::{
-    cell::RefCell,
-    rc::Rc,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{cell::RefCell, rc::Rc};
 
 use inkling::{
     data::{IMAGE, source::DatasetName, synthetic},
     device::{Backend, BackendKind},
     protocol::{Activity, Command, Envelope, Event, RunState},
+    replicas::NoCrew,
     session::Session,
     settings::Settings,
     summary::RunSummary,
@@ -19,20 +16,13 @@ use inkling::{
 use pollster::block_on;
 use proptest::prelude::*;
 
-/// burn-flex has one random state for the whole process, so sessions that are to repeat each other run one at a time.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 type Log = Rc<RefCell<Vec<Envelope>>>;
 
 fn session() -> (Session, Log) {
     let log = Log::default();
     let sink = log.clone();
     let backend = block_on(Backend::open(BackendKind::Cpu)).unwrap();
-    (Session::new(backend, move |envelope| sink.borrow_mut().push(envelope)), log)
+    (Session::new(backend, NoCrew, move |envelope| sink.borrow_mut().push(envelope)), log)
 }
 
 fn tiny() -> Settings {
@@ -45,7 +35,6 @@ fn finish(session: &mut Session) {
 
 #[test]
 fn a_whole_run_tells_its_story_in_order() {
-    let _alone = alone();
     let (mut session, log) = session();
     session.command(Command::Start { run: 7, settings: tiny() });
     assert!(!session.wants_mnist(), "synthetic digits need nobody else");
@@ -91,7 +80,6 @@ fn a_whole_run_tells_its_story_in_order() {
 
 #[test]
 fn it_learns_the_synthetic_digits_and_the_same_seed_learns_the_same() {
-    let _alone = alone();
     let run = |seed: u32| {
         let (mut session, log) = session();
         let settings = Settings { images: 1200, epochs: 3, augment: false, seed, ..tiny() };
@@ -109,7 +97,6 @@ fn it_learns_the_synthetic_digits_and_the_same_seed_learns_the_same() {
 
 #[test]
 fn a_command_takes_effect_before_the_next_step() {
-    let _alone = alone();
     let (mut session, log) = session();
     session.command(Command::Start { run: 1, settings: tiny() });
     block_on(session.work());
@@ -141,7 +128,6 @@ fn a_command_takes_effect_before_the_next_step() {
 
 #[test]
 fn mnist_is_asked_for_once_and_serves_the_run_that_waits() {
-    let _alone = alone();
     let (mut session, log) = session();
     let settings = Settings { dataset: DatasetName::Mnist, epochs: 1, ..tiny() };
     session.command(Command::Start { run: 1, settings: settings.clone() });
@@ -169,7 +155,6 @@ fn mnist_is_asked_for_once_and_serves_the_run_that_waits() {
 
 #[test]
 fn bad_settings_fail_in_words() {
-    let _alone = alone();
     let (mut session, log) = session();
     session.command(Command::Start { run: 1, settings: Settings { batch: 0, ..tiny() } });
     let failure = |log: &Log| {
@@ -223,8 +208,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn any_order_of_commands_keeps_a_legal_state(acts in proptest::collection::vec(act(), 1..60)) {
-        let _alone = alone();
-        let (mut session, log) = session();
+            let (mut session, log) = session();
         for act in acts {
             match act {
                 Act::Command(command) => session.command(command),

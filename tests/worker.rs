@@ -11,6 +11,7 @@ use inkling::{
     data::source::DatasetName,
     device::{Backend, BackendKind},
     protocol::{Command, Event, RunState},
+    replicas::NoCrew,
     session::Session,
     settings::Settings,
 };
@@ -53,7 +54,7 @@ async fn a_session_learns_in_a_worker() {
     let log: Rc<RefCell<Vec<Event>>> = Rc::default();
     let sink = log.clone();
     let backend = Backend::open(BackendKind::Cpu).await.unwrap();
-    let mut session = Session::new(backend, move |envelope| sink.borrow_mut().push(envelope.event));
+    let mut session = Session::new(backend, NoCrew, move |envelope| sink.borrow_mut().push(envelope.event));
     let settings = Settings {
         dataset: DatasetName::Synthetic,
         images: 600,

@@ -5,7 +5,9 @@ const name = query.get("worker");
 const build = query.get("build");
 
 // The session's own words for "this backend can't be used" (see src/protocol.rs).
-const unavailable = (reason) => self.postMessage({ run: 0, event: { Unavailable: { reason } } });
+// A replica's leader takes a word for the reason.
+const unavailable = (reason) =>
+  self.postMessage(query.get("role") === "replica" ? reason : { run: 0, event: { Unavailable: { reason } } });
 
 // The smallest module with a SIMD instruction: () -> v128 { i32.const 0; i8x16.splat }.
 const SIMD = new Uint8Array([
@@ -15,12 +17,19 @@ const SIMD = new Uint8Array([
 if (typeof WebAssembly !== "object" || !WebAssembly.validate(SIMD)) {
   unavailable("this browser has no WebAssembly with SIMD; a browser of 2023 or later has it");
 } else {
-  try {
-    importScripts(`${name}.js?build=${build}`);
-    wasm_bindgen({ module_or_path: `${name}_bg.wasm?build=${build}` }).catch((error) =>
-      unavailable(`its program could not be loaded: ${error.message ?? error}`),
-    );
-  } catch (error) {
-    unavailable(`its program could not be loaded: ${error.message ?? error}`);
+  // A replica is sent the module that its leader has compiled; any other worker fetches it.
+  const load = (module_or_path) => {
+    try {
+      importScripts(`${name}.js?build=${build}`);
+      wasm_bindgen({ module_or_path }).catch((error) => failed(error));
+    } catch (error) {
+      failed(error);
+    }
+  };
+  const failed = (error) => unavailable(`its program could not be loaded: ${error.message ?? error}`);
+  if (query.get("role") === "replica") {
+    self.onmessage = ({ data }) => load(data);
+  } else {
+    load(`${name}_bg.wasm?build=${build}`);
   }
 }

@@ -42,10 +42,29 @@ impl Labelled {
         self.labels.is_empty()
     }
 
+    /// The images at `indices`, with their numbers here.
+    pub fn pick(&self, indices: &[u32]) -> Picked {
+        let mut images = Labelled { pixels: Vec::with_capacity(indices.len() * IMAGE), labels: Vec::new() };
+        for &index in indices {
+            images.pixels.extend_from_slice(self.image(index as usize));
+            images.labels.push(self.labels[index as usize]);
+        }
+        Picked { images, numbers: indices.to_vec() }
+    }
+
     /// Pixels of one image, row by row.
     pub fn image(&self, index: usize) -> &[u8] {
         &self.pixels[index * IMAGE..(index + 1) * IMAGE]
     }
+}
+
+/// Some images of a set, with their numbers in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picked {
+    /// The images.
+    pub images: Labelled,
+    /// Their numbers.
+    pub numbers: Vec<u32>,
 }
 
 /// A data set as its files give it: what may be trained on, and the test set.
@@ -141,15 +160,15 @@ impl Batch {
         batch
     }
 
-    /// The images at `indices`, each through its own random affine map of this `epoch`.
-    pub fn augmented(images: &Labelled, indices: &[u32], ranges: &Augmentation, seed: u32, epoch: u32) -> Self {
-        let mut batch = Batch { pixels: vec![0.0; indices.len() * IMAGE], labels: Vec::new() };
-        for (&index, out) in indices.iter().zip(batch.pixels.chunks_exact_mut(IMAGE)) {
-            let mut rng = generator(seed, Purpose::Augment, u64::from(epoch), u64::from(index));
-            augment::warp(images.image(index as usize), &ranges.sample(&mut rng), out);
-            batch.labels.push(images.labels[index as usize]);
+    /// The images, each through its own random affine map of this `epoch`.
+    pub fn augmented(picked: &Picked, ranges: &Augmentation, seed: u32, epoch: u32) -> Self {
+        let mut pixels = vec![0.0; picked.images.pixels.len()];
+        let images = picked.images.pixels.chunks_exact(IMAGE).zip(pixels.chunks_exact_mut(IMAGE));
+        for ((image, out), &number) in images.zip(&picked.numbers) {
+            let mut rng = generator(seed, Purpose::Augment, u64::from(epoch), u64::from(number));
+            augment::warp(image, &ranges.sample(&mut rng), out);
         }
-        batch
+        Batch { pixels, labels: picked.images.labels.clone() }
     }
 
     /// Number of images.

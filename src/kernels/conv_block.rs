@@ -279,9 +279,13 @@ impl Winograd {
             });
             let (group, tile) = (window / TILES, window % TILES);
             for lane in 0..lanes {
-                let pixels = rows.map(|row| row.map(|pixel| Lanes::load(&pixel[lane])));
-                let down = transpose(pixels).map(transform_tile_line);
-                let across = transpose(down).map(transform_tile_line);
+                let mut pixels = [[Lanes::splat(0.0); 4]; 4];
+                for (pixels, row) in pixels.iter_mut().zip(&rows) {
+                    for (pixel, from) in pixels.iter_mut().zip(row) {
+                        *pixel = Lanes::load(&from[lane]);
+                    }
+                }
+                let across = transform_tile(pixels);
                 for (frequency, value) in across.as_flattened().iter().enumerate() {
                     value.store(&mut self.tiles[(frequency * self.groups + group) * lanes + lane][tile]);
                 }
@@ -311,15 +315,20 @@ fn multiply(tiles: &[TileLanes], weight: &[[[f32; BLOCK]; LANES]], products: &mu
     }
 }
 
+/// B'dB. (Loops, not `map`: the compiler keeps these in registers.)
 #[inline(always)]
-fn transpose(m: [[Lanes; 4]; 4]) -> [[Lanes; 4]; 4] {
-    std::array::from_fn(|i| std::array::from_fn(|j| m[j][i]))
-}
-
-/// One line of B'.
-#[inline(always)]
-fn transform_tile_line(d: [Lanes; 4]) -> [Lanes; 4] {
-    [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]]
+fn transform_tile(mut d: [[Lanes; 4]; 4]) -> [[Lanes; 4]; 4] {
+    let line = |d: [Lanes; 4]| [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]];
+    for column in 0..4 {
+        let down = line([d[0][column], d[1][column], d[2][column], d[3][column]]);
+        for (row, value) in down.into_iter().enumerate() {
+            d[row][column] = value;
+        }
+    }
+    for row in &mut d {
+        *row = line(*row);
+    }
+    d
 }
 
 /// GgG'.
@@ -393,13 +402,13 @@ pub fn backward(
     with_input: bool,
 ) -> Gradients {
     let Dims { inputs, outputs, width, .. } = dims;
-    // [O][tap][I], so that a patch's row is a row of weights.
+    // [O][row][column][I], so that a row of a patch, which lies together in the image, lies together here too.
     let weight_rows = with_input.then(|| transposed_rows(weight, inputs, TAPS));
     let mut weight_gradient = vec![0.0; outputs * TAPS * inputs];
     let mut bias = vec![0.0; outputs];
     let mut input = with_input.then(|| vec![0.0; dims.images * dims.image()]);
     let mut flows = Flows::new(dims);
-    let shift = |tap: usize| (tap / 3 * width + tap % 3) * inputs;
+    let (row, image_row) = (3 * inputs, width * inputs);
     let images = x.chunks_exact(dims.image()).zip(winners.chunks_exact(dims.pooled_image()));
     for (image, (x, winners)) in images.enumerate() {
         let gradient = Strided { values: &gradient.values[image * gradient.strides[0]..], ..gradient };
@@ -410,17 +419,17 @@ pub fn backward(
             if inputs == 1 {
                 add_patches(flows, x, width, rows);
             } else {
-                for (tap, row) in rows.chunks_exact_mut(inputs).enumerate() {
-                    add_rows(flows, &x[shift(tap)..], 1, row);
+                for (index, to) in rows.chunks_exact_mut(row).enumerate() {
+                    add_rows(flows, &x[index * image_row..], to);
                 }
             }
         }
         if let (Some(input), Some(weight)) = (&mut input, &weight_rows) {
             let input = &mut input[image * dims.image()..][..dims.image()];
             flows.sort_by_position(winners, gradient);
-            for tap in 0..TAPS {
+            for index in 0..3 {
                 for (at, flows) in flows.by_position() {
-                    add_rows(flows, &weight[tap * inputs..], TAPS * inputs, &mut input[at + shift(tap)..][..inputs]);
+                    add_rows(flows, &weight[index * row..], &mut input[at + index * image_row..][..row]);
                 }
             }
         }
@@ -431,7 +440,7 @@ pub fn backward(
 /// What one winner passes on.
 #[derive(Clone, Copy, Default)]
 struct Flow {
-    /// Offset of the patch in the image, or output channel.
+    /// Where it goes: offset of the patch in the image, or of the channel in the weights.
     at: u32,
     gradient: f32,
 }
@@ -444,9 +453,13 @@ struct Flows {
     outputs: usize,
     /// Of one channel: `at` is the patch.
     channel: Vec<Flow>,
-    /// `[window][position][O]`, of which the first `position_len[window][position]` are used: `at` is the channel.
+    /// Window by window and position by position: `at` is the channel.
     positions: Vec<Flow>,
-    position_len: Vec<[usize; 4]>,
+    /// Where in `positions` each position of each window ends.
+    ends: Vec<[usize; 4]>,
+    /// Those of one window.
+    buckets: [Vec<Flow>; 4],
+    inputs: usize,
 }
 
 impl Flows {
@@ -456,8 +469,10 @@ impl Flows {
             columns: dims.pooled()[1],
             outputs: dims.outputs,
             channel: vec![Flow::default(); dims.windows()],
-            positions: vec![Flow::default(); 4 * dims.pooled_image()],
-            position_len: vec![[0; 4]; dims.windows()],
+            positions: Vec::with_capacity(dims.pooled_image()),
+            ends: vec![[0; 4]; dims.windows()],
+            buckets: std::array::from_fn(|_| vec![Flow::default(); dims.outputs]),
+            inputs: dims.inputs,
         }
     }
 
@@ -481,60 +496,69 @@ impl Flows {
 
     fn sort_by_position(&mut self, winners: &[u8], gradient: Strided) {
         let [_, channel_stride, row_stride, column_stride] = gradient.strides;
-        let windows = self
-            .positions
-            .chunks_exact_mut(4 * self.outputs)
-            .zip(&mut self.position_len)
-            .zip(winners.chunks_exact(self.outputs));
-        for (window, ((flows, len), winners)) in windows.enumerate() {
-            *len = [0; 4];
+        self.positions.clear();
+        for (window, (ends, winners)) in self.ends.iter_mut().zip(winners.chunks_exact(self.outputs)).enumerate() {
             let at = window / self.columns * row_stride + window % self.columns * column_stride;
+            let mut len = [0; 4];
             for (channel, &winner) in winners.iter().enumerate() {
-                if let Some(len) = len.get_mut(usize::from(winner)) {
-                    let gradient = gradient.values[at + channel * channel_stride];
-                    flows[usize::from(winner) * self.outputs + *len] = Flow { at: channel as u32, gradient };
+                if let Some(bucket) = self.buckets.get_mut(usize::from(winner)) {
+                    let at = at + channel * channel_stride;
+                    let len = &mut len[usize::from(winner)];
+                    bucket[*len] = Flow { at: (channel * TAPS * self.inputs) as u32, gradient: gradient.values[at] };
                     *len += 1;
                 }
+            }
+            for ((end, bucket), len) in ends.iter_mut().zip(&self.buckets).zip(len) {
+                self.positions.extend_from_slice(&bucket[..len]);
+                *end = self.positions.len();
             }
         }
     }
 
     /// The patch of each position of each window, and what flows through it.
     fn by_position(&self) -> impl Iterator<Item = (usize, &[Flow])> {
-        let patches = self.patches.0.as_flattened().iter().zip(self.position_len.as_flattened());
-        patches.zip(self.positions.chunks_exact(self.outputs)).map(|((&at, &len), flows)| (at, &flows[..len]))
+        let mut from = 0;
+        self.patches.0.as_flattened().iter().zip(self.ends.as_flattened()).map(move |(&patch, &end)| {
+            let flows = &self.positions[from..end];
+            from = end;
+            (patch, flows)
+        })
     }
 }
 
-/// `to += sum of gradient * from[at * stride..]` over `flows`, a register's worth of columns at a time.
+/// `to += sum of gradient * from[at..]` over `flows`, as many columns at a time as fit the registers.
 #[inline(always)]
-fn add_rows(flows: &[Flow], from: &[f32], stride: usize, to: &mut [f32]) {
-    const WIDE: usize = 8;
-    let (wide, _) = to.as_chunks_mut::<{ WIDE * LANES }>();
-    let done = wide.len() * WIDE * LANES;
-    for (index, to) in wide.iter_mut().enumerate() {
-        add_columns::<WIDE>(flows, &from[index * WIDE * LANES..], stride, to.as_chunks_mut().0);
+fn add_rows(flows: &[Flow], from: &[f32], to: &mut [f32]) {
+    const WIDE: usize = 12 * LANES;
+    if flows.is_empty() {
+        return;
     }
-    for (index, to) in to[done..].as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-        add_columns::<1>(flows, &from[done + index * LANES..], stride, std::slice::from_mut(to));
+    let len = to.len();
+    let mut done = 0;
+    while done + WIDE <= len {
+        add_columns::<12>(flows, &from[done..], &mut to[done..done + WIDE]);
+        done += WIDE;
+    }
+    while done + LANES <= len {
+        add_columns::<1>(flows, &from[done..], &mut to[done..done + LANES]);
+        done += LANES;
     }
     // One input channel, where its gradient is asked for.
-    let columns = to.len();
-    for column in columns / LANES * LANES..columns {
-        for flow in flows {
-            to[column] += flow.gradient * from[flow.at as usize * stride + column];
-        }
+    for column in done..len {
+        to[column] += flows.iter().map(|flow| flow.gradient * from[flow.at as usize + column]).sum::<f32>();
     }
 }
 
 #[inline(always)]
-fn add_columns<const R: usize>(flows: &[Flow], from: &[f32], stride: usize, to: &mut [[f32; LANES]]) {
-    let Some(to) = to.first_chunk_mut::<R>() else { return };
-    let mut sums = to.each_ref().map(Lanes::load);
+fn add_columns<const R: usize>(flows: &[Flow], from: &[f32], to: &mut [f32]) {
+    let (to, _) = to.as_chunks_mut::<LANES>();
+    let mut sums = [Lanes::splat(0.0); R];
+    for (sum, to) in sums.iter_mut().zip(to.iter()) {
+        *sum = Lanes::load(to);
+    }
     for flow in flows {
         let gradient = Lanes::splat(flow.gradient);
-        let at = flow.at as usize * stride;
-        let (row, _) = from[at..at + R * LANES].as_chunks::<LANES>();
+        let (row, _) = from[flow.at as usize..][..R * LANES].as_chunks::<LANES>();
         for (sum, row) in sums.iter_mut().zip(row) {
             *sum = sum.add_product(gradient, Lanes::load(row));
         }

@@ -1,6 +1,8 @@
 //! Operations that Burn lacks or runs slowly on the CPU: each a Burn backend extension, hand-written for burn-flex and
 //! composed of Burn's own operations elsewhere.
 
+#![allow(deprecated)] // names burn-ndarray, see `device.rs`
+
 pub mod conv_block;
 pub mod lanes;
 
@@ -16,31 +18,38 @@ use burn::{
         },
         backend_extension,
         flex::{FlexTensor, Layout},
-        ops::ConvOptions,
         tensor::FloatTensor,
     },
-    tensor::{DType, Tensor, TensorData},
+    tensor::{
+        DType, Tensor, TensorData,
+        activation::relu,
+        module,
+        ops::{ConvOptions, MaxPoolOptions},
+    },
 };
 use conv_block::{Dims, Strided};
 
+pub use crate::settings::Kernels;
+
 /// Convolution of `x` `[N, I, H, W]` with `weight` `[O, I, 3, 3]` (no padding), plus `bias` `[O]`, ReLU and max-pool 2x2:
 /// `[N, O, (H - 2) / 2, (W - 2) / 2]`.
-pub fn conv_block(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+pub fn conv_block(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, kernels: Kernels) -> Tensor<4> {
+    if kernels == Kernels::Stock {
+        let sums = module::conv2d(x, weight, Some(bias), ConvOptions::new([1, 1], [0, 0], [1, 1], 1));
+        return module::max_pool2d(relu(sums), MaxPoolOptions::new([2, 2]));
+    }
     Tensor::from_dispatch(Dispatch::conv_block(x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()))
 }
 
 /// The operations of this module, for each backend.
-#[allow(deprecated)] // burn-ndarray, see `device.rs`
 #[backend_extension(
     Flex,
     Autodiff,
     NdArray: cfg(feature = "ndarray"),
-    Cube: cfg(feature = "webgpu"),
-    Fusion: cfg(feature = "webgpu")
+    Cube: cfg(feature = "webgpu")
 )]
-pub trait Kernels: Backend {
+pub trait KernelBackend: Backend {
     /// See [`conv_block`].
-    #[fusion(default)]
     fn conv_block(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
         composed::<Self>(x, weight, bias)
     }
@@ -52,26 +61,24 @@ fn composed<B: Backend>(x: FloatTensor<B>, weight: FloatTensor<B>, bias: FloatTe
 }
 
 #[cfg(feature = "ndarray")]
-#[allow(deprecated)]
 mod ndarray {
-    use super::{Autodiff, CheckpointStrategy, Kernels};
+    use super::{Autodiff, CheckpointStrategy, KernelBackend};
     use burn::backend::NdArray;
 
-    impl Kernels for NdArray {}
-    impl<C: CheckpointStrategy> Kernels for Autodiff<NdArray, C> {}
+    impl KernelBackend for NdArray {}
+    impl<C: CheckpointStrategy> KernelBackend for Autodiff<NdArray, C> {}
 }
 
 #[cfg(feature = "webgpu")]
 mod webgpu {
-    use super::{Autodiff, Backend, CheckpointStrategy, Kernels};
-    use burn::backend::{Cube, Fusion};
+    use super::{Autodiff, CheckpointStrategy, KernelBackend};
+    use burn::backend::Cube;
 
-    impl Kernels for Cube {}
-    impl<C: CheckpointStrategy> Kernels for Autodiff<Cube, C> {}
-    impl<C: CheckpointStrategy> Kernels for Autodiff<Fusion<Cube>, C> where Fusion<Cube>: Backend {}
+    impl KernelBackend for Cube {}
+    impl<C: CheckpointStrategy> KernelBackend for Autodiff<Cube, C> {}
 }
 
-impl Kernels for Flex {
+impl KernelBackend for Flex {
     fn conv_block(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
         match fused(&x, &weight) {
             Some(dims) => {
@@ -83,7 +90,7 @@ impl Kernels for Flex {
     }
 }
 
-impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
+impl<C: CheckpointStrategy> KernelBackend for Autodiff<Flex, C> {
     fn conv_block(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
         let Some(dims) = fused(x.primitive(), weight.primitive()) else {
             return composed::<Self>(x, weight, bias);

@@ -1,5 +1,7 @@
 //! The browser: the worker's loop, fetching and caching, and the page with one file for each of its panels.
 
+#[cfg(feature = "cpu")]
+mod crew;
 mod dom;
 #[cfg(feature = "cpu")]
 mod fetch;

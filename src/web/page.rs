@@ -37,6 +37,8 @@ pub struct Page {
     start_when_ready: bool,
     /// A drawing is due with the next frame.
     draw_pending: bool,
+    /// Steps have been heard of that are to be shown with the next ones.
+    steps_pending: bool,
 }
 
 struct Engaged {
@@ -46,6 +48,8 @@ struct Engaged {
     ready: bool,
 }
 
+/// Steps come many times a second and are shown together this often: drawing takes time that the training could use.
+const SHOW_STEPS_MS: i32 = 250;
 /// The longest that a worker may take to be fetched and to pass its self-test.
 const READY_WITHIN_MS: i32 = 180_000;
 
@@ -61,6 +65,29 @@ pub fn update(change: impl FnOnce(&mut Page)) {
             change(page);
             panels::summary::write(page);
             page.draw_soon();
+        }
+    });
+}
+
+/// Takes in what the worker of this `generation` says.
+fn hear(incoming: Incoming, generation: u32) {
+    PAGE.with_borrow_mut(|page| {
+        let Some(page) = page.as_mut().filter(|page| page.generation == generation) else { return };
+        let (steps, answer) = match &incoming {
+            Incoming::Envelope(envelope) => (
+                matches!(envelope.event, RunEvent::Steps(_) | RunEvent::Progress(_)),
+                matches!(envelope.event, RunEvent::Prediction { .. }),
+            ),
+            Incoming::Broken(_) => (false, false),
+        };
+        page.receive(incoming);
+        if answer {
+            panels::sketch::draw(page);
+        } else if !steps {
+            panels::summary::write(page);
+            page.draw_soon();
+        } else if !std::mem::replace(&mut page.steps_pending, true) {
+            tasks::after(SHOW_STEPS_MS, || update(|page| page.steps_pending = false));
         }
     });
 }
@@ -88,6 +115,7 @@ pub fn start() {
         generation: 0,
         start_when_ready: false,
         draw_pending: false,
+        steps_pending: false,
     };
     PAGE.set(Some(page));
     panels::controls::mount(&settings);
@@ -196,13 +224,7 @@ impl Page {
     fn open(&mut self, choice: BackendChoice, pick: Pick) {
         self.generation += 1;
         let generation = self.generation;
-        let receive = move |incoming| {
-            update(|page| {
-                if page.generation == generation {
-                    page.receive(incoming);
-                }
-            });
-        };
+        let receive = move |incoming| hear(incoming, generation);
         match Link::open(pick.worker(), receive) {
             Ok(link) => {
                 self.worker = Some(Engaged { choice, pick, link, ready: false });

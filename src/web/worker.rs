@@ -12,9 +12,12 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
 use super::{
+    crew::{self, Workers},
     fetch,
     tasks::{Macrotask, words},
 };
+#[cfg(any(feature = "ndarray", feature = "webgpu"))]
+use crate::replicas::NoCrew;
 use crate::{
     BUILD,
     data::Dataset,
@@ -28,8 +31,17 @@ thread_local! {
     static RUN: Cell<RunId> = const { Cell::new(0) };
 }
 
-/// Starts a session on `kind` that listens to the page. Returns at once.
+/// Starts a session on `kind` that listens to the page, or a replica if the worker's address says so. Returns at once.
 pub fn start(kind: BackendKind) {
+    let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    if global.location().search().ends_with("role=replica") {
+        panic::set_hook(Box::new(|info| {
+            console_error_panic_hook::hook(info);
+            let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+            let _ = global.post_message(&JsValue::from(info.to_string()));
+        }));
+        return crew::serve();
+    }
     panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
         // After a panic nothing here can be trusted: the page ends this worker and takes a fresh one.
@@ -60,7 +72,13 @@ async fn serve(kind: BackendKind) -> Result<(), JsValue> {
         }
     };
     let info = backend.info.clone();
-    let mut session = Session::new(backend, |envelope| post(&envelope));
+    // On the CPU a batch is shared with replicas; burn-ndarray is there for comparison, and a GPU is one.
+    let emit = |envelope| post(&envelope);
+    let mut session = match kind {
+        BackendKind::Cpu => Session::new(backend, Workers::new("worker_cpu"), emit),
+        #[cfg(any(feature = "ndarray", feature = "webgpu"))]
+        _ => Session::new(backend, NoCrew, emit),
+    };
     post(&Envelope { run: 0, event: Event::Ready { backend: info, build: BUILD.into() } });
     loop {
         while let Some(message) = inbox.next() {

@@ -1,24 +1,12 @@
 //! The fused convolution block against Burn's own operations, over random shapes: natively and in the browser.
 
-use burn::tensor::{
-    Device, Tensor, TensorData,
-    activation::relu,
-    module::{conv2d, max_pool2d},
-    ops::{ConvOptions, MaxPoolOptions},
-};
+use burn::tensor::{Device, Tensor, TensorData};
 use inkling::kernels::{
-    conv_block,
+    Kernels, conv_block,
     conv_block::{Dims, Output, forward, forward_into},
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg32;
-
-type Block = fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>;
-
-fn composed(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
-    let sums = conv2d(x, weight, Some(bias), ConvOptions::new([1, 1], [0, 0], [1, 1], 1));
-    max_pool2d(relu(sums), MaxPoolOptions::new([2, 2]))
-}
 
 /// Numbers of one case.
 #[derive(Clone)]
@@ -46,7 +34,7 @@ impl Case {
     }
 
     /// Output and gradients of input, weight and bias on burn-flex.
-    async fn run(&self, block: Block) -> [Vec<f32>; 4] {
+    async fn run(&self, kernels: Kernels) -> [Vec<f32>; 4] {
         let Dims { images, height, width, inputs, outputs } = self.dims;
         let [rows, columns] = self.dims.pooled();
         let device = Device::flex().autodiff();
@@ -57,7 +45,7 @@ impl Case {
             Tensor::<4>::from_data(TensorData::new(self.flow.clone(), [images, outputs, rows, columns]), &device);
         let (x, weight, bias) = (x.require_grad(), weight.require_grad(), bias.require_grad());
         // Through Burn's own product with something, so that the block's input and output are not leaves.
-        let out = block(x.clone() * 1.0, weight.clone(), bias.clone());
+        let out = conv_block(x.clone() * 1.0, weight.clone(), bias.clone(), kernels);
         let gradients = (out.clone() * flow).sum().backward();
         [
             values(out.inner()).await,
@@ -68,7 +56,7 @@ impl Case {
     }
 
     async fn assert_same(&self, tolerance: f32) {
-        let (found, expected) = (self.run(conv_block).await, self.run(composed).await);
+        let (found, expected) = (self.run(Kernels::Fused).await, self.run(Kernels::Stock).await);
         for ((found, expected), what) in found.iter().zip(&expected).zip(["output", "input", "weight", "bias"]) {
             let scale = expected.iter().filter(|v| v.is_finite()).fold(1.0f32, |m, v| m.max(v.abs()));
             assert_eq!(found.len(), expected.len());
@@ -133,7 +121,7 @@ pub async fn what_is_not_finite_comes_out_where_burn_has_it(cases: u64) {
             let at = rng.random_range(0..case.x.len());
             case.x[at] = value;
         }
-        let (found, expected) = (case.run(conv_block).await, case.run(composed).await);
+        let (found, expected) = (case.run(Kernels::Fused).await, case.run(Kernels::Stock).await);
         let mut odd = 0;
         for (f, e) in found[0].iter().zip(&expected[0]) {
             let same = f == e || (f.is_nan() && e.is_nan());
@@ -150,12 +138,12 @@ pub async fn dead_windows_and_ties_are_burns() {
         let dims = Dims { images: 2, height: 7, width: 6, inputs, outputs: 8 };
         let mut case = Case::new(dims, || 1.0);
         case.assert_same(0.0).await;
-        let [out, input, ..] = case.run(conv_block).await;
+        let [out, input, ..] = case.run(Kernels::Fused).await;
         assert!(out.iter().all(|&v| v == (9 * inputs + 1) as f32));
         assert!(input[0] == 8.0 && input[5] == 0.0, "the first of four equals, so nothing beyond its patch: {input:?}");
         case.bias.fill(-1000.0);
         case.assert_same(0.0).await;
-        assert!(case.run(conv_block).await.as_flattened_sum() == 0.0);
+        assert!(case.run(Kernels::Fused).await.as_flattened_sum() == 0.0);
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::Read;
 use burn::tensor::{Device, Tensor, TensorData};
 use inkling::{
     data::{Batch, IMAGE},
+    kernels::Kernels,
     model::{Cnn, SHAPES, Weights},
     train::{cross_entropy, upload},
 };
@@ -56,7 +57,7 @@ pub fn expected() -> Vec<(&'static str, Vec<f32>)> {
 /// Logits, loss and gradients as `device` computes them.
 pub async fn found(device: &Device) -> Vec<Vec<f32>> {
     let device = device.clone().autodiff();
-    let model = Cnn::new(weights(), 0.0, &device);
+    let model = Cnn::new(weights(), Kernels::Fused, &device);
     let (images, labels) = upload(batch(), &device);
     let logits = model.forward(images);
     let loss = cross_entropy(logits.clone(), labels);

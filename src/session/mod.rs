@@ -4,23 +4,25 @@
 //! calls [`Session::work`] until there is nothing to do. A unit of work is one training step, one evaluated batch or one
 //! answer, so a command takes effect within a step.
 
+mod evaluation;
+
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use web_time::Instant;
 
 use crate::{
-    data::{Batch, Dataset, Labelled, SharedDataset, Split, source::DatasetName, synthetic},
+    data::{Dataset, SharedDataset, Split, source::DatasetName, synthetic},
     device::Backend,
-    metrics::{ConfusionMatrix, Throughput, wilson_interval},
-    protocol::{
-        Activity, Command, Envelope, EpochRecord, Event, Loaded, Progress, RunId, RunState, StepPoint, TestResult,
-    },
+    metrics::{Stopwatch, Throughput},
+    protocol::{Activity, Command, Envelope, EpochRecord, Event, Loaded, Progress, RunId, RunState, StepPoint},
+    replicas::{Crew, Team},
     settings::Settings,
-    train::{ReadError, StepMetrics, Trainer, read_metrics},
+    train::{ReadError, Recipe, Schedule, StepMetrics, Trainer, read_metrics},
 };
+use evaluation::Evaluation;
 
-/// Images of an evaluated batch.
-const EVALUATION_BATCH: usize = 250;
+/// Share of the hidden units that training drops at each step.
+const DROPOUT: f64 = 0.3;
 /// Losses are read together: after this many steps or this long, whichever comes first. It bounds the work in flight on a
 /// GPU and the age of what the page shows.
 const READ_STEPS: usize = 8;
@@ -29,6 +31,7 @@ const READ_AFTER: Duration = Duration::from_millis(100);
 /// A session on one backend: at most one run at a time, and the data set of the last.
 pub struct Session {
     backend: Backend,
+    team: Team,
     emit: Box<dyn FnMut(Envelope)>,
     run: RunId,
     state: RunState,
@@ -69,82 +72,12 @@ enum Phase {
     Test(Evaluation),
 }
 
-/// An evaluation under way, batch by batch.
-struct Evaluation {
-    done: usize,
-    loss: f64,
-    confusion: ConfusionMatrix,
-    watch: Stopwatch,
-}
-
-impl Evaluation {
-    fn new() -> Self {
-        Evaluation { done: 0, loss: 0.0, confusion: ConfusionMatrix::default(), watch: Stopwatch::started() }
-    }
-
-    /// Evaluates the next batch of `indices` into `images`; true when all are done.
-    async fn advance(
-        &mut self,
-        trainer: &Trainer,
-        images: &Labelled,
-        indices: Option<&[u32]>,
-    ) -> Result<bool, ReadError> {
-        let total = indices.map_or(images.len(), <[u32]>::len);
-        let next = self.done..(self.done + EVALUATION_BATCH).min(total);
-        self.done = next.end;
-        let batch = Batch::plain(images, next.map(|i| indices.map_or(i, |indices| indices[i] as usize)));
-        let evaluated = trainer.evaluate(batch).await?;
-        self.loss += evaluated.loss;
-        for (&label, &predicted) in evaluated.labels.iter().zip(&evaluated.predictions) {
-            self.confusion.add(label, predicted);
-        }
-        Ok(self.done == total)
-    }
-
-    fn mean_loss(&self) -> f64 {
-        self.loss / self.done.max(1) as f64
-    }
-
-    fn result(&self) -> TestResult {
-        TestResult {
-            accuracy: self.confusion.accuracy(),
-            interval: wilson_interval(self.confusion.correct(), self.confusion.total()),
-            loss: self.mean_loss(),
-            confusion: self.confusion,
-            seconds: self.watch.seconds(),
-        }
-    }
-}
-
-/// Time that passes, without pauses.
-struct Stopwatch {
-    before: Duration,
-    since: Option<Instant>,
-}
-
-impl Stopwatch {
-    fn started() -> Self {
-        Stopwatch { before: Duration::ZERO, since: Some(Instant::now()) }
-    }
-
-    fn stop(&mut self) {
-        self.before += self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
-    }
-
-    fn start(&mut self) {
-        self.since.get_or_insert_with(Instant::now);
-    }
-
-    fn seconds(&self) -> f64 {
-        (self.before + self.since.map_or(Duration::ZERO, |since| since.elapsed())).as_secs_f64()
-    }
-}
-
 impl Session {
-    /// A session on `backend` that says what happens through `emit`.
-    pub fn new(backend: Backend, emit: impl FnMut(Envelope) + 'static) -> Self {
+    /// A session on `backend` with the replicas of `crew`, that says what happens through `emit`.
+    pub fn new(backend: Backend, crew: impl Crew + 'static, emit: impl FnMut(Envelope) + 'static) -> Self {
         Session {
             backend,
+            team: Team::new(crew),
             emit: Box::new(emit),
             run: 0,
             state: RunState::Idle,
@@ -241,6 +174,11 @@ impl Session {
         } else {
             return false;
         };
+        for loss in self.team.losses() {
+            self.warn(&format!(
+                "A replica was lost ({loss}). Its share was computed again, and another takes its place."
+            ));
+        }
         if let Err(error) = result {
             self.fail(&format!("{error}. Press Train to start again, or choose another backend."));
             // What can't be read once can't be read again: a lost device stays lost until there is a fresh worker.
@@ -271,7 +209,8 @@ impl Session {
 
     /// The data is there, or is drawn now: splits it and starts training.
     fn begin(&mut self) {
-        let Settings { images, seed, batch, epochs, lr, .. } = self.settings;
+        let Settings { images, seed, batch, epochs, lr, replicas, kernels, .. } = self.settings;
+        self.team.muster(replicas as usize);
         let (data, source) = match (&self.mnist, self.settings.dataset) {
             (Some((data, source)), DatasetName::Mnist) => (data.clone(), source.clone()),
             _ => {
@@ -292,9 +231,11 @@ impl Session {
             seconds: self.loading_since.elapsed().as_secs_f64(),
         };
         let steps_an_epoch = split.train.len().div_ceil(batch as usize) as u32;
+        let schedule = Schedule { peak: lr, steps: steps_an_epoch * epochs };
+        let recipe = Recipe { seed, dropout: DROPOUT, schedule, kernels };
         self.training = Some(Training {
             order: split.order(seed, 1),
-            trainer: Trainer::new(seed, lr, steps_an_epoch * epochs, &self.backend.device),
+            trainer: Trainer::new(recipe, &self.backend.device),
             data,
             split,
             phase: Phase::Train,
@@ -318,7 +259,7 @@ impl Session {
         let Some(training) = &mut self.training else { return Ok(()) };
         match &mut training.phase {
             Phase::Train => {
-                training.step(&self.settings);
+                training.step(&self.settings, &mut self.team).await?;
                 let epoch_over = training.done == training.order.len();
                 if epoch_over || training.unread.len() >= READ_STEPS || training.last_read.elapsed() >= READ_AFTER {
                     let points = training.read().await?;
@@ -331,8 +272,8 @@ impl Session {
                 }
             }
             Phase::Validate(evaluation) => {
-                if evaluation.advance(&training.trainer, &training.data.train, Some(&training.split.validation)).await?
-                {
+                let indices = Some(&training.split.validation[..]);
+                if evaluation.advance(&mut self.team, &mut training.trainer, &training.data.train, indices).await? {
                     let evaluation = std::mem::replace(evaluation, Evaluation::new());
                     let record = training.end_epoch(&evaluation);
                     if training.epoch < self.settings.epochs {
@@ -345,7 +286,7 @@ impl Session {
                 self.report_progress();
             }
             Phase::Test(evaluation) => {
-                if evaluation.advance(&training.trainer, &training.data.test, None).await? {
+                if evaluation.advance(&mut self.team, &mut training.trainer, &training.data.test, None).await? {
                     let result = evaluation.result();
                     self.emit(Event::Test(result));
                     self.set_state(RunState::Finished);
@@ -368,8 +309,8 @@ impl Session {
     }
 
     async fn requested_test_batch(&mut self) -> Result<(), ReadError> {
-        if let (Some(evaluation), Some(training)) = (&mut self.requested_test, &self.training)
-            && evaluation.advance(&training.trainer, &training.data.test, None).await?
+        if let (Some(evaluation), Some(training)) = (&mut self.requested_test, &mut self.training)
+            && evaluation.advance(&mut self.team, &mut training.trainer, &training.data.test, None).await?
         {
             let result = evaluation.result();
             self.requested_test = None;
@@ -403,7 +344,7 @@ impl Session {
 
     fn report_progress(&mut self) {
         if let Some(training) = &self.training {
-            let progress = training.progress(&self.settings);
+            let progress = training.progress(&self.settings, self.team.workers());
             self.emit(Event::Progress(progress));
         }
     }
@@ -439,15 +380,16 @@ impl Session {
 }
 
 impl Training {
-    fn step(&mut self, settings: &Settings) {
+    async fn step(&mut self, settings: &Settings, team: &mut Team) -> Result<(), ReadError> {
         let end = (self.done + settings.batch as usize).min(self.order.len());
-        let indices = &self.order[self.done..end];
-        let batch = match settings.active_augmentation() {
-            Some(ranges) => Batch::augmented(&self.data.train, indices, ranges, settings.seed, self.epoch),
-            None => Batch::plain(&self.data.train, indices.iter().map(|&i| i as usize)),
-        };
-        self.unread.push((self.trainer.step(batch), indices.len()));
+        let start = Instant::now();
+        let picked = self.data.train.pick(&self.order[self.done..end]);
+        self.trainer.parts.augment += start.elapsed().as_secs_f64();
+        let augmentation = settings.active_augmentation().map(|ranges| (*ranges, self.epoch));
+        let metrics = team.step(&mut self.trainer, picked, augmentation).await?;
+        self.unread.push((metrics, end - self.done));
         self.done = end;
+        Ok(())
     }
 
     async fn read(&mut self) -> Result<Vec<StepPoint>, ReadError> {
@@ -477,6 +419,7 @@ impl Training {
             validation_accuracy: evaluation.confusion.accuracy(),
             images_per_second: self.throughput.per_second().unwrap_or(0.0),
             seconds: self.watch.seconds(),
+            parts: std::mem::take(&mut self.trainer.parts),
         }
     }
 
@@ -489,7 +432,7 @@ impl Training {
         self.last_read = Instant::now();
     }
 
-    fn progress(&self, settings: &Settings) -> Progress {
+    fn progress(&self, settings: &Settings, workers: usize) -> Progress {
         let (step, steps) = (self.trainer.steps_done(), self.steps_an_epoch * settings.epochs);
         let training = matches!(self.phase, Phase::Train);
         let images_per_second = if training {
@@ -521,6 +464,8 @@ impl Training {
             steps,
             images_per_second,
             seconds_left,
+            workers: workers as u32,
+            parts: self.trainer.parts,
         }
     }
 }
@@ -528,7 +473,7 @@ impl Training {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::BackendKind;
+    use crate::{device::BackendKind, replicas::NoCrew};
     use std::{cell::RefCell, rc::Rc};
 
     #[test]
@@ -536,7 +481,7 @@ mod tests {
         let log: Rc<RefCell<Vec<Event>>> = Rc::default();
         let sink = log.clone();
         let backend = pollster::block_on(Backend::open(BackendKind::Cpu)).unwrap();
-        let mut session = Session::new(backend, move |envelope| sink.borrow_mut().push(envelope.event));
+        let mut session = Session::new(backend, NoCrew, move |envelope| sink.borrow_mut().push(envelope.event));
         let settings = Settings { dataset: DatasetName::Synthetic, images: 24, ..Settings::default() };
         session.command(Command::Start { run: 1, settings });
         pollster::block_on(session.work());

@@ -1,0 +1,389 @@
+//! Data-parallel training: a batch is split over replicas, and their gradients are added up.
+//!
+//! The worker that leads owns weights, optimiser and data. For each step it sends every replica the weights and a shard of
+//! the batch, computes a shard itself, adds up the gradients in the replicas' order, and updates. Replicas keep nothing, so
+//! one that is lost costs its shard's time and nothing else: the leader computes the shard, and the result is the same to
+//! the bit. The split depends on the number of replicas alone, so seed and number reproduce a run.
+
+use std::{future::Future, ops::Range, pin::Pin};
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use web_time::Instant;
+
+use crate::{
+    augment::Augmentation,
+    data::{Batch, IMAGE, Labelled, Picked},
+    kernels::Kernels,
+    metrics::Parts,
+    model::{Cnn, PARAMETERS, Weights},
+    train::{Evaluated, Pass, ReadError, Recipe, Shard, StepMetrics, Trainer, read_flat},
+};
+
+/// What a replica is to do. Plain data, to be sent anywhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// What to do with the images.
+    pub work: Work,
+    /// Pixels of the images, `[N, 28, 28]`.
+    #[serde(with = "serde_bytes")]
+    pub pixels: Vec<u8>,
+    /// Labels of the images, `[N]`.
+    #[serde(with = "serde_bytes")]
+    pub labels: Vec<u8>,
+    /// Weights of this moment, in one row. They travel apart from the rest: there are [`PARAMETERS`] of them.
+    #[serde(skip)]
+    pub weights: Vec<f32>,
+}
+
+/// The two kinds of work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Work {
+    /// A shard of a training step.
+    Train {
+        /// Which.
+        shard: Shard,
+        /// By what recipe.
+        recipe: Recipe,
+        /// How the images are augmented, and in which epoch.
+        augmentation: Option<(Augmentation, u32)>,
+        /// The images' numbers in the training set.
+        numbers: Vec<u32>,
+    },
+    /// Loss and predictions.
+    Evaluate,
+}
+
+/// What a replica found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// What it found.
+    pub outcome: Outcome,
+    /// Seconds that it worked.
+    pub seconds: f64,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Shares of the gradients in one row, then of the loss and of the accuracy: [`PARAMETERS`] + 2 numbers.
+    Trained(Vec<f32>),
+    /// Of evaluated images.
+    Evaluated(Evaluated),
+}
+
+/// A reply that is still to come, or the reason why it never will.
+pub type PendingReply<'a> = Pin<Box<dyn Future<Output = Result<Reply, String>> + 'a>>;
+
+/// The replicas beside the leading one.
+pub trait Crew {
+    /// How many workers, the leading one included, this machine has use for.
+    fn most_useful(&self) -> usize;
+    /// Brings their number to `replicas`. They may come later.
+    fn muster(&mut self, replicas: usize);
+    /// How many there are to be.
+    fn len(&self) -> usize;
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Hands `replica` a task; false if it is not there (yet).
+    fn send(&mut self, replica: usize, task: Task) -> bool;
+    /// The reply to the last task; the leader's own share took `own` seconds, so it should not take much longer. After an
+    /// error the replica is gone, and another is on its way.
+    fn receive(&mut self, replica: usize, own: f64) -> PendingReply<'_>;
+}
+
+/// For a backend that trains alone.
+pub struct NoCrew;
+
+impl Crew for NoCrew {
+    fn most_useful(&self) -> usize {
+        1
+    }
+    fn muster(&mut self, _: usize) {}
+    fn len(&self) -> usize {
+        0
+    }
+    fn send(&mut self, _: usize, _: Task) -> bool {
+        false
+    }
+    fn receive(&mut self, _: usize, _: f64) -> PendingReply<'_> {
+        Box::pin(std::future::ready(Err("there are no replicas".into())))
+    }
+}
+
+impl Task {
+    /// Does it, with `model` in place of the weights.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the device is lost or out of memory.
+    pub async fn perform(self, model: &Cnn, device: &Device, parts: &mut Parts) -> Result<Outcome, ReadError> {
+        let images = Labelled { pixels: self.pixels, labels: self.labels };
+        match self.work {
+            Work::Train { shard, recipe, augmentation, numbers } => {
+                let batch = batch(Picked { images, numbers }, augmentation, recipe.seed, parts);
+                let pass = Pass::new(model, batch, shard, recipe, device, parts);
+                let start = Instant::now();
+                let mut shares = model.gradients(&pass.gradients);
+                shares.push(pass.metrics.0);
+                let shares = read_flat("gradients", shares).await?;
+                parts.messages += start.elapsed().as_secs_f64();
+                Ok(Outcome::Trained(shares))
+            }
+            Work::Evaluate => {
+                let batch = Batch::plain(&images, 0..images.len());
+                Evaluated::new(model, batch, device).await.map(Outcome::Evaluated)
+            }
+        }
+    }
+}
+
+/// Does what a leader asks.
+///
+/// # Errors
+/// [`ReadError`] if the device is lost or out of memory.
+pub async fn perform(task: Task, device: &Device) -> Result<Reply, ReadError> {
+    let start = Instant::now();
+    let device = device.clone().autodiff();
+    let kernels = if let Work::Train { recipe, .. } = &task.work { recipe.kernels } else { Kernels::default() };
+    let model = Cnn::new(Weights::from_flat(&task.weights), kernels, &device);
+    let outcome = task.perform(&model, &device, &mut Parts::default()).await?;
+    Ok(Reply { outcome, seconds: start.elapsed().as_secs_f64() })
+}
+
+/// The images as a step trains on them.
+fn batch(picked: Picked, augmentation: Option<(Augmentation, u32)>, seed: u32, parts: &mut Parts) -> Batch {
+    let start = Instant::now();
+    let batch = match augmentation {
+        Some((ranges, epoch)) => Batch::augmented(&picked, &ranges, seed, epoch),
+        None => Batch::plain(&picked.images, 0..picked.images.len()),
+    };
+    parts.augment += start.elapsed().as_secs_f64();
+    batch
+}
+
+/// `len` images over `workers`, as evenly as can be; fewer parts than workers if there are too few images.
+pub fn shards(len: usize, workers: usize) -> Vec<Range<usize>> {
+    let workers = workers.clamp(1, len.max(1));
+    (0..workers).map(|worker| worker * len / workers..(worker + 1) * len / workers).collect()
+}
+
+/// A leader with its crew.
+pub struct Team {
+    crew: Box<dyn Crew>,
+    /// Why replicas were lost, until somebody asks.
+    losses: Vec<String>,
+}
+
+impl Team {
+    /// Led from here.
+    pub fn new(crew: impl Crew + 'static) -> Self {
+        Team { crew: Box::new(crew), losses: Vec::new() }
+    }
+
+    /// Brings the number of workers, the leading one included, to `workers`; 0 means as many as are useful here.
+    pub fn muster(&mut self, workers: usize) {
+        let workers = if workers == 0 { self.crew.most_useful() } else { workers };
+        self.crew.muster(workers - 1);
+    }
+
+    /// Workers, the leading one included.
+    pub fn workers(&self) -> usize {
+        self.crew.len() + 1
+    }
+
+    /// What happened to replicas since it was last asked.
+    pub fn losses(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.losses)
+    }
+
+    /// One training step on the images `picked`.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the device is lost or out of memory.
+    pub async fn step(
+        &mut self,
+        trainer: &mut Trainer,
+        picked: Picked,
+        augmentation: Option<(Augmentation, u32)>,
+    ) -> Result<StepMetrics, ReadError> {
+        let start = Instant::now();
+        let recipe = trainer.recipe();
+        let metrics = if self.crew.is_empty() {
+            let batch = batch(picked, augmentation, recipe.seed, &mut trainer.parts);
+            trainer.step(batch)
+        } else {
+            let of = picked.images.len();
+            let tasks = shards(of, self.workers()).into_iter().map(|range| Task {
+                work: Work::Train {
+                    shard: Shard { step: trainer.steps_done(), first: range.start, of },
+                    recipe,
+                    augmentation,
+                    numbers: picked.numbers[range.clone()].to_vec(),
+                },
+                pixels: picked.images.pixels[range.start * IMAGE..range.end * IMAGE].to_vec(),
+                labels: picked.images.labels[range].to_vec(),
+                weights: Vec::new(),
+            });
+            let mut sum = Vec::new();
+            for outcome in self.perform(trainer, tasks.collect()).await? {
+                if let Outcome::Trained(shares) = outcome {
+                    add(&mut sum, shares);
+                }
+            }
+            let packed = Instant::now();
+            let (loss, accuracy) = (sum[PARAMETERS], sum[PARAMETERS + 1]);
+            sum.truncate(PARAMETERS);
+            let gradients = trainer.model().gradients_from(sum);
+            trainer.parts.messages += packed.elapsed().as_secs_f64();
+            trainer.update(gradients);
+            StepMetrics::known(loss, accuracy, trainer.device())
+        };
+        trainer.parts.steps += start.elapsed().as_secs_f64();
+        Ok(metrics)
+    }
+
+    /// Loss and predictions of `images`, in their order, part by part.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the device is lost or out of memory.
+    pub async fn evaluate(&mut self, trainer: &mut Trainer, images: Labelled) -> Result<Vec<Evaluated>, ReadError> {
+        let tasks = shards(images.len(), self.workers()).into_iter().map(|range| Task {
+            work: Work::Evaluate,
+            pixels: images.pixels[range.start * IMAGE..range.end * IMAGE].to_vec(),
+            labels: images.labels[range].to_vec(),
+            weights: Vec::new(),
+        });
+        let outcomes = self.perform(trainer, tasks.collect()).await?;
+        let evaluated = |outcome| if let Outcome::Evaluated(evaluated) = outcome { Some(evaluated) } else { None };
+        Ok(outcomes.into_iter().filter_map(evaluated).collect())
+    }
+
+    /// Does all tasks, the first here and each other by its replica, and tells what was found in their order.
+    async fn perform(&mut self, trainer: &mut Trainer, tasks: Vec<Task>) -> Result<Vec<Outcome>, ReadError> {
+        let start = Instant::now();
+        let weights =
+            if tasks.len() > 1 { read_flat("weights", trainer.model().parameters()).await? } else { Vec::new() };
+        let mut sent = Vec::new();
+        for (replica, task) in tasks.iter().skip(1).enumerate() {
+            sent.push(self.crew.send(replica, Task { weights: weights.clone(), ..task.clone() }));
+        }
+        trainer.parts.messages += start.elapsed().as_secs_f64();
+        let (mut outcomes, mut worked, mut own) = (Vec::new(), 0.0, 0.0);
+        let workers = tasks.len();
+        for (worker, task) in tasks.into_iter().enumerate() {
+            if worker > 0 && sent[worker - 1] {
+                let asked = Instant::now();
+                let reply = self.crew.receive(worker - 1, own).await;
+                trainer.parts.waiting += asked.elapsed().as_secs_f64();
+                match reply {
+                    Ok(reply) => {
+                        worked += reply.seconds;
+                        outcomes.push(reply.outcome);
+                        continue;
+                    }
+                    Err(reason) => self.losses.push(reason),
+                }
+            }
+            let begun = Instant::now();
+            let (model, device, parts) = trainer.split();
+            outcomes.push(task.perform(model, device, parts).await?);
+            own = begun.elapsed().as_secs_f64();
+            worked += own;
+        }
+        trainer.parts.idle += (start.elapsed().as_secs_f64() * workers as f64 - worked).max(0.0);
+        Ok(outcomes)
+    }
+}
+
+/// `sum += more`; an empty sum becomes `more`.
+fn add(sum: &mut Vec<f32>, more: Vec<f32>) {
+    if sum.is_empty() {
+        *sum = more;
+    } else {
+        sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use threads::Threads;
+
+#[cfg(not(target_arch = "wasm32"))]
+mod threads {
+    use std::{
+        sync::mpsc::{Receiver, Sender, channel},
+        thread,
+    };
+
+    use burn::tensor::Device;
+
+    use super::{Crew, PendingReply, Reply, Task, perform};
+
+    /// Replicas as threads of this process, for tests and native runs.
+    pub struct Threads {
+        device: Device,
+        members: Vec<(Sender<Task>, Receiver<Result<Reply, String>>)>,
+    }
+
+    impl Threads {
+        /// None yet; they will compute on `device`.
+        pub fn new(device: Device) -> Self {
+            Threads { device, members: Vec::new() }
+        }
+    }
+
+    impl Crew for Threads {
+        fn most_useful(&self) -> usize {
+            thread::available_parallelism().map_or(1, |count| count.get())
+        }
+
+        fn muster(&mut self, replicas: usize) {
+            self.members.truncate(replicas);
+            while self.members.len() < replicas {
+                let (task_sender, tasks) = channel::<Task>();
+                let (reply_sender, replies) = channel();
+                let device = self.device.clone();
+                thread::spawn(move || {
+                    // Ends when the crew drops its end of either channel.
+                    for task in tasks {
+                        let reply = pollster::block_on(perform(task, &device)).map_err(|error| error.to_string());
+                        if reply_sender.send(reply).is_err() {
+                            break;
+                        }
+                    }
+                });
+                self.members.push((task_sender, replies));
+            }
+        }
+
+        fn len(&self) -> usize {
+            self.members.len()
+        }
+
+        fn send(&mut self, replica: usize, task: Task) -> bool {
+            self.members.get(replica).is_some_and(|(tasks, _)| tasks.send(task).is_ok())
+        }
+
+        fn receive(&mut self, replica: usize, _: f64) -> PendingReply<'_> {
+            let reply = match self.members.get(replica) {
+                Some((_, replies)) => replies.recv().unwrap_or_else(|_| Err("its thread ended".into())),
+                None => Err("there is no such replica".into()),
+            };
+            Box::pin(std::future::ready(reply))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_are_even_complete_and_never_empty() {
+        assert_eq!(shards(64, 3), [0..21, 21..42, 42..64]);
+        assert_eq!(shards(2, 8), [0..1, 1..2]);
+        assert_eq!(shards(0, 2), [0..0]);
+        assert_eq!(shards(5, 1), [0..5]);
+    }
+}

@@ -1,0 +1,131 @@
+//! Replicas against a worker alone, and replicas that are lost.
+#![allow(clippy::unwrap_used)] // a test that fails here says where
+#![cfg(all(not(target_arch = "wasm32"), feature = "ndarray"))]
+
+use burn::tensor::Device;
+use inkling::{
+    augment::Augmentation,
+    data::{Labelled, synthetic},
+    kernels::Kernels,
+    replicas::{Crew, NoCrew, PendingReply, Reply, Task, Team, Threads},
+    train::{Evaluated, Recipe, Schedule, Trainer, read_metrics},
+};
+use pollster::block_on;
+
+const STEPS: u32 = 200;
+const BATCH: usize = 24;
+const AUGMENTATION: Augmentation = Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 };
+
+/// Losses of a training run of `steps`, and what the network then makes of `test`.
+fn train(
+    crew: impl Crew + 'static,
+    workers: usize,
+    device: &Device,
+    steps: u32,
+    kernels: Kernels,
+) -> (Vec<[f64; 2]>, Vec<Evaluated>, Vec<String>) {
+    let digits = synthetic::generate(600, 3);
+    let recipe = Recipe { seed: 3, dropout: 0.3, schedule: Schedule { peak: 0.002, steps }, kernels };
+    let mut trainer = Trainer::new(recipe, device);
+    let mut team = Team::new(crew);
+    team.muster(workers);
+    assert_eq!(team.workers(), workers);
+    let (mut metrics, mut losses) = (Vec::new(), Vec::new());
+    for step in 0..steps {
+        let from = step as usize * BATCH % 576;
+        let indices: Vec<u32> = (from as u32..(from + BATCH) as u32).collect();
+        let picked = digits.train.pick(&indices);
+        metrics.push(block_on(team.step(&mut trainer, picked, Some((AUGMENTATION, step / 24)))).unwrap());
+        losses.extend(team.losses());
+    }
+    let parts = trainer.parts;
+    assert!(
+        parts.steps > 0.0 && parts.augment > 0.0 && parts.forward > 0.0 && parts.backward > 0.0 && parts.update > 0.0
+    );
+    assert_eq!(workers > 1, parts.messages > 0.0);
+    let evaluated = block_on(team.evaluate(&mut trainer, first(&digits.test, 99))).unwrap();
+    losses.extend(team.losses());
+    (block_on(read_metrics(metrics)).unwrap(), evaluated, losses)
+}
+
+fn first(images: &Labelled, count: u32) -> Labelled {
+    images.pick(&(0..count).collect::<Vec<_>>()).images
+}
+
+/// The losses differ by sums in another order alone, which 200 steps of Adam make more of: 0.03 at most for a step, and
+/// 0.005 in the mean, measured here; a wrong gradient is worth more than that within ten steps.
+fn assert_near(a: &[[f64; 2]], b: &[[f64; 2]]) {
+    let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| (a[0] - b[0]).abs()).collect();
+    let worst = differences.iter().copied().fold(0.0, f64::max);
+    let mean = differences.iter().sum::<f64>() / differences.len() as f64;
+    let early = differences[..10].iter().copied().fold(0.0, f64::max);
+    println!("difference of a step's loss: {early:.1e} in the first ten, {mean:.1e} in the mean, {worst:.1e} at most");
+    assert!(early < 1e-4 && mean < 0.01 && worst < 0.1);
+    assert!(a[a.len() - 1][0] < 0.5 * a[0][0], "nothing was learned, so nothing is shown: {:?}", a.last());
+}
+
+#[test]
+fn replicas_train_as_one_worker_does() {
+    let flex = Device::flex();
+    let (alone, evaluated_alone, _) = train(NoCrew, 1, &flex, STEPS, Kernels::Fused);
+    for workers in [2, 3] {
+        let (together, evaluated, losses) = train(Threads::new(flex.clone()), workers, &flex, STEPS, Kernels::Fused);
+        assert_eq!(losses, Vec::<String>::new());
+        assert_near(&alone, &together);
+        assert_eq!(evaluated.len(), workers);
+        let labels: Vec<u8> = evaluated.iter().flat_map(|e| e.labels.clone()).collect();
+        assert_eq!(labels, evaluated_alone[0].labels);
+        let loss: f64 = evaluated.iter().map(|e| e.loss).sum();
+        assert!((loss / evaluated_alone[0].loss - 1.0).abs() < 0.05, "{loss} {}", evaluated_alone[0].loss);
+    }
+}
+
+#[test]
+fn the_fused_block_trains_as_the_composed_operations_do() {
+    let flex = Device::flex();
+    let (fused, ..) = train(NoCrew, 1, &flex, STEPS, Kernels::Fused);
+    let (composed, ..) = train(NoCrew, 1, &flex, STEPS, Kernels::Stock);
+    assert_near(&fused, &composed);
+}
+
+/// Threads of which every so many replies are lost, and which are then away for a while.
+struct Flaky {
+    threads: Threads,
+    tasks: u32,
+}
+
+impl Crew for Flaky {
+    fn most_useful(&self) -> usize {
+        self.threads.most_useful()
+    }
+    fn muster(&mut self, replicas: usize) {
+        self.threads.muster(replicas);
+    }
+    fn len(&self) -> usize {
+        self.threads.len()
+    }
+    fn send(&mut self, replica: usize, task: Task) -> bool {
+        self.tasks += 1;
+        self.tasks % 7 != 3 && self.threads.send(replica, task)
+    }
+    fn receive(&mut self, replica: usize, own: f64) -> PendingReply<'_> {
+        if self.tasks.is_multiple_of(5) {
+            let lost: Result<Reply, String> = block_on(self.threads.receive(replica, own)).and(Err("killed".into()));
+            return Box::pin(std::future::ready(lost));
+        }
+        self.threads.receive(replica, own)
+    }
+}
+
+#[test]
+fn a_lost_replica_changes_nothing_and_is_told() {
+    let flex = Device::flex();
+    let (kept, evaluated, _) = train(Threads::new(flex.clone()), 3, &flex, 20, Kernels::Fused);
+    let (again, ..) = train(Threads::new(flex.clone()), 3, &flex, 20, Kernels::Fused);
+    assert_eq!(kept, again, "seed and number of replicas reproduce a run");
+    let flaky = Flaky { threads: Threads::new(flex.clone()), tasks: 0 };
+    let (lost, evaluated_lost, losses) = train(flaky, 3, &flex, 20, Kernels::Fused);
+    assert_eq!(kept, lost);
+    assert_eq!(evaluated, evaluated_lost);
+    assert!(losses.len() > 3 && losses.iter().all(|reason| reason == "killed"), "{losses:?}");
+}
