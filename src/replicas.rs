@@ -5,7 +5,7 @@
 //! one that is lost costs its shard's time and nothing else: the leader computes the shard, and the result is the same to
 //! the bit. The split depends on the number of replicas alone, so seed and number reproduce a run.
 
-use std::{future::Future, ops::Range, pin::Pin};
+use std::{future::Future, ops::Range, pin::Pin, sync::Arc};
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ pub struct Task {
     pub labels: Vec<u8>,
     /// Weights of this moment, in one row. They travel apart from the rest: there are [`PARAMETERS`] of them.
     #[serde(skip)]
-    pub weights: Vec<f32>,
+    pub weights: Arc<Vec<f32>>,
 }
 
 /// The two kinds of work.
@@ -224,7 +224,7 @@ impl Team {
                 },
                 pixels: picked.images.pixels[range.start * IMAGE..range.end * IMAGE].to_vec(),
                 labels: picked.images.labels[range].to_vec(),
-                weights: Vec::new(),
+                weights: Arc::default(),
             });
             let mut sum = Vec::new();
             for outcome in self.perform(trainer, tasks.collect()).await? {
@@ -253,7 +253,7 @@ impl Team {
             work: Work::Evaluate,
             pixels: images.pixels[range.start * IMAGE..range.end * IMAGE].to_vec(),
             labels: images.labels[range].to_vec(),
-            weights: Vec::new(),
+            weights: Arc::default(),
         });
         let outcomes = self.perform(trainer, tasks.collect()).await?;
         let evaluated = |outcome| if let Outcome::Evaluated(evaluated) = outcome { Some(evaluated) } else { None };
@@ -263,8 +263,10 @@ impl Team {
     /// Does all tasks, the first here and each other by its replica, and tells what was found in their order.
     async fn perform(&mut self, trainer: &mut Trainer, tasks: Vec<Task>) -> Result<Vec<Outcome>, ReadError> {
         let start = Instant::now();
-        let weights =
-            if tasks.len() > 1 { read_flat("weights", trainer.model().parameters()).await? } else { Vec::new() };
+        let mut weights = Arc::default();
+        if tasks.len() > 1 {
+            weights = Arc::new(read_flat("weights", trainer.model().parameters()).await?);
+        }
         let mut sent = Vec::new();
         for (replica, task) in tasks.iter().skip(1).enumerate() {
             sent.push(self.crew.send(replica, Task { weights: weights.clone(), ..task.clone() }));

@@ -14,7 +14,10 @@ use web_time::Instant;
 
 use crate::{
     data::{Batch, CLASSES, IMAGE, SIDE},
-    kernels::Kernels,
+    kernels::{
+        Kernels,
+        adam::{EPSILON, FusedAdam},
+    },
     metrics::Parts,
     model::{Cnn, HIDDEN, Weights},
     random::{Purpose, generator},
@@ -55,7 +58,7 @@ impl Trainer {
         let device = device.clone().autodiff();
         Trainer {
             model: Cnn::new(Weights::random(recipe.seed), recipe.kernels, &device),
-            optimizer: AdamConfig::new().with_epsilon(1e-7).init(),
+            optimizer: adam(recipe.kernels, &device),
             recipe,
             device,
             step: 0,
@@ -115,6 +118,14 @@ impl Trainer {
     /// What it is trained by.
     pub fn recipe(&self) -> Recipe {
         self.recipe
+    }
+}
+
+/// Adam, in one pass where the tensors lie in the CPU's memory.
+fn adam(kernels: Kernels, device: &Device) -> ModuleOptimizer {
+    match kernels {
+        Kernels::Fused if device.clone().inner() == Device::flex() => FusedAdam.into(),
+        _ => AdamConfig::new().with_epsilon(EPSILON).init(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(deprecated)] // names burn-ndarray, see `device.rs`
 
+pub mod adam;
 pub mod conv_block;
 pub mod lanes;
 

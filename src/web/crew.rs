@@ -192,7 +192,7 @@ pub fn serve() {
 
 fn answer(global: &DedicatedWorkerGlobalScope, device: &Device, message: &JsValue) -> Result<(), JsValue> {
     let mut task: Task = serde_wasm_bindgen::from_value(Reflect::get_u32(message, 0)?)?;
-    task.weights = Reflect::get_u32(message, 1)?.dyn_into::<Float32Array>()?.to_vec();
+    task.weights = Reflect::get_u32(message, 1)?.dyn_into::<Float32Array>()?.to_vec().into();
     // On the CPU every result is there at once.
     let mut reply = std::pin::pin!(perform(task, device));
     let mut context = task::Context::from_waker(task::Waker::noop());
