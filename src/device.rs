@@ -66,7 +66,7 @@ impl Backend {
     /// A [`DeviceError`] that the page shows as the reason for its fallback.
     pub async fn open(kind: BackendKind) -> Result<Self, DeviceError> {
         match kind {
-            BackendKind::Cpu => Ok(Backend::new(Device::flex(), "cpu", "burn-flex, one thread, SIMD")),
+            BackendKind::Cpu => Ok(Backend::new(Device::flex(), "cpu", "burn-flex, SIMD")),
             #[cfg(feature = "ndarray")]
             BackendKind::Ndarray => Ok(Backend::new(ndarray(), "ndarray", "burn-ndarray, one thread")),
             #[cfg(feature = "webgpu")]

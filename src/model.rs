@@ -60,20 +60,19 @@ impl Cnn {
 
     /// The network with these weights on `device`.
     pub fn new(weights: Weights, kernels: Kernels, device: &Device) -> Self {
-        let [conv1_w, conv1_b, conv2_w, conv2_b, dense1_w, dense1_b, dense2_w, dense2_b] = weights.0;
-        let conv = |weight: Vec<f32>, bias: Vec<f32>, shape: [usize; 4]| Convolution {
-            weight: param(weight, shape, device),
-            bias: param(bias, [shape[0]], device),
-        };
-        let dense = |weight: Vec<f32>, bias: Vec<f32>, shape: [usize; 2]| Linear {
-            weight: param(weight, shape, device),
-            bias: Some(param(bias, [shape[1]], device)),
-        };
+        let flat = weights.0.concat();
+        Cnn::from_flat(flat, kernels, device)
+    }
+
+    /// The network with all its weights in one row, in the order of [`SHAPES`]: [`PARAMETERS`] of them.
+    pub fn from_flat(flat: Vec<f32>, kernels: Kernels, device: &Device) -> Self {
+        let len = flat.len();
+        let mut rest = Rest { flat: Tensor::from_data(TensorData::new(flat, [len]), device), next: 0 };
         Cnn {
-            conv1: conv(conv1_w, conv1_b, [32, 1, 3, 3]),
-            conv2: conv(conv2_w, conv2_b, [64, 32, 3, 3]),
-            dense1: dense(dense1_w, dense1_b, [1600, 128]),
-            dense2: dense(dense2_w, dense2_b, [128, 10]),
+            conv1: Convolution { weight: rest.param([32, 1, 3, 3]), bias: rest.param([32]) },
+            conv2: Convolution { weight: rest.param([64, 32, 3, 3]), bias: rest.param([64]) },
+            dense1: Linear { weight: rest.param([1600, 128]), bias: Some(rest.param([128])) },
+            dense2: Linear { weight: rest.param([128, 10]), bias: Some(rest.param([10])) },
             kernels,
         }
     }
@@ -92,7 +91,7 @@ impl Cnn {
     pub fn gradients_from(&self, flat: Vec<f32>) -> GradientsParams {
         let len = flat.len();
         let flat = Tensor::from_data(TensorData::new(flat, [len]), &self.dense2.weight.device().inner());
-        let mut spread = Spread { flat, next: 0, out: GradientsParams::new() };
+        let mut spread = Spread { rest: Rest { flat, next: 0 }, out: GradientsParams::new() };
         self.visit(&mut spread);
         spread.out
     }
@@ -104,8 +103,23 @@ impl Cnn {
     }
 }
 
-fn param<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
-    Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), device))
+/// A row of numbers, of which the first are taken.
+struct Rest {
+    flat: Tensor<1>,
+    next: usize,
+}
+
+impl Rest {
+    /// The next ones, seen in this shape.
+    fn take<const D: usize>(&mut self, shape: [usize; D]) -> Tensor<D> {
+        let from = self.next;
+        self.next += shape.iter().product::<usize>();
+        self.flat.clone().slice(from..self.next).reshape(shape)
+    }
+
+    fn param<const D: usize>(&mut self, shape: [usize; D]) -> Param<Tensor<D>> {
+        Param::from_tensor(self.take(shape))
+    }
 }
 
 struct Collect<'a> {
@@ -124,17 +138,13 @@ impl ModuleVisitor for Collect<'_> {
 }
 
 struct Spread {
-    flat: Tensor<1>,
-    next: usize,
+    rest: Rest,
     out: GradientsParams,
 }
 
 impl ModuleVisitor for Spread {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let shape = param.shape();
-        let from = self.next;
-        self.next += shape.num_elements();
-        self.out.register::<D>(param.id, self.flat.clone().slice(from..self.next).reshape(shape));
+        self.out.register::<D>(param.id, self.rest.take(param.val().dims()));
     }
 }
 
@@ -159,15 +169,6 @@ pub const PARAMETERS: usize = 225_034;
 pub struct Weights(pub [Vec<f32>; 8]);
 
 impl Weights {
-    /// From all of them in one row, [`PARAMETERS`] long.
-    pub fn from_flat(mut flat: &[f32]) -> Self {
-        Weights(SHAPES.map(|(_, shape, _)| {
-            let (values, rest) = flat.split_at(shape.iter().product::<usize>().min(flat.len()));
-            flat = rest;
-            values.to_vec()
-        }))
-    }
-
     /// Initial weights by `seed`, the same on every backend: He uniform before a ReLU (He et al. 2015,
     /// limit `sqrt(6 / fan_in)`), Glorot uniform before the softmax (Glorot, Bengio 2010, limit
     /// `sqrt(6 / (fan_in + fan_out))`), biases zero.

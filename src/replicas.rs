@@ -16,7 +16,7 @@ use crate::{
     data::{Batch, IMAGE, Labelled, Picked},
     kernels::Kernels,
     metrics::Parts,
-    model::{Cnn, PARAMETERS, Weights},
+    model::{Cnn, PARAMETERS},
     train::{Evaluated, Pass, ReadError, Recipe, Shard, StepMetrics, Trainer, read_flat},
 };
 
@@ -143,11 +143,12 @@ impl Task {
 ///
 /// # Errors
 /// [`ReadError`] if the device is lost or out of memory.
-pub async fn perform(task: Task, device: &Device) -> Result<Reply, ReadError> {
+pub async fn perform(mut task: Task, device: &Device) -> Result<Reply, ReadError> {
     let start = Instant::now();
     let device = device.clone().autodiff();
     let kernels = if let Work::Train { recipe, .. } = &task.work { recipe.kernels } else { Kernels::default() };
-    let model = Cnn::new(Weights::from_flat(&task.weights), kernels, &device);
+    let weights = Arc::unwrap_or_clone(std::mem::take(&mut task.weights));
+    let model = Cnn::from_flat(weights, kernels, &device);
     let outcome = task.perform(&model, &device, &mut Parts::default()).await?;
     Ok(Reply { outcome, seconds: start.elapsed().as_secs_f64() })
 }

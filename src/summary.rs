@@ -27,6 +27,8 @@ pub struct RunSummary {
     pub backend: BackendInfo,
     /// Settings of the run.
     pub settings: Settings,
+    /// Workers that share each batch; 0 before there is a run.
+    pub workers: u32,
     /// One line an epoch.
     pub history: Vec<EpochRecord>,
     /// The newest matrix: of the validation set after each epoch, of the test set when that is scored.
@@ -106,6 +108,7 @@ impl RunSummary {
             dataset: None,
             backend,
             settings,
+            workers: 0,
             history: Vec::new(),
             confusion_matrix: None,
             confusion_matrix_of: None,
@@ -135,7 +138,10 @@ impl RunSummary {
                 self.timings.data_seconds = loaded.seconds;
                 self.dataset = Some(DatasetSummary { name: self.settings.dataset.key(), loaded: loaded.clone() });
             }
-            Event::Progress(progress) => self.progress = Some(*progress),
+            Event::Progress(progress) => {
+                self.workers = progress.workers;
+                self.progress = Some(*progress);
+            }
             Event::Steps(points) => {
                 let per_epoch = self.progress.map_or(1.0, |p| f64::from(p.steps) / f64::from(p.epochs.max(1))).max(1.0);
                 for point in points {

@@ -1,5 +1,5 @@
 //! Replicas as workers of the leading worker: each a wasm instance of its own from the module that is compiled already.
-//! Weights and gradients travel as buffers that change hands, without a copy.
+//! Weights go and gradients come back in one buffer that changes hands, so that no step allocates another.
 
 use std::{cell::RefCell, rc::Rc, task};
 
@@ -89,6 +89,8 @@ struct Known {
     said: Option<Result<JsValue, String>>,
     /// Wakes whoever waits for it.
     wake: Option<Function>,
+    /// The buffer, while it is here.
+    buffer: Option<Float32Array>,
 }
 
 impl Known {
@@ -137,10 +139,12 @@ impl Member {
         if !self.known.borrow().ready {
             return Err(JsValue::NULL);
         }
-        self.known.borrow_mut().said = None;
-        let weights = Float32Array::from(&task.weights[..]);
-        let message = Array::of2(&serde_wasm_bindgen::to_value(task)?, &weights);
-        self.worker.post_message_with_transfer(&message, &Array::of1(&weights.buffer()))
+        let mut known = self.known.borrow_mut();
+        known.said = None;
+        let buffer = known.buffer.take().unwrap_or_else(|| Float32Array::new_with_length(PARAMETERS as u32 + 2));
+        buffer.subarray(0, PARAMETERS as u32).copy_from(&task.weights);
+        let message = Array::of2(&serde_wasm_bindgen::to_value(task)?, &buffer);
+        self.worker.post_message_with_transfer(&message, &Array::of1(&buffer.buffer()))
     }
 
     async fn receive(&self, milliseconds: i32) -> Result<Reply, String> {
@@ -150,7 +154,21 @@ impl Member {
         }
         let said = self.known.borrow_mut().said.take();
         let said = said.unwrap_or_else(|| Err("it woke without a word".into()))?;
-        reply(&said).map_err(|error| words(&error))
+        self.reply(&said).map_err(|error| words(&error))
+    }
+
+    /// From `[seconds, evaluation or nothing, buffer]`: without an evaluation the buffer holds gradients.
+    fn reply(&self, message: &JsValue) -> Result<Reply, JsValue> {
+        let seconds = Reflect::get_u32(message, 0)?.as_f64().unwrap_or_default();
+        let evaluation = Reflect::get_u32(message, 1)?;
+        let buffer = Reflect::get_u32(message, 2)?.dyn_into::<Float32Array>()?;
+        let outcome = if evaluation.is_null() {
+            Outcome::Trained(buffer.to_vec())
+        } else {
+            Outcome::Evaluated(serde_wasm_bindgen::from_value(evaluation)?)
+        };
+        self.known.borrow_mut().buffer = Some(buffer);
+        Ok(Reply { outcome, seconds })
     }
 }
 
@@ -160,18 +178,6 @@ impl Drop for Member {
         self.worker.set_onerror(None);
         self.worker.terminate();
     }
-}
-
-/// `[seconds, gradients or evaluation]`.
-fn reply(message: &JsValue) -> Result<Reply, JsValue> {
-    let seconds = Reflect::get_u32(message, 0)?.as_f64().unwrap_or_default();
-    let found = Reflect::get_u32(message, 1)?;
-    let outcome = match found.dyn_into::<Float32Array>() {
-        Ok(shares) if shares.length() as usize == PARAMETERS + 2 => Outcome::Trained(shares.to_vec()),
-        Ok(_) => return Err("its gradients are not of this network".into()),
-        Err(found) => Outcome::Evaluated(serde_wasm_bindgen::from_value(found)?),
-    };
-    Ok(Reply { outcome, seconds })
 }
 
 /// Becomes a replica: does what it is sent, one task at a time, and says so.
@@ -192,20 +198,20 @@ pub fn serve() {
 
 fn answer(global: &DedicatedWorkerGlobalScope, device: &Device, message: &JsValue) -> Result<(), JsValue> {
     let mut task: Task = serde_wasm_bindgen::from_value(Reflect::get_u32(message, 0)?)?;
-    task.weights = Reflect::get_u32(message, 1)?.dyn_into::<Float32Array>()?.to_vec().into();
+    let buffer = Reflect::get_u32(message, 1)?.dyn_into::<Float32Array>()?;
+    task.weights = buffer.subarray(0, PARAMETERS as u32).to_vec().into();
     // On the CPU every result is there at once.
     let mut reply = std::pin::pin!(perform(task, device));
     let mut context = task::Context::from_waker(task::Waker::noop());
     let task::Poll::Ready(reply) = reply.as_mut().poll(&mut context) else { return Err("it has to wait".into()) };
     let reply = reply.map_err(|error| JsValue::from(error.to_string()))?;
     let seconds = JsValue::from(reply.seconds);
-    match reply.outcome {
+    let evaluation = match reply.outcome {
         Outcome::Trained(shares) => {
-            let shares = Float32Array::from(&shares[..]);
-            global.post_message_with_transfer(&Array::of2(&seconds, &shares), &Array::of1(&shares.buffer()))
+            buffer.copy_from(&shares);
+            JsValue::NULL
         }
-        Outcome::Evaluated(evaluated) => {
-            global.post_message(&Array::of2(&seconds, &serde_wasm_bindgen::to_value(&evaluated)?))
-        }
-    }
+        Outcome::Evaluated(evaluated) => serde_wasm_bindgen::to_value(&evaluated)?,
+    };
+    global.post_message_with_transfer(&Array::of3(&seconds, &evaluation, &buffer), &Array::of1(&buffer.buffer()))
 }

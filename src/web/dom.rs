@@ -31,6 +31,15 @@ pub fn set_text(id: &str, text: &str) {
     }
 }
 
+/// Puts `html`, which is ours, into element `id`, if it is another.
+pub fn set_html(id: &str, html: &str) {
+    if let Some(element) = element::<Element>(id)
+        && element.inner_html() != html
+    {
+        element.set_inner_html(html);
+    }
+}
+
 /// Shows or hides element `id`.
 pub fn set_hidden(id: &str, hidden: bool) {
     if let Some(element) = element::<HtmlElement>(id) {

@@ -19,13 +19,14 @@ const TYPES = {
   ".gz": "application/gzip", ".json": "application/json", ".svg": "image/svg+xml",
 };
 
-/** Serves dist/ below PREFIX. `data` is a folder for `data/`, or null for none; `intercept(path, response)` may answer first. */
+/** Serves dist/ below PREFIX. `data` is a folder for `data/`, or null for none; `intercept(path, response, query)` may answer first. */
 export async function serve({ data = null, intercept = () => false } = {}) {
   const requests = [];
   const server = createServer(async (request, response) => {
-    const path = decodeURIComponent(new URL(request.url, "http://x").pathname);
+    const url = new URL(request.url, "http://x");
+    const path = decodeURIComponent(url.pathname);
     requests.push(path);
-    if (intercept(path, response)) return;
+    if (intercept(path, response, url.searchParams)) return;
     const below = path.startsWith(PREFIX) ? normalize(path.slice(PREFIX.length) || "index.html") : null;
     if (!below || below.startsWith("..")) return response.writeHead(404).end();
     const isData = below.startsWith("data/");

@@ -5,7 +5,7 @@ use web_sys::{Event, HtmlElement, HtmlInputElement, HtmlSelectElement};
 
 use crate::{
     protocol::{Command, RunState},
-    settings::{FIELDS, Rule, SettingError, Settings},
+    settings::{FIELDS, PRESETS, Preset, Rule, SettingError, Settings},
     web::{
         dom,
         page::{self, Page},
@@ -19,6 +19,11 @@ pub fn mount(settings: &Settings) {
         let rule = field.rule;
         dom::listen(field.key, "change", move |_: Event| page::update(|page| changed(page, field.key, &rule)));
         dom::listen(field.key, "input", move |_: Event| page::update(|page| typed(page, field.key, &rule)));
+    }
+    for preset in PRESETS {
+        dom::listen(&format!("preset-{}", preset.key), "click", move |_: Event| {
+            page::update(|page| choose(page, &preset));
+        });
     }
     dom::listen("controls", "submit", |event: Event| {
         event.prevent_default();
@@ -55,9 +60,32 @@ pub fn draw(page: &Page) {
         // A disabled fieldset disables what is in it: a run's settings stand while it lasts.
         let _ = fields.toggle_attribute_with_force("disabled", state.is_active());
     }
+    draw_presets(&page.settings);
     // A wrong range must be seen, or Train would seem to do nothing.
     let wrong = dom::document().and_then(|d| d.query_selector("#ranges [aria-invalid=true]").ok()?).is_some();
     dom::set_hidden("ranges", !page.settings.augment && !wrong);
+}
+
+/// Which preset the settings are, if one.
+fn draw_presets(settings: &Settings) {
+    let chosen = PRESETS.iter().find(|preset| preset.is(settings));
+    for preset in PRESETS {
+        let pressed = if Some(&preset) == chosen { "true" } else { "false" };
+        dom::set_attribute(&format!("preset-{}", preset.key), "aria-pressed", pressed);
+    }
+    let own = "These settings are between the two: a few epochs with augmentation, or your own.";
+    dom::set_text("preset-note", chosen.map_or(own, |preset| preset.note));
+}
+
+fn choose(page: &mut Page, preset: &Preset) {
+    if let Err(error) = preset.apply(&mut page.settings) {
+        return show_error(&error);
+    }
+    for field in FIELDS {
+        write(field.key, &field.rule, &page.settings);
+        clear_error(field.key);
+    }
+    mirror(&page.settings);
 }
 
 /// Shows what is wrong with a setting, beside its control.

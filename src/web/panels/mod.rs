@@ -7,6 +7,7 @@ mod report;
 pub mod sketch;
 mod status;
 pub mod summary;
+mod time;
 
 use super::{dom, page::Page};
 use crate::charts::Theme;
@@ -14,6 +15,7 @@ use crate::charts::Theme;
 /// Draws all panels.
 pub fn draw(page: &Page) {
     status::draw(page);
+    time::draw(&page.summary);
     controls::draw(page);
     curves::draw(&page.summary);
     matrix::draw(&page.summary);

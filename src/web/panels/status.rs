@@ -141,5 +141,11 @@ fn tiles(summary: &RunSummary) {
     };
     dom::set_text("tile-test-interval", &interval);
     let speed = summary.progress.and_then(|progress| progress.images_per_second);
+    let workers = match summary.progress.map_or(0, |progress| progress.workers) {
+        0 => "training".into(),
+        1 => "training, one worker".into(),
+        workers => format!("training, {workers} workers"),
+    };
+    dom::set_text("tile-workers", &workers);
     dom::set_text("tile-speed", &speed.map_or("–".into(), |speed| format!("{speed:.0}")));
 }

@@ -1,0 +1,77 @@
+// Replicas in the built page: they train as one worker does, and nothing is lost with one of them.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { ROOT, SEVEN, draw, launch, open, serve, until } from "./lib.mjs";
+
+let browser;
+before(async () => (browser = await launch()));
+after(() => browser.close());
+
+const RUN = "?dataset=synthetic&backend=cpu&images=1200&batch=48&epochs=3&seed=3&autostart=1&replicas=";
+const curve = (s) => s.history.map((epoch) => [epoch.train_loss, epoch.validation_loss, epoch.validation_accuracy]);
+
+/** Runs to the end; `fault` is script that runs in each replica before anything else. */
+async function run(replicas, fault) {
+  const loader = readFileSync(join(ROOT, "dist", "worker-loader.js"));
+  const intercept = (path, response, query) => {
+    if (!fault || !path.endsWith("worker-loader.js") || query.get("role") !== "replica") return false;
+    response.writeHead(200, { "content-type": "text/javascript" }).end(`${fault}\n${loader}`);
+    return true;
+  };
+  const server = await serve({ intercept });
+  const page = await open(browser, server.url + RUN + replicas);
+  const done = await until(page, "finished run", (s) => s.state === "finished" || s.state === "failed", 120);
+  assert.equal(done.state, "finished", done.error);
+  assert.deepEqual(page.problems, []);
+  await server.close();
+  return done;
+}
+
+test("two and three replicas train as one worker does, and the page says where the time goes", async () => {
+  const alone = await run(1);
+  assert.deepEqual([alone.workers, alone.history[2].parts.waiting], [1, 0]);
+  for (const replicas of [2, 3]) {
+    const together = await run(replicas);
+    assert.equal(together.workers, replicas);
+    assert.deepEqual(together.warnings, []);
+    const { messages, steps, idle } = together.history[2].parts;
+    assert.ok(messages > 0 && idle > 0 && idle < steps * replicas, JSON.stringify(together.history[2].parts));
+    curve(together).forEach((epoch, i) => {
+      epoch.forEach((value, j) => assert.ok(Math.abs(value - curve(alone)[i][j]) < 0.03, `${epoch} against ${curve(alone)[i]}`));
+    });
+    assert.ok(Math.abs(together.test_accuracy - alone.test_accuracy) <= 0.02);
+  }
+});
+
+const AT_THE_FIFTH_TASK = (action) => `let tasks = 0;
+addEventListener("message", (event) => {
+  if (event.data instanceof WebAssembly.Module || ++tasks !== 5) return;
+  event.stopImmediatePropagation();
+  ${action};
+});`;
+
+test("a replica that traps or falls silent is replaced, and the run is the same to the bit", async () => {
+  const whole = await run(2);
+  for (const [action, reason] of [["throw new Error('killed by the test')", /killed by the test/], ["close()", /no answer/]]) {
+    const mended = await run(2, AT_THE_FIFTH_TASK(action));
+    assert.ok(mended.warnings.length >= 1 && mended.warnings.every((words) => reason.test(words)), `${mended.warnings}`);
+    assert.deepEqual(curve(mended), curve(whole));
+    assert.equal(mended.test_accuracy, whole.test_accuracy);
+  }
+});
+
+test("a sketch is answered while all replicas train", async () => {
+  const server = await serve();
+  const page = await open(browser, `${server.url}?dataset=synthetic&backend=cpu&images=6000&epochs=30&replicas=2&autostart=1`);
+  await until(page, "first epoch", (s) => s.history.length >= 1, 120);
+  await draw(page, SEVEN);
+  await page.locator("#sketch-note").getByText(/after \d+ training steps/).waitFor();
+  assert.match(await page.locator("#tile-workers").textContent(), /2 workers/);
+  await page.locator("#time-parts").getByText(/forward \d+ %/).waitFor();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await until(page, "stopped run", (s) => s.state === "stopped");
+  assert.deepEqual(page.problems, []);
+  await server.close();
+});
