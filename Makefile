@@ -51,6 +51,14 @@ test-page: dist ## the built page, used as a visitor does
 	@scripts/setup test
 	$(WASM) node --test --test-timeout=900000 --test-concurrency=1 tests/e2e/*.test.mjs
 
+# PYTHON names one that has Keras, if Keras is to be measured beside; QUICK=1 measures less.
+bench: dist ## the README's tables: every backend and replica count, the parts of a step, and Keras where it is
+	@scripts/setup test
+	cargo build $(NATIVE) --example train_native
+	$(WASM) cargo build $(WASM_TARGET) --features cpu --example parts
+	$(WASM) wasm-bindgen --target no-modules --out-dir "$$CARGO_TARGET_DIR/parts" "$$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/examples/parts.wasm"
+	$(WASM) node benches/bench.mjs
+
 pictures: ## screenshots of the page in dist/, to be looked at, in pictures/
 	@scripts/setup test
 	$(WASM) node tests/e2e/pictures.mjs
@@ -63,4 +71,4 @@ check: ## what CI runs
 	$(WASM) cargo clippy $(WASM_TARGET) --features cpu --all-targets -- -D warnings
 	$(MAKE) test
 
-.PHONY: help serve serve-cpu data dist test test-native test-browser test-page pictures check
+.PHONY: help serve serve-cpu data dist test test-native test-browser test-page bench pictures check

@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
     env::var("PROFILE").unwrap_or_default().hash(&mut hasher);
     println!("cargo::rustc-env=INKLING_BUILD={version}-{:016x}", hasher.finish());
     if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "wasm32") {
-        // wasm-bindgen and wasm-opt read there what the module may use; `strip` would take it along with the names.
+        // wasm-bindgen reads there what the module may use; `strip` would take it along with the names.
         println!("cargo::rustc-link-arg=--keep-section=target_features");
     }
     Ok(())

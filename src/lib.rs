@@ -14,6 +14,8 @@
 //! | [`data`] | IDX bytes, sources and checksums, synthetic digits, splits and batches |
 //! | [`augment`] | rotation, shifts and zoom as one affine map with bilinear sampling |
 //! | [`model`], [`train`] | the network; one step, one evaluation, one prediction |
+//! | [`kernels`] | what Burn lacks or does slowly on the CPU |
+//! | [`replicas`] | data-parallel training: tasks, a crew that does them, a team that leads it |
 //! | [`device`] | the only file that names a backend |
 //! | [`metrics`] | confusion matrix, classification report, interval, throughput |
 //! | [`session`] | the state machine of a run |
@@ -24,7 +26,7 @@
 //! | [`random`] | seeds: one generator for each purpose |
 //! | `web` | the browser |
 //!
-//! [`model`], [`train`], [`device`] and [`session`] exist with the feature `cpu` only: the page's own wasm has no Burn in it.
+//! [`model`], [`kernels`], [`train`], [`replicas`], [`device`] and [`session`] exist with the feature `cpu` only: the page's own wasm has no Burn in it.
 
 pub mod augment;
 pub mod charts;

@@ -3,6 +3,8 @@
 #![cfg(all(target_arch = "wasm32", feature = "cpu"))]
 
 mod common;
+#[path = "common/kernels.rs"]
+mod kernels;
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -47,6 +49,17 @@ async fn webgpu_passes_its_self_test_and_equals_keras() {
         }
         Err(error) => panic!("{error}"),
     }
+}
+
+/// Here the kernels are SIMD instructions; natively the same checks run on their twin.
+#[wasm_bindgen_test]
+async fn the_kernels_equal_burns_operations() {
+    kernels::whole_numbers_give_the_very_same_results(20).await;
+    kernels::real_numbers_agree_within_rounding(20).await;
+    kernels::what_is_not_finite_comes_out_where_burn_has_it(20).await;
+    kernels::other_shapes_are_right_too().await;
+    kernels::dead_windows_and_ties_are_burns().await;
+    kernels::every_output_is_written();
 }
 
 #[wasm_bindgen_test]

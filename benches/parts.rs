@@ -202,20 +202,7 @@ fn table() -> String {
     lines.join("\n")
 }
 
-/// Steps alone, for a profiler.
-#[cfg(target_arch = "wasm32")]
-#[wasm_bindgen::prelude::wasm_bindgen]
-pub fn steps() -> String {
-    let digits = synthetic::generate(BATCH, 1).train;
-    let mut parts = parts(digits);
-    let start = Instant::now();
-    if let Some(part) = parts.last_mut() {
-        (0..100).for_each(|_| (part.run)());
-    }
-    format!("{:?} a step", start.elapsed() / 100)
-}
-
-/// The table of [`table`].
+/// The table.
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn bench() -> String {

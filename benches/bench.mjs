@@ -1,0 +1,120 @@
+// The README's tables, from one run on one machine: `make bench`.
+//
+// Everything that is compared runs in turn, round after round (A B C A B C), so that a slow moment of the machine hits all
+// alike; the median of the rounds counts. MNIST_DIR makes it real MNIST; without it nothing is measured.
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { launch, open, serve, until } from "../tests/e2e/lib.mjs";
+
+const data = process.env.MNIST_DIR;
+if (!data) throw new Error("MNIST_DIR is not set: the benchmarks are on real MNIST (scripts/data fetches it)");
+const target = process.env.CARGO_TARGET_DIR;
+const quick = process.env.QUICK === "1";
+const rounds = quick ? 1 : 3;
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+/** The parts' wasm, beside the page. */
+function intercept(path, response) {
+  const [, name] = path.match(/\/parts\/(.+)$/) ?? [];
+  if (!name) return false;
+  const worker = `importScripts("parts.js"); wasm_bindgen("parts_bg.wasm").then(() => postMessage(wasm_bindgen.bench()));`;
+  const body = name === "worker.js" ? worker : readFileSync(join(target, "parts", name));
+  response.writeHead(200, { "content-type": name.endsWith("wasm") ? "application/wasm" : "text/javascript" }).end(body);
+  return true;
+}
+
+const server = await serve({ data, intercept });
+
+/** One run in a fresh browser. */
+async function inBrowser(query) {
+  const browser = await launch();
+  const begun = Date.now();
+  const page = await open(browser, `${server.url}?dataset=mnist&autostart=1&${query}`);
+  const done = await until(page, "finished run", (s) => s.state === "finished" || s.state === "failed", 900);
+  const clicked = (Date.now() - begun) / 1000;
+  await browser.close();
+  if (done.state !== "finished") throw new Error(`${query}: ${done.error}`);
+  const last = done.history.at(-1);
+  return { speed: last.images_per_second, seconds: clicked, test: done.test_accuracy, parts: last.parts, workers: done.workers };
+}
+
+async function parts() {
+  const browser = await launch();
+  const page = await open(browser, server.url + "?dataset=synthetic&backend=cpu");
+  const table = await page.evaluate(() => new Promise((resolve, reject) => {
+    const worker = new Worker("parts/worker.js");
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = ({ message }) => reject(new Error(message));
+  }));
+  await browser.close();
+  return table;
+}
+
+/** One native run. */
+function native(query) {
+  const out = execFileSync(join(target, "debug/examples/train_native"), [query], { env: { ...process.env, MNIST_DIR: data } }).toString();
+  const speeds = [...out.matchAll(/images_per_second: ([0-9.]+)/g)].map((m) => Number(m[1]));
+  return { speed: speeds.at(-1), test: Number(out.match(/test accuracy ([0-9.]+)/)?.[1]) };
+}
+
+/** Keras on all cores of this machine: images/s of the last epoch, seconds and accuracy. */
+function keras(...args) {
+  const python = process.env.PYTHON ?? "python3";
+  try {
+    return JSON.parse(execFileSync(python, [here("keras_mnist.py"), data, ...args], { stdio: ["ignore", "pipe", "ignore"] }).toString().trim().split("\n").at(-1));
+  } catch {
+    return null;
+  }
+}
+
+const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+const images = quick ? 6000 : 20000;
+const some = `images=${images}&epochs=2`;
+const contestants = [
+  ["Inkling, 1 worker", () => inBrowser(`backend=cpu&replicas=1&${some}`)],
+  ["Inkling, 2 workers", () => inBrowser(`backend=cpu&replicas=2&${some}`)],
+  ["Inkling, 2 workers, batch 128", () => inBrowser(`backend=cpu&replicas=2&batch=128&${some}`)],
+  ["burn-flex as it is, 1 worker", () => inBrowser(`backend=cpu&replicas=1&kernels=stock&images=${images / 4}&epochs=2`)],
+  ["burn-ndarray, 1 worker", () => inBrowser("backend=ndarray&images=240&epochs=1")],
+  ["native Inkling, 1 thread", () => native(`replicas=1&${some}`)],
+  ["native Inkling, 2 threads", () => native(`replicas=2&${some}`)],
+  ["native burn-flex as it is, 1 thread", () => native(`replicas=1&kernels=stock&images=${images / 4}&epochs=2`)],
+  ["native Keras, all cores", () => keras("speed", String(images))],
+];
+const found = new Map(contestants.map(([name]) => [name, []]));
+for (let round = 0; round < rounds; round++) {
+  for (const [name, measure] of contestants) {
+    const result = await measure();
+    if (result) found.get(name).push(result);
+    console.error(`round ${round + 1}: ${name}: ${result ? `${result.speed.toFixed(0)} images/s` : "not here"}`);
+  }
+}
+
+const until99 = new Map([["Inkling, preset fast", []], ["Keras script", []]]);
+for (let round = 0; round < rounds; round++) {
+  until99.get("Inkling, preset fast").push(await inBrowser("backend=cpu&preset=fast"));
+  const script = keras("until99");
+  if (script) until99.get("Keras script").push(script);
+}
+const table = await parts();
+await server.close();
+
+console.log(`${cpus().length} x ${cpus()[0].model}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${new Date().toISOString().slice(0, 10)}; augmentation on; medians of ${rounds}\n`);
+console.log("| | images/s | least | most |\n|---|---:|---:|---:|");
+for (const [name, results] of found) {
+  const speeds = results.map((r) => r.speed);
+  const cells = speeds.length ? [median(speeds), Math.min(...speeds), Math.max(...speeds)].map((v) => v.toFixed(0)) : ["not here", "", ""];
+  console.log(`| ${name} | ${cells.join(" | ")} |`);
+}
+console.log("\n| to 99 % test accuracy | seconds | test accuracy |\n|---|---:|---:|");
+for (const [name, results] of until99) {
+  const seconds = results.map((r) => r.seconds);
+  const cells = seconds.length ? [median(seconds).toFixed(0), results.map((r) => `${(100 * r.test).toFixed(2)} %`).join(", ")] : ["not here", ""];
+  console.log(`| ${name} | ${cells.join(" | ")} |`);
+}
+const shared = found.get("Inkling, 2 workers").at(-1).parts;
+console.log("\nWhere the leading worker's time goes, 2 workers, batch 64: " + Object.entries(shared).filter(([k]) => !["steps", "idle"].includes(k)).map(([k, v]) => `${k} ${((100 * v) / shared.steps).toFixed(0)} %`).join(", "));
+console.log(`\nParts of a step in the browser, one worker, batch 64:\n\n${table}`);
