@@ -68,7 +68,7 @@ check: ## what CI runs
 	cargo fmt --check
 	cargo clippy --all-targets $(NATIVE) -- -D warnings
 	$(WASM) cargo clippy $(WASM_TARGET) --bin page -- -D warnings
-	$(WASM) cargo clippy $(WASM_TARGET) --features cpu --all-targets -- -D warnings
+	$(WASM) cargo clippy $(WASM_TARGET) --features cpu --lib --bins --tests --example parts -- -D warnings
 	$(MAKE) test
 
 .PHONY: help serve serve-cpu data dist test test-native test-browser test-page bench pictures check

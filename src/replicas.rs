@@ -323,10 +323,15 @@ mod threads {
 
     use super::{Crew, PendingReply, Reply, Task, perform};
 
+    struct Member {
+        tasks: Sender<Task>,
+        replies: Receiver<Result<Reply, String>>,
+    }
+
     /// Replicas as threads of this process, for tests and native runs.
     pub struct Threads {
         device: Device,
-        members: Vec<(Sender<Task>, Receiver<Result<Reply, String>>)>,
+        members: Vec<Member>,
     }
 
     impl Threads {
@@ -344,19 +349,19 @@ mod threads {
         fn muster(&mut self, replicas: usize) {
             self.members.truncate(replicas);
             while self.members.len() < replicas {
-                let (task_sender, tasks) = channel::<Task>();
-                let (reply_sender, replies) = channel();
+                let (tasks, received) = channel::<Task>();
+                let (finished, replies) = channel();
                 let device = self.device.clone();
                 thread::spawn(move || {
                     // Ends when the crew drops its end of either channel.
-                    for task in tasks {
+                    for task in received {
                         let reply = pollster::block_on(perform(task, &device)).map_err(|error| error.to_string());
-                        if reply_sender.send(reply).is_err() {
+                        if finished.send(reply).is_err() {
                             break;
                         }
                     }
                 });
-                self.members.push((task_sender, replies));
+                self.members.push(Member { tasks, replies });
             }
         }
 
@@ -365,12 +370,12 @@ mod threads {
         }
 
         fn send(&mut self, replica: usize, task: Task) -> bool {
-            self.members.get(replica).is_some_and(|(tasks, _)| tasks.send(task).is_ok())
+            self.members.get(replica).is_some_and(|member| member.tasks.send(task).is_ok())
         }
 
         fn receive(&mut self, replica: usize, _: f64) -> PendingReply<'_> {
             let reply = match self.members.get(replica) {
-                Some((_, replies)) => replies.recv().unwrap_or_else(|_| Err("its thread ended".into())),
+                Some(member) => member.replies.recv().unwrap_or_else(|_| Err("its thread ended".into())),
                 None => Err("there is no such replica".into()),
             };
             Box::pin(std::future::ready(reply))
@@ -384,9 +389,10 @@ mod tests {
 
     #[test]
     fn shards_are_even_complete_and_never_empty() {
-        assert_eq!(shards(64, 3), [0..21, 21..42, 42..64]);
-        assert_eq!(shards(2, 8), [0..1, 1..2]);
-        assert_eq!(shards(0, 2), [0..0]);
-        assert_eq!(shards(5, 1), [0..5]);
+        let ends = |batch, parts| shards(batch, parts).iter().map(|shard| (shard.start, shard.end)).collect::<Vec<_>>();
+        assert_eq!(ends(64, 3), [(0, 21), (21, 42), (42, 64)]);
+        assert_eq!(ends(2, 8), [(0, 1), (1, 2)]);
+        assert_eq!(ends(0, 2), [(0, 0)]);
+        assert_eq!(ends(5, 1), [(0, 5)]);
     }
 }

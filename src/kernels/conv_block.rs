@@ -319,6 +319,7 @@ fn multiply(tiles: &[TileLanes], weight: &[[[f32; BLOCK]; LANES]], products: &mu
 #[inline(always)]
 fn transform_tile(mut d: [[Lanes; 4]; 4]) -> [[Lanes; 4]; 4] {
     let line = |d: [Lanes; 4]| [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]];
+    #[allow(clippy::needless_range_loop)] // a column has no iterator
     for column in 0..4 {
         let down = line([d[0][column], d[1][column], d[2][column], d[3][column]]);
         for (row, value) in down.into_iter().enumerate() {
