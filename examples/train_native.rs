@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Event::Failed(reason) | Event::Warning(reason) => eprintln!("{reason}"),
         _ => {}
     });
-    session.command(Command::Start { run: 1, settings });
+    session.command(Command::start(1, settings));
     if session.wants_mnist() {
         let folder = env::var("MNIST_DIR").unwrap_or_else(|_| "data".into());
         let data = read_folder(Path::new(&folder)).map_err(|error| format!("{error} (set MNIST_DIR)"));

@@ -53,6 +53,8 @@ pub struct Curve<'a> {
     pub train: &'a [(f64, f64)],
     /// Points (epochs done, value) of the validations.
     pub validation: &'a [(f64, f64)],
+    /// Where the run went on after a worker was lost, in epochs done.
+    pub marks: &'a [f64],
     /// Right end of the axis.
     pub epochs: f64,
     /// What is drawn, which decides the range of the other axis.
@@ -121,6 +123,14 @@ pub fn curve<DB: DrawingBackend>(
         .x_desc("epoch")
         .axis_desc_style(font)
         .draw()?;
+    for &mark in curve.marks {
+        chart.draw_series(DashedLineSeries::new(
+            [(mark, low), (mark, high)],
+            px(4.0),
+            px(4.0),
+            theme.mistake.stroke_width(px(1.5)),
+        ))?;
+    }
     // At most about one point a CSS pixel: a run may have tens of thousands.
     let width = f64::from(area.dim_in_pixel().0) / scale;
     let every = (curve.train.len() as f64 / width).ceil().max(1.0) as usize;

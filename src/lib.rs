@@ -13,7 +13,8 @@
 //! |---|---|
 //! | [`data`] | IDX bytes, sources and checksums, synthetic digits, splits and batches |
 //! | [`augment`] | rotation, shifts and zoom as one affine map with bilinear sampling |
-//! | [`model`], [`train`] | the network; one step, one evaluation, one prediction |
+//! | [`model`], [`optimizer`], [`train`] | the network; Adam; one step, one evaluation, one prediction |
+//! | [`checkpoint`], [`healing`] | a run as plain data, to go on from; what to do when a worker is lost |
 //! | [`kernels`] | what Burn lacks or does slowly on the CPU |
 //! | [`replicas`] | data-parallel training: tasks, a crew that does them, a team that leads it |
 //! | [`device`] | the only file that names a backend |
@@ -26,19 +27,23 @@
 //! | [`random`] | seeds: one generator for each purpose |
 //! | `web` | the browser |
 //!
-//! [`model`], [`kernels`], [`train`], [`replicas`], [`device`] and [`session`] exist with the feature `cpu` only: the page's own wasm has no Burn in it.
+//! [`model`], [`optimizer`], [`kernels`], [`train`], [`replicas`], [`device`] and [`session`] exist with the feature `cpu` only: the page's own wasm has no Burn in it.
 
 pub mod augment;
 pub mod charts;
+pub mod checkpoint;
 pub mod data;
 #[cfg(feature = "cpu")]
 pub mod device;
+pub mod healing;
 pub mod ink;
 #[cfg(feature = "cpu")]
 pub mod kernels;
 pub mod metrics;
 #[cfg(feature = "cpu")]
 pub mod model;
+#[cfg(feature = "cpu")]
+pub mod optimizer;
 pub mod protocol;
 pub mod random;
 #[cfg(feature = "cpu")]

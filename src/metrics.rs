@@ -166,7 +166,13 @@ pub struct Stopwatch {
 impl Stopwatch {
     /// One that runs.
     pub fn started() -> Self {
-        Stopwatch { before: Duration::ZERO, since: Some(Instant::now()) }
+        Stopwatch::started_at(0.0)
+    }
+
+    /// One that runs, and shows `seconds` now.
+    pub fn started_at(seconds: f64) -> Self {
+        let before = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        Stopwatch { before, since: Some(Instant::now()) }
     }
 
     /// Rests.

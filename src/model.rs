@@ -1,9 +1,8 @@
 //! The network: two convolution blocks and two dense layers, 225,034 parameters.
 
 use burn::{
-    module::{Module, ModuleVisitor, Param},
+    module::{Module, ModuleMapper, ModuleVisitor, Param},
     nn::Linear,
-    optim::GradientsParams,
     tensor::{Device, Gradients, Tensor, TensorData, activation::relu},
 };
 use rand::RngExt;
@@ -87,13 +86,9 @@ impl Cnn {
         self.collect(None)
     }
 
-    /// Gradients for an optimiser from all of them in one row, in the order of [`SHAPES`].
-    pub fn gradients_from(&self, flat: Vec<f32>) -> GradientsParams {
-        let len = flat.len();
-        let flat = Tensor::from_data(TensorData::new(flat, [len]), &self.dense2.weight.device().inner());
-        let mut spread = Spread { rest: Rest { flat, next: 0 }, out: GradientsParams::new() };
-        self.visit(&mut spread);
-        spread.out
+    /// The network with each parameter as `change` makes it of the old one: flat, in the order of [`SHAPES`].
+    pub fn map_parameters(self, change: impl FnMut(Tensor<1>) -> Tensor<1>) -> Self {
+        self.map(&mut Change(change))
     }
 
     fn collect(&self, gradients: Option<&Gradients>) -> Vec<Tensor<1>> {
@@ -137,15 +132,25 @@ impl ModuleVisitor for Collect<'_> {
     }
 }
 
-struct Spread {
-    rest: Rest,
-    out: GradientsParams,
+struct Change<F>(F);
+
+impl<F: FnMut(Tensor<1>) -> Tensor<1>> ModuleMapper for Change<F> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|old| {
+            let shape = old.dims();
+            Tensor::from_inner((self.0)(old.inner().flatten(0, D - 1)).reshape(shape)).require_grad()
+        })
+    }
 }
 
-impl ModuleVisitor for Spread {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.out.register::<D>(param.id, self.rest.take(param.val().dims()));
-    }
+/// A row of [`PARAMETERS`] numbers as one tensor a parameter, flat, in the order of [`SHAPES`].
+pub fn split(mut flat: &[f32], device: &Device) -> Vec<Tensor<1>> {
+    let mut part = |shape: &[usize]| {
+        let (part, rest) = flat.split_at(shape.iter().product());
+        flat = rest;
+        Tensor::from_data(TensorData::new(part.to_vec(), [part.len()]), device)
+    };
+    SHAPES.iter().map(|(_, shape, _)| part(shape)).collect()
 }
 
 /// Name, shape and fan-in and fan-out (0 for a bias) of each parameter. Convolution weights are

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    checkpoint::Checkpoint,
     metrics::{ConfusionMatrix, Parts},
     settings::Settings,
 };
@@ -19,6 +20,8 @@ pub enum Command {
         run: RunId,
         /// What to do.
         settings: Settings,
+        /// Where to go on, if not from the beginning: a checkpoint of a run with the same settings.
+        from: Option<Box<Checkpoint>>,
     },
     /// Rest before the next step.
     Pause,
@@ -40,6 +43,13 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Begin a run at its beginning.
+    pub fn start(run: RunId, settings: Settings) -> Self {
+        Command::Start { run, settings, from: None }
+    }
+}
+
 /// What a session tells the page, with the run that it belongs to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
@@ -59,7 +69,7 @@ pub enum Event {
         /// Build of the worker, to be equal to the page's.
         build: String,
     },
-    /// The worker can't use its backend; the page takes the next one and shows the reason.
+    /// The worker can't use its backend, or can't any more; the page goes on with another and shows the reason.
     Unavailable {
         /// Why, as a sentence.
         reason: String,
@@ -81,6 +91,8 @@ pub enum Event {
         /// Validation images by true and predicted class.
         confusion: ConfusionMatrix,
     },
+    /// Where the run can go on from, if this worker is lost: every few seconds and after each epoch.
+    Checkpoint(Box<Checkpoint>),
     /// The test set is scored.
     Test(TestResult),
     /// The answer to [`Command::Predict`].

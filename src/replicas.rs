@@ -16,7 +16,7 @@ use crate::{
     data::{Batch, IMAGE, Labelled, Picked},
     kernels::Kernels,
     metrics::Parts,
-    model::{Cnn, PARAMETERS},
+    model::{Cnn, PARAMETERS, split},
     train::{Evaluated, Pass, ReadError, Recipe, Shard, StepMetrics, Trainer, read_flat},
 };
 
@@ -236,7 +236,7 @@ impl Team {
             let packed = Instant::now();
             let (loss, accuracy) = (sum[PARAMETERS], sum[PARAMETERS + 1]);
             sum.truncate(PARAMETERS);
-            let gradients = trainer.model().gradients_from(sum);
+            let gradients = split(&sum, &trainer.device().clone().inner());
             trainer.parts.messages += packed.elapsed().as_secs_f64();
             trainer.update(gradients);
             StepMetrics::known(loss, accuracy, trainer.device())

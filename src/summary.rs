@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use crate::{
+    checkpoint::Checkpoint,
+    healing::{Incident, Remedy},
     metrics::{ConfusionMatrix, Smoothed},
     protocol::{BackendInfo, Envelope, EpochRecord, Event, Loaded, Loading, Progress, RunId, RunState, TestResult},
     settings::Settings,
@@ -45,6 +47,11 @@ pub struct RunSummary {
     pub build: &'static str,
     /// Warnings of this run.
     pub warnings: Vec<String>,
+    /// Workers that were lost under this run, and what was done.
+    pub incidents: Vec<Incident>,
+    /// Where the run can go on from.
+    #[serde(skip)]
+    pub checkpoint: Option<Box<Checkpoint>>,
     /// Where the run is.
     #[serde(skip)]
     pub progress: Option<Progress>,
@@ -117,6 +124,8 @@ impl RunSummary {
             timings: Timings::default(),
             build: crate::BUILD,
             warnings: Vec::new(),
+            incidents: Vec::new(),
+            checkpoint: None,
             progress: None,
             loading: None,
             testing: false,
@@ -143,7 +152,7 @@ impl RunSummary {
                 self.progress = Some(*progress);
             }
             Event::Steps(points) => {
-                let per_epoch = self.progress.map_or(1.0, |p| f64::from(p.steps) / f64::from(p.epochs.max(1))).max(1.0);
+                let per_epoch = self.steps_an_epoch();
                 for point in points {
                     let epochs = f64::from(point.step) / per_epoch;
                     let curves = &mut self.curves;
@@ -168,9 +177,35 @@ impl RunSummary {
                 self.state = RunState::Failed;
                 self.error = Some(reason.clone());
             }
+            Event::Checkpoint(checkpoint) => self.checkpoint = Some(checkpoint.clone()),
             Event::Ready { .. } | Event::Unavailable { .. } | Event::Prediction { .. } => {}
         }
         true
+    }
+
+    /// Steps of an epoch, 1 before it is known.
+    pub fn steps_an_epoch(&self) -> f64 {
+        self.progress.map_or(1.0, |p| f64::from(p.steps) / f64::from(p.epochs.max(1))).max(1.0)
+    }
+
+    /// The worker is lost, for `reason`: forgets what came after the last checkpoint, and says what is to be done.
+    pub fn roll_back(&mut self, backend: &str, reason: &str) -> Remedy {
+        let remedy = Remedy::after(&self.incidents, backend);
+        let (epochs, from) =
+            self.checkpoint.as_ref().map_or((1, 0), |checkpoint| (checkpoint.epoch, checkpoint.trainer.step));
+        let step = self.progress.map_or(0, |progress| progress.step);
+        self.incidents.push(Incident { backend: backend.into(), reason: reason.into(), step, from, remedy });
+        if remedy != Remedy::None {
+            let end = f64::from(from) / self.steps_an_epoch();
+            self.curves.loss.retain(|point| point.0 <= end);
+            self.curves.accuracy.retain(|point| point.0 <= end);
+            self.history.retain(|record| record.epoch < epochs);
+            self.timings.epochs_seconds = self.history.iter().map(|record| record.seconds).sum();
+            self.state = RunState::Loading;
+            self.loading = None;
+            self.testing = false;
+        }
+        remedy
     }
 
     fn show(&mut self, confusion: &ConfusionMatrix, of: &'static str) {

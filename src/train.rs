@@ -4,7 +4,6 @@ use std::f64::consts::PI;
 
 use burn::{
     module::Module,
-    optim::{AdamConfig, GradientsParams, ModuleOptimizer},
     tensor::{Device, Gradients, Int, Tensor, TensorData, activation::log_softmax},
 };
 use rand::RngExt;
@@ -13,13 +12,12 @@ use thiserror::Error;
 use web_time::Instant;
 
 use crate::{
+    checkpoint::TrainerState,
     data::{Batch, CLASSES, IMAGE, SIDE},
-    kernels::{
-        Kernels,
-        adam::{EPSILON, FusedAdam},
-    },
+    kernels::Kernels,
     metrics::Parts,
-    model::{Cnn, HIDDEN, Weights},
+    model::{Cnn, HIDDEN, PARAMETERS, Weights},
+    optimizer::NetworkAdam,
     random::{Purpose, generator},
 };
 
@@ -44,7 +42,7 @@ pub struct Recipe {
 /// The network in training.
 pub struct Trainer {
     model: Cnn,
-    optimizer: ModuleOptimizer,
+    optimizer: NetworkAdam,
     recipe: Recipe,
     device: Device,
     step: u32,
@@ -55,28 +53,46 @@ pub struct Trainer {
 impl Trainer {
     /// A fresh network.
     pub fn new(recipe: Recipe, device: &Device) -> Self {
+        let optimizer = NetworkAdam::new(recipe.kernels, device);
         let device = device.clone().autodiff();
-        Trainer {
-            model: Cnn::new(Weights::random(recipe.seed), recipe.kernels, &device),
-            optimizer: adam(recipe.kernels, &device),
-            recipe,
-            device,
-            step: 0,
-            parts: Parts::default(),
+        let model = Cnn::new(Weights::random(recipe.seed), recipe.kernels, &device);
+        Trainer { model, optimizer, recipe, device, step: 0, parts: Parts::default() }
+    }
+
+    /// The network as it was, to be trained on; `None` if `state` is not of this network.
+    pub fn restored(recipe: Recipe, state: &TrainerState, device: &Device) -> Option<Self> {
+        let (weights, moments) = state.values.split_at_checked(PARAMETERS)?;
+        let mut trainer = Trainer::new(recipe, device);
+        trainer.step = state.step;
+        trainer.model = Cnn::from_flat(weights.to_vec(), recipe.kernels, &trainer.device);
+        match (state.step, moments.len()) {
+            (0, 0) => {}
+            (1.., len) if len == 2 * PARAMETERS => trainer.optimizer.restore(state.step, moments, device),
+            _ => return None,
         }
+        Some(trainer)
+    }
+
+    /// All that training depends on, in one read.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the device is lost or out of memory.
+    pub async fn state(&self) -> Result<TrainerState, ReadError> {
+        let mut tensors = self.model.parameters();
+        tensors.extend(self.optimizer.moments());
+        Ok(TrainerState { step: self.step, values: read_flat("weights", tensors).await? })
     }
 
     /// Trains on one batch. The metrics stay on the device until [`read_metrics`].
     pub fn step(&mut self, batch: Batch) -> StepMetrics {
         let shard = Shard { step: self.step, first: 0, of: batch.len() };
         let pass = Pass::new(&self.model, batch, shard, self.recipe, &self.device, &mut self.parts);
-        let gradients = GradientsParams::from_grads(pass.gradients, &self.model);
-        self.update(gradients);
+        self.update(self.model.gradients(&pass.gradients));
         pass.metrics
     }
 
-    /// Moves the weights against the gradients of a whole step.
-    pub fn update(&mut self, gradients: GradientsParams) {
+    /// Moves the weights against the gradients of a whole step, one a parameter.
+    pub fn update(&mut self, gradients: Vec<Tensor<1>>) {
         let start = Instant::now();
         let rate = self.recipe.schedule.rate(self.step);
         self.model = self.optimizer.step(rate, self.model.clone(), gradients);
@@ -118,14 +134,6 @@ impl Trainer {
     /// What it is trained by.
     pub fn recipe(&self) -> Recipe {
         self.recipe
-    }
-}
-
-/// Adam, in one pass where the tensors lie in the CPU's memory.
-fn adam(kernels: Kernels, device: &Device) -> ModuleOptimizer {
-    match kernels {
-        Kernels::Fused if device.clone().inner() == Device::flex() => FusedAdam.into(),
-        _ => AdamConfig::new().with_epsilon(EPSILON).init(),
     }
 }
 

@@ -45,7 +45,7 @@ fn one_epoch_reaches_the_accuracy_that_is_promised_and_reads_sketches() {
     let sink = log.clone();
     let backend = block_on(Backend::open(BackendKind::Cpu)).unwrap();
     let mut session = Session::new(backend, NoCrew, move |envelope| sink.borrow_mut().push(envelope.event));
-    session.command(Command::Start { run: 1, settings: Settings { epochs: 1, augment: false, ..Settings::default() } });
+    session.command(Command::start(1, Settings { epochs: 1, augment: false, ..Settings::default() }));
     assert!(session.wants_mnist());
     let test = data.test.clone();
     session.provide(Ok((data, "MNIST_DIR".into())));

@@ -40,7 +40,13 @@ fn curves_are_painted_in_the_themes_colours() {
         let canvas = canvas();
         let area = CanvasBackend::with_canvas_object(canvas.clone()).unwrap().into_drawing_area();
         let train: Vec<(f64, f64)> = (0..100).map(|i| (f64::from(i) / 50.0, 2.0 / f64::from(i + 1))).collect();
-        let curve = Curve { train: &train, validation: &[(1.0, 0.3), (2.0, 0.1)], epochs: 2.0, metric: Metric::Loss };
+        let curve = Curve {
+            train: &train,
+            validation: &[(1.0, 0.3), (2.0, 0.1)],
+            marks: &[],
+            epochs: 2.0,
+            metric: Metric::Loss,
+        };
         charts::curve(&area, &curve, &theme, 1.0).unwrap();
         assert!(pixels_of(&canvas, theme.train) > 40, "no training curve");
         assert!(pixels_of(&canvas, theme.validation) > 40, "no validation curve");

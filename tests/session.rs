@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used)] // a test that fails here says where
 #![cfg(all(not(target_arch = "wasm32"), feature = "cpu"))]
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use inkling::{
+    checkpoint::{Checkpoint, TrainerState},
     data::{IMAGE, source::DatasetName, synthetic},
     device::{Backend, BackendKind},
     protocol::{Activity, Command, Envelope, Event, RunState},
@@ -36,7 +37,7 @@ fn finish(session: &mut Session) {
 #[test]
 fn a_whole_run_tells_its_story_in_order() {
     let (mut session, log) = session();
-    session.command(Command::Start { run: 7, settings: tiny() });
+    session.command(Command::start(7, tiny()));
     assert!(!session.wants_mnist(), "synthetic digits need nobody else");
     finish(&mut session);
     assert_eq!(session.state(), RunState::Finished);
@@ -51,7 +52,7 @@ fn a_whole_run_tells_its_story_in_order() {
             Event::Epoch { .. } => Some("epoch"),
             Event::Test(_) => Some("test"),
             Event::State(RunState::Finished) => Some("finished"),
-            Event::Steps(_) | Event::Progress(_) => None,
+            Event::Steps(_) | Event::Progress(_) | Event::Checkpoint(_) => None,
             other => panic!("unexpected {other:?}"),
         })
         .collect();
@@ -83,7 +84,7 @@ fn it_learns_the_synthetic_digits_and_the_same_seed_learns_the_same() {
     let run = |seed: u32| {
         let (mut session, log) = session();
         let settings = Settings { images: 1200, epochs: 3, augment: false, seed, ..tiny() };
-        session.command(Command::Start { run: 1, settings });
+        session.command(Command::start(1, settings));
         finish(&mut session);
         let log = log.borrow();
         let test = log.iter().find_map(|e| if let Event::Test(test) = &e.event { Some(*test) } else { None }).unwrap();
@@ -98,7 +99,7 @@ fn it_learns_the_synthetic_digits_and_the_same_seed_learns_the_same() {
 #[test]
 fn a_command_takes_effect_before_the_next_step() {
     let (mut session, log) = session();
-    session.command(Command::Start { run: 1, settings: tiny() });
+    session.command(Command::start(1, tiny()));
     block_on(session.work());
     assert_eq!(session.state(), RunState::Training);
     block_on(session.work());
@@ -130,33 +131,33 @@ fn a_command_takes_effect_before_the_next_step() {
 fn mnist_is_asked_for_once_and_serves_the_run_that_waits() {
     let (mut session, log) = session();
     let settings = Settings { dataset: DatasetName::Mnist, epochs: 1, ..tiny() };
-    session.command(Command::Start { run: 1, settings: settings.clone() });
+    session.command(Command::start(1, settings.clone()));
     assert!(session.wants_mnist() && !session.wants_mnist());
     assert!(!block_on(session.work()));
     session.command(Command::Stop);
-    session.command(Command::Start { run: 2, settings: settings.clone() });
+    session.command(Command::start(2, settings.clone()));
     assert!(!session.wants_mnist(), "the first run's download is still under way");
     session.provide(Err("There is no network.".into()));
     assert_eq!(session.state(), RunState::Failed);
     assert!(log.borrow().iter().any(|e| e.run == 2 && e.event == Event::Failed("There is no network.".into())));
-    session.command(Command::Start { run: 3, settings: settings.clone() });
+    session.command(Command::start(3, settings.clone()));
     assert!(session.wants_mnist());
     session.command(Command::Stop);
     session.provide(Err("late".into()));
     assert_eq!(session.state(), RunState::Stopped, "a failure that nobody waits for hurts nobody");
-    session.command(Command::Start { run: 4, settings: settings.clone() });
+    session.command(Command::start(4, settings.clone()));
     assert!(session.wants_mnist());
     session.provide(Ok((synthetic::generate(240, 1), "a test".into())));
     finish(&mut session);
     assert_eq!(session.state(), RunState::Finished);
-    session.command(Command::Start { run: 5, settings });
+    session.command(Command::start(5, settings));
     assert!(session.state() == RunState::Training && !session.wants_mnist(), "the data is still there");
 }
 
 #[test]
 fn bad_settings_fail_in_words() {
     let (mut session, log) = session();
-    session.command(Command::Start { run: 1, settings: Settings { batch: 0, ..tiny() } });
+    session.command(Command::start(1, Settings { batch: 0, ..tiny() }));
     let failure = |log: &Log| {
         log.borrow().iter().rev().find_map(|e| if let Event::Failed(m) = &e.event { Some(m.clone()) } else { None })
     };
@@ -180,7 +181,7 @@ fn act() -> impl Strategy<Value = Act> {
         ..Settings::default()
     });
     prop_oneof![
-        3 => (0u32..4, settings).prop_map(|(run, settings)| Act::Command(Command::Start { run, settings })),
+        3 => (0u32..4, settings).prop_map(|(run, settings)| Act::Command(Command::start(run, settings))),
         8 => Just(Act::Work),
         1 => Just(Act::Command(Command::Pause)),
         1 => Just(Act::Command(Command::Resume)),
@@ -228,8 +229,58 @@ proptest! {
         prop_assert_eq!(state, session.state());
         // Whatever went before, a reset and a fresh run work.
         session.command(Command::Reset);
-        session.command(Command::Start { run: 99, settings: Settings { images: 24, epochs: 1, ..tiny() } });
+        session.command(Command::start(99, Settings { images: 24, epochs: 1, ..tiny() }));
         finish(&mut session);
         prop_assert_eq!(session.state(), RunState::Finished);
     }
+}
+
+#[test]
+fn a_run_goes_on_from_a_checkpoint_as_if_nothing_had_happened() {
+    type Story = (Vec<(u32, f64)>, Vec<[f64; 4]>, f64);
+    let story = |log: &[Envelope], after: u32| -> Story {
+        let steps = log.iter().filter_map(|e| if let Event::Steps(points) = &e.event { Some(points) } else { None });
+        let steps = steps.flatten().filter(|point| point.step > after).map(|point| (point.step, point.loss)).collect();
+        let epochs = log.iter().filter_map(|e| match &e.event {
+            Event::Epoch { record: r, .. } if r.step > after => {
+                Some([r.train_loss, r.train_accuracy, r.validation_loss, r.validation_accuracy])
+            }
+            _ => None,
+        });
+        let test = log.iter().find_map(|e| if let Event::Test(test) = &e.event { Some(test.loss) } else { None });
+        (steps, epochs.collect(), test.unwrap())
+    };
+    let settings = Settings { epochs: 3, batch: 9, ..tiny() };
+    let (mut whole, log) = session();
+    whole.checkpoint_after(Duration::ZERO);
+    whole.command(Command::start(1, settings.clone()));
+    finish(&mut whole);
+    let log = log.borrow();
+    let checkpoints: Vec<_> =
+        log.iter().filter_map(|e| if let Event::Checkpoint(c) = &e.event { Some(c.clone()) } else { None }).collect();
+    // Losses are read after eight steps, of thirteen an epoch.
+    let places: Vec<_> = checkpoints.iter().map(|c| (c.epoch, c.done, c.trainer.step)).collect();
+    assert!([(1, 72, 8), (2, 0, 13), (2, 72, 21), (4, 0, 39)].iter().all(|place| places.contains(place)), "{places:?}");
+    for checkpoint in checkpoints {
+        let step = checkpoint.trainer.step;
+        let (mut rest, rest_log) = session();
+        rest.command(Command::Start { run: 1, settings: settings.clone(), from: Some(checkpoint) });
+        finish(&mut rest);
+        assert_eq!(rest.state(), RunState::Finished);
+        assert_eq!(story(&rest_log.borrow(), 0), story(&log, step), "after step {step}");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_network_is_refused_in_words() {
+    let (mut session, log) = session();
+    for (step, values) in [(3, vec![0.0; 7]), (0, vec![0.0; 225_034 * 3]), (3, vec![0.0; 225_034])] {
+        let trainer = TrainerState { step, values };
+        let from = Checkpoint { epoch: 1, done: 32, loss: 1.0, hits: 3.0, seconds: 0.5, trainer };
+        session.command(Command::Start { run: 1, settings: tiny(), from: Some(Box::new(from)) });
+        finish(&mut session);
+        assert_eq!(session.state(), RunState::Failed);
+    }
+    let failed = |e: &&Envelope| matches!(&e.event, Event::Failed(reason) if reason.contains("checkpoint"));
+    assert_eq!(log.borrow().iter().filter(failed).count(), 3);
 }

@@ -76,7 +76,7 @@ async fn a_session_learns_in_a_worker() {
         augment: false,
         ..Settings::default()
     };
-    session.command(Command::Start { run: 1, settings });
+    session.command(Command::start(1, settings));
     while session.work().await {}
     assert_eq!(session.state(), RunState::Finished);
     let accuracy = log.borrow().iter().find_map(|e| if let Event::Test(t) = e { Some(t.accuracy) } else { None });
@@ -87,11 +87,9 @@ async fn a_session_learns_in_a_worker() {
 #[wasm_bindgen_test]
 fn messages_survive_the_link() {
     let pixels: Vec<u8> = (0..784).map(|i| (i % 256) as u8).collect();
-    for command in [
-        Command::Start { run: 3, settings: Settings::default() },
-        Command::Pause,
-        Command::Predict { id: 9, pixels: pixels.clone() },
-    ] {
+    for command in
+        [Command::start(3, Settings::default()), Command::Pause, Command::Predict { id: 9, pixels: pixels.clone() }]
+    {
         let value = serde_wasm_bindgen::to_value(&command).unwrap();
         assert_eq!(serde_wasm_bindgen::from_value::<Command>(value).unwrap(), command);
     }

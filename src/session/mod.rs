@@ -11,6 +11,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use web_time::Instant;
 
 use crate::{
+    checkpoint::Checkpoint,
     data::{Dataset, SharedDataset, Split, source::DatasetName, synthetic},
     device::Backend,
     metrics::{Stopwatch, Throughput},
@@ -27,6 +28,8 @@ const DROPOUT: f64 = 0.3;
 /// GPU and the age of what the page shows.
 const READ_STEPS: usize = 8;
 const READ_AFTER: Duration = Duration::from_millis(100);
+/// The most work that a lost worker costs, unless it is set otherwise.
+const CHECKPOINT_AFTER: Duration = Duration::from_secs(3);
 
 /// A session on one backend: at most one run at a time, and the data set of the last.
 pub struct Session {
@@ -40,6 +43,9 @@ pub struct Session {
     mnist_coming: bool,
     loading_since: Instant,
     mnist: Option<(SharedDataset, String)>,
+    /// Where the run that is loading goes on.
+    from: Option<Box<Checkpoint>>,
+    checkpoint_after: Duration,
     training: Option<Training>,
     /// A test that the visitor asked for; training waits for it.
     requested_test: Option<Evaluation>,
@@ -59,6 +65,7 @@ struct Training {
     done: usize,
     unread: Vec<(StepMetrics, usize)>,
     last_read: Instant,
+    last_checkpoint: Instant,
     loss: f64,
     hits: f64,
     watch: Stopwatch,
@@ -86,10 +93,17 @@ impl Session {
             mnist_coming: false,
             loading_since: Instant::now(),
             mnist: None,
+            from: None,
+            checkpoint_after: CHECKPOINT_AFTER,
             training: None,
             requested_test: None,
             questions: VecDeque::new(),
         }
+    }
+
+    /// Hands out a [`Checkpoint`] during an epoch after this time, with the next losses that are read.
+    pub fn checkpoint_after(&mut self, time: Duration) {
+        self.checkpoint_after = time;
     }
 
     /// State of the run.
@@ -103,7 +117,7 @@ impl Session {
             Command::Start { .. } if self.state.is_active() => {
                 self.warn("A run is under way. Stop it before starting another.")
             }
-            Command::Start { run, settings } => self.start(run, settings),
+            Command::Start { run, settings, from } => self.start(run, settings, from),
             Command::Pause if self.state == RunState::Training => {
                 self.set_state(RunState::Paused);
                 self.watches(Stopwatch::stop);
@@ -180,15 +194,16 @@ impl Session {
             ));
         }
         if let Err(error) = result {
-            self.fail(&format!("{error}. Press Train to start again, or choose another backend."));
             // What can't be read once can't be read again: a lost device stays lost until there is a fresh worker.
             self.emit(Event::Unavailable { reason: error.to_string() });
+            self.fail(&format!("{error}. Press Train to start again, or choose another backend."));
         }
         true
     }
 
-    fn start(&mut self, run: RunId, settings: Settings) {
+    fn start(&mut self, run: RunId, settings: Settings, from: Option<Box<Checkpoint>>) {
         self.run = run;
+        self.from = from;
         self.training = None;
         self.requested_test = None;
         self.settings = settings;
@@ -233,23 +248,36 @@ impl Session {
         let steps_an_epoch = split.train.len().div_ceil(batch as usize) as u32;
         let schedule = Schedule { peak: lr, steps: steps_an_epoch * epochs };
         let recipe = Recipe { seed, dropout: DROPOUT, schedule, kernels };
+        let from = self.from.take();
+        let trainer = match &from {
+            Some(from) if from.epoch <= epochs && from.done as usize >= split.train.len() => None,
+            Some(from) => Trainer::restored(recipe, &from.trainer, &self.backend.device),
+            None => Some(Trainer::new(recipe, &self.backend.device)),
+        };
+        let Some(trainer) = trainer else {
+            return self.fail("The checkpoint is not one of this run. Press Train to start again.");
+        };
         self.training = Some(Training {
-            order: split.order(seed, 1),
-            trainer: Trainer::new(recipe, &self.backend.device),
-            data,
-            split,
             phase: Phase::Train,
             epoch: 1,
-            steps_an_epoch,
+            order: split.order(seed, 1),
             done: 0,
-            unread: Vec::new(),
-            last_read: Instant::now(),
             loss: 0.0,
             hits: 0.0,
             watch: Stopwatch::started(),
+            trainer,
+            data,
+            split,
+            steps_an_epoch,
+            unread: Vec::new(),
+            last_read: Instant::now(),
+            last_checkpoint: Instant::now(),
             throughput: Throughput::default(),
             evaluation_speed: None,
         });
+        if let (Some(from), Some(training)) = (from, &mut self.training) {
+            training.go_on_from(&from, &self.settings);
+        }
         self.emit(Event::Loaded(loaded));
         self.set_state(RunState::Training);
         self.report_progress();
@@ -268,7 +296,10 @@ impl Session {
                         training.throughput = Throughput { images: training.done as u64, seconds };
                         training.phase = Phase::Validate(Evaluation::new());
                     }
-                    self.report_steps(points);
+                    let due = !epoch_over && training.last_checkpoint.elapsed() >= self.checkpoint_after;
+                    if self.report_steps(points) && due {
+                        self.checkpoint().await?;
+                    }
                 }
             }
             Phase::Validate(evaluation) => {
@@ -276,12 +307,9 @@ impl Session {
                 if evaluation.advance(&mut self.team, &mut training.trainer, &training.data.train, indices).await? {
                     let evaluation = std::mem::replace(evaluation, Evaluation::new());
                     let record = training.end_epoch(&evaluation);
-                    if training.epoch < self.settings.epochs {
-                        training.next_epoch(&self.settings);
-                    } else {
-                        training.phase = Phase::Test(Evaluation::new());
-                    }
+                    training.next_epoch(&self.settings);
                     self.emit(Event::Epoch { record, confusion: evaluation.confusion });
+                    self.checkpoint().await?;
                 }
                 self.report_progress();
             }
@@ -330,16 +358,38 @@ impl Session {
         Ok(())
     }
 
-    fn report_steps(&mut self, points: Vec<StepPoint>) {
+    /// False if the losses are no numbers, which ends the run here.
+    fn report_steps(&mut self, points: Vec<StepPoint>) -> bool {
         if let Some(bad) = points.iter().find(|point| !point.loss.is_finite()) {
-            let step = bad.step;
+            let reason = format!("the loss stopped being a number at step {}", bad.step);
             self.training = None; // a network without numbers answers nothing
-            return self.fail(&format!(
-                "The loss stopped being a number at step {step}. Choose a smaller learning rate and start again."
-            ));
+            if self.backend.may_err() {
+                self.emit(Event::Unavailable { reason: reason.clone() });
+            }
+            let reason = reason.replacen("the", "The", 1);
+            self.fail(&format!("{reason}. Choose a smaller learning rate and start again."));
+            return false;
         }
         self.emit(Event::Steps(points));
         self.report_progress();
+        true
+    }
+
+    /// Hands out where the run can go on from.
+    async fn checkpoint(&mut self) -> Result<(), ReadError> {
+        let Some(training) = &mut self.training else { return Ok(()) };
+        let trainer = training.trainer.state().await?;
+        training.last_checkpoint = Instant::now();
+        let checkpoint = Checkpoint {
+            epoch: training.epoch,
+            done: training.done as u32,
+            loss: training.loss,
+            hits: training.hits,
+            seconds: training.watch.seconds(),
+            trainer,
+        };
+        self.emit(Event::Checkpoint(Box::new(checkpoint)));
+        Ok(())
     }
 
     fn report_progress(&mut self) {
@@ -424,12 +474,24 @@ impl Training {
     }
 
     fn next_epoch(&mut self, settings: &Settings) {
-        self.phase = Phase::Train;
-        self.epoch += 1;
-        self.order = self.split.order(settings.seed, self.epoch);
-        (self.done, self.loss, self.hits) = (0, 0.0, 0.0);
+        self.begin_epoch(self.epoch + 1, settings);
         self.watch = Stopwatch::started();
         self.last_read = Instant::now();
+    }
+
+    /// After the last epoch comes the test.
+    fn begin_epoch(&mut self, epoch: u32, settings: &Settings) {
+        self.epoch = epoch;
+        self.phase = if epoch > settings.epochs { Phase::Test(Evaluation::new()) } else { Phase::Train };
+        self.order = self.split.order(settings.seed, epoch);
+        (self.done, self.loss, self.hits) = (0, 0.0, 0.0);
+    }
+
+    fn go_on_from(&mut self, from: &Checkpoint, settings: &Settings) {
+        self.begin_epoch(from.epoch, settings);
+        self.done = from.done as usize;
+        (self.loss, self.hits) = (from.loss, from.hits);
+        self.watch = Stopwatch::started_at(from.seconds);
     }
 
     fn progress(&self, settings: &Settings, workers: usize) -> Progress {
@@ -444,7 +506,7 @@ impl Training {
         let seconds_left = images_per_second.map(|speed| {
             let evaluation_speed = self.evaluation_speed.unwrap_or(3.0 * speed);
             let to_train = f64::from(steps - step) * f64::from(settings.batch);
-            let validations = (settings.epochs - self.epoch + 1) as usize * self.split.validation.len();
+            let validations = (settings.epochs + 1).saturating_sub(self.epoch) as usize * self.split.validation.len();
             let to_evaluate = match &self.phase {
                 Phase::Train => validations + self.data.test.len(),
                 Phase::Validate(evaluation) => validations + self.data.test.len() - evaluation.done,
@@ -458,7 +520,7 @@ impl Training {
                 Phase::Validate(_) => Activity::Validate,
                 Phase::Test(_) => Activity::Test,
             },
-            epoch: self.epoch,
+            epoch: self.epoch.min(settings.epochs),
             epochs: settings.epochs,
             step,
             steps,
@@ -483,7 +545,7 @@ mod tests {
         let backend = pollster::block_on(Backend::open(BackendKind::Cpu)).unwrap();
         let mut session = Session::new(backend, NoCrew, move |envelope| sink.borrow_mut().push(envelope.event));
         let settings = Settings { dataset: DatasetName::Synthetic, images: 24, ..Settings::default() };
-        session.command(Command::Start { run: 1, settings });
+        session.command(Command::start(1, settings));
         pollster::block_on(session.work());
         session.report_steps(vec![StepPoint { step: 5, loss: f64::NAN, accuracy: 0.1 }]);
         assert_eq!(session.state(), RunState::Failed);

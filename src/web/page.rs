@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     BUILD,
+    healing::{Incident, Remedy},
     protocol::{BackendInfo, Command, Envelope, Event as RunEvent, RunState},
     settings::{BackendChoice, Settings, autostart},
     summary::RunSummary,
@@ -33,8 +34,12 @@ pub struct Page {
     worker: Option<Engaged>,
     /// Counts the workers, so that a late answer of an earlier one is dropped.
     generation: u32,
-    /// The visitor pressed Train before the worker was ready.
+    /// A run waits for the worker: the visitor pressed Train, or the worker before this one was lost.
     start_when_ready: bool,
+    /// The visitor paused the run whose worker was lost.
+    pause_when_back: bool,
+    /// How often in a row [`Page::listen_for_silence`] heard nothing.
+    silence: u32,
     /// A drawing is due with the next frame.
     draw_pending: bool,
     /// Steps have been heard of that are to be shown with the next ones.
@@ -52,6 +57,10 @@ struct Engaged {
 const SHOW_STEPS_MS: i32 = 250;
 /// The longest that a worker may take to be fetched and to pass its self-test.
 const READY_WITHIN_MS: i32 = 180_000;
+/// A worker that trains and says nothing for so many of these intervals is lost. A software adapter was seen to need 17 s
+/// for its first step. Intervals, not a time: a machine that slept has missed only one.
+const SILENCE_MS: i32 = 10_000;
+const MOST_SILENCE: u32 = 9;
 
 thread_local! {
     static STOPPED: Cell<bool> = const { Cell::new(false) };
@@ -73,6 +82,7 @@ pub fn update(change: impl FnOnce(&mut Page)) {
 fn hear(incoming: Incoming, generation: u32) {
     PAGE.with_borrow_mut(|page| {
         let Some(page) = page.as_mut().filter(|page| page.generation == generation) else { return };
+        page.silence = 0;
         let (steps, answer) = match &incoming {
             Incoming::Envelope(envelope) => (
                 matches!(envelope.event, RunEvent::Steps(_) | RunEvent::Progress(_)),
@@ -114,6 +124,8 @@ pub fn start() {
         worker: None,
         generation: 0,
         start_when_ready: false,
+        pause_when_back: false,
+        silence: 0,
         draw_pending: false,
         steps_pending: false,
     };
@@ -146,6 +158,24 @@ fn redraw_when_the_look_changes() {
     }
 }
 
+/// A worker that hangs says nothing, not even that.
+fn listen_for_silence(generation: u32) {
+    tasks::after(SILENCE_MS, move || {
+        let mut same = false;
+        update(|page| {
+            same = page.generation == generation && page.worker.is_some();
+            let talks = matches!(page.summary.state, RunState::Training);
+            page.silence = if same && talks { page.silence + 1 } else { 0 };
+            if page.silence >= MOST_SILENCE {
+                page.broken("it said nothing for a minute and a half");
+            }
+        });
+        if same {
+            listen_for_silence(generation);
+        }
+    });
+}
+
 impl Page {
     /// Begins a run with the controls' settings.
     pub fn train(&mut self) {
@@ -155,7 +185,7 @@ impl Page {
         let backend = self.summary.backend.clone();
         self.summary = RunSummary::new(self.summary.run + 1, self.settings.clone(), backend);
         self.summary.state = RunState::Loading;
-        self.start_when_ready = true;
+        (self.start_when_ready, self.pause_when_back) = (true, false);
         match &self.worker {
             Some(worker) if worker.choice == self.settings.backend => self.start_if_ready(),
             _ => self.engage(self.settings.backend),
@@ -228,6 +258,8 @@ impl Page {
         match Link::open(pick.worker(), receive) {
             Ok(link) => {
                 self.worker = Some(Engaged { choice, pick, link, ready: false });
+                self.silence = 0;
+                listen_for_silence(generation);
                 tasks::after(READY_WITHIN_MS, move || {
                     update(|page| {
                         let silent = page.worker.as_ref().is_some_and(|worker| !worker.ready);
@@ -261,6 +293,9 @@ impl Page {
                 self.sketch.answered(*id, probabilities.as_deref(), *steps)
             }
             RunEvent::Steps(_) | RunEvent::Epoch { .. } => self.ask_again(),
+            RunEvent::State(RunState::Training) if std::mem::take(&mut self.pause_when_back) => {
+                self.send(Command::Pause)
+            }
             _ => {}
         }
     }
@@ -287,30 +322,42 @@ impl Page {
         if self.start_when_ready && self.worker.as_ref().is_some_and(|worker| worker.ready) {
             self.start_when_ready = false;
             self.sketch.forget_answer();
-            self.send(Command::Start { run: self.summary.run, settings: self.summary.settings.clone() });
+            let RunSummary { run, settings, checkpoint, .. } = &self.summary;
+            self.send(Command::Start { run: *run, settings: settings.clone(), from: checkpoint.clone() });
         }
     }
 
-    /// The worker is gone. Before it was ready, another backend takes its place; later, the run has failed and a fresh
-    /// worker waits for the next one.
+    /// The worker is gone. Before it was ready, another backend takes its place; under a run, a fresh worker goes on from the
+    /// last checkpoint; else a fresh one waits for the next run.
     fn broken(&mut self, error: &str) {
         let Some(worker) = self.worker.take() else { return };
-        let (choice, backend) = (worker.choice, worker.pick.backend);
+        let Engaged { choice, pick, ready, .. } = worker;
         let error = error.trim_start_matches("Uncaught ").trim_end_matches('.');
-        if !worker.ready && backend != BackendChoice::Cpu {
-            self.generation += 1;
+        if !ready && pick.backend != BackendChoice::Cpu {
             self.open(choice, Pick::cpu(error));
-        } else if worker.ready {
-            if self.summary.state.is_active() {
-                self.summary.state = RunState::Failed;
-                self.summary
-                    .error
-                    .get_or_insert_with(|| format!("The worker stopped: {error}. Press Train to start again."));
-            }
-            self.engage(choice);
-        } else {
+        } else if !ready {
             self.fail(format!("The worker could not start: {error}. Reload the page, or try another browser."));
+        } else if self.summary.state.is_active() {
+            self.heal(choice, pick, error);
+        } else {
+            self.engage(choice);
         }
+    }
+
+    fn heal(&mut self, choice: BackendChoice, pick: Pick, error: &str) {
+        let paused = self.summary.state == RunState::Paused;
+        let backend = self.summary.backend.name.clone();
+        match self.summary.roll_back(&backend, error) {
+            Remedy::Again => self.open(choice, pick),
+            Remedy::Cpu => self.open(choice, Pick::cpu(format!("{backend} was lost twice: {error}"))),
+            Remedy::None => {
+                let words = self.summary.incidents.last().map(Incident::sentence).unwrap_or_default();
+                self.fail(words);
+                return self.engage(choice);
+            }
+        }
+        self.sketch.forget_answer();
+        (self.start_when_ready, self.pause_when_back) = (true, paused);
     }
 
     fn fail(&mut self, error: String) {

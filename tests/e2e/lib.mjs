@@ -1,7 +1,7 @@
 // What the end-to-end tests share: a static server under a sub-path, and a browser on the built page.
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,6 +43,18 @@ export async function serve({ data = null, intercept = () => false } = {}) {
     url: `http://127.0.0.1:${server.address().port}${PREFIX}`,
     requests,
     close: () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve))),
+  };
+}
+
+/** For `serve`: the session's first, second, ... worker runs the first, second, ... of `faults` before anything else. */
+export function sabotage(faults) {
+  let workers = 0;
+  return (path, response, query) => {
+    if (!path.endsWith("worker-loader.js") || query.get("role") === "replica") return false;
+    const fault = faults[workers++] ?? "";
+    const loader = readFileSync(join(ROOT, "dist", "worker-loader.js"));
+    response.writeHead(200, { "content-type": "text/javascript" }).end(`${fault}\n${loader}`);
+    return true;
   };
 }
 

@@ -24,7 +24,8 @@ test("a run from Train to the test accuracy, with curves, matrix, report and a s
     window.longTasks = [];
     new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map((e) => e.duration))).observe({ type: "longtask" });
   };
-  const page = await open(browser, server.url + RUN, { init });
+  // With augmentation, so that a sketch which is not drawn as the synthetic digits are is still recognised.
+  const page = await open(browser, server.url + RUN.replace("augment=0", "augment=1"), { init });
   assert.equal((await summary(page)).state, "idle");
   await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
   await page.getByText("The network has learned nothing yet").waitFor();
@@ -91,7 +92,7 @@ test("pause, resume, stop, test on request and reset do what they say", async ()
   await page.waitForFunction((rested) => document.getElementById("progress-text").textContent !== rested, rested);
   await button("Stop").click();
   await until(page, "stop", (s) => s.state === "stopped");
-  assert.ok(await button("Train").isEnabled());
+  await page.locator("#train:enabled").waitFor(); // drawn with the next frame
   await button("Reset").click();
   const idle = await until(page, "reset", (s) => s.state === "idle");
   assert.deepEqual([idle.history, idle.test_accuracy, idle.confusion_matrix], [[], null, null]);

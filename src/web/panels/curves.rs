@@ -3,6 +3,7 @@
 use super::theme;
 use crate::{
     charts::{self, Curve, Metric},
+    healing::Incident,
     protocol::EpochRecord,
     summary::RunSummary,
     web::dom,
@@ -17,11 +18,18 @@ pub fn draw(summary: &RunSummary) {
 
 fn draw_one(id: &str, train: &[(f64, f64)], summary: &RunSummary, metric: Metric, of: impl Fn(&EpochRecord) -> f64) {
     let validation: Vec<(f64, f64)> = summary.history.iter().map(|epoch| (f64::from(epoch.epoch), of(epoch))).collect();
-    let curve = Curve { train, validation: &validation, epochs: f64::from(summary.settings.epochs), metric };
+    let place = |incident: &Incident| f64::from(incident.from) / summary.steps_an_epoch();
+    let marks: Vec<f64> = summary.incidents.iter().map(place).collect();
+    let curve =
+        Curve { train, validation: &validation, marks: &marks, epochs: f64::from(summary.settings.epochs), metric };
     if let Some((area, scale)) = dom::drawing_area(id) {
         // A canvas that can't be drawn on leaves the table.
         let _ = charts::curve(&area, &curve, &theme(), scale);
     }
+    let lost = match marks.len() {
+        0 => String::new(),
+        lost => format!(" A dashed line marks where the run went on after its worker was lost ({lost})."),
+    };
     let label = match (train.last(), validation.last()) {
         (Some(train), Some(validation)) => {
             format!(
@@ -32,7 +40,7 @@ fn draw_one(id: &str, train: &[(f64, f64)], summary: &RunSummary, metric: Metric
         (Some(train), None) => format!("Chart of {id} by epoch: training {:.1}.", train.1),
         _ => format!("Chart of {id} by epoch, empty until training starts."),
     };
-    dom::set_attribute(id, "aria-label", &label);
+    dom::set_attribute(id, "aria-label", &(label + &lost));
 }
 
 fn table(history: &[EpochRecord]) {

@@ -2,6 +2,7 @@
 
 use super::{duration, percent};
 use crate::{
+    healing::Incident,
     protocol::{Activity, Progress, RunState},
     settings::BackendChoice,
     summary::RunSummary,
@@ -22,7 +23,8 @@ pub fn draw(page: &Page) {
     dom::set_text("state", state_name(summary.state));
     dom::set_attribute("state", "data-state", state_name(summary.state));
     dom::set_text("status", &sentence(page));
-    let error = summary.error.clone().or_else(|| summary.warnings.last().cloned());
+    let incident = || summary.incidents.last().map(Incident::sentence);
+    let error = summary.error.clone().or_else(incident).or_else(|| summary.warnings.last().cloned());
     dom::set_text("error", error.as_deref().unwrap_or_default());
     dom::set_hidden("error", error.is_none());
     progress_bar(summary);
@@ -61,9 +63,10 @@ fn sentence(page: &Page) -> String {
             "mnist" => "Press Train: MNIST (12 MB) is fetched once, checked and kept for the next visit.".into(),
             _ => "Press Train: synthetic digits are drawn in this tab. They are not MNIST.".into(),
         },
-        RunState::Loading => match &summary.loading {
-            Some(loading) => format!("{}.", loading.what),
-            None => "Getting ready.".into(),
+        RunState::Loading => match (&summary.loading, summary.incidents.last()) {
+            (Some(loading), _) => format!("{}.", loading.what),
+            (None, Some(_)) => "The worker was lost. Another takes its place and goes on.".into(),
+            (None, None) => "Getting ready.".into(),
         },
         RunState::Training => match (&summary.dataset, summary.progress.map(|p| p.activity)) {
             (_, Some(Activity::Test)) => "Scoring the test set.".into(),
