@@ -53,7 +53,7 @@ test-page: dist ## the built page, used as a visitor does
 
 # PYTHON names one that has Keras, if Keras is to be measured beside; QUICK=1 measures less.
 bench: dist ## the README's tables: every backend and replica count, the parts of a step, and Keras where it is
-	@scripts/setup test
+	@scripts/setup bench
 	cargo build $(NATIVE) --example train_native
 	$(WASM) cargo build $(WASM_TARGET) --features cpu --example parts
 	$(WASM) wasm-bindgen --target no-modules --out-dir "$$CARGO_TARGET_DIR/parts" "$$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/examples/parts.wasm"

@@ -3,11 +3,11 @@
 // Everything that is compared runs in turn, round after round (A B C A B C), so that a slow moment of the machine hits all
 // alike; the median of the rounds counts. MNIST_DIR makes it real MNIST; without it nothing is measured.
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { launch, open, serve, until } from "../tests/e2e/lib.mjs";
+import { SEVEN, draw, launch, open, serve, until } from "../tests/e2e/lib.mjs";
 
 const data = process.env.MNIST_DIR;
 if (!data) throw new Error("MNIST_DIR is not set: the benchmarks are on real MNIST (scripts/data fetches it)");
@@ -16,10 +16,22 @@ const quick = process.env.QUICK === "1";
 const rounds = quick ? 1 : 3;
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-/** The parts' wasm, beside the page. */
+const tfjs = (name) => {
+  const folder = join(process.env.INKLING_NODE, "@tensorflow");
+  const places = [here(name), join(folder, "tfjs", "dist", name), join(folder, "tfjs-backend-wasm", "dist", name)];
+  return places.find((place) => existsSync(place));
+};
+
+/** The parts' wasm and TensorFlow.js, beside the page. */
 function intercept(path, response) {
-  const [, name] = path.match(/\/parts\/(.+)$/) ?? [];
+  const [, folder, name] = path.match(/\/(parts|tfjs)\/(.+)$/) ?? [];
   if (!name) return false;
+  if (folder === "tfjs") {
+    const place = tfjs(name);
+    const type = { html: "text/html", wasm: "application/wasm" }[name.split(".").at(-1)] ?? "text/javascript";
+    response.writeHead(place ? 200 : 404, { "content-type": type }).end(place && readFileSync(place));
+    return true;
+  }
   const worker = `importScripts("parts.js"); wasm_bindgen("parts_bg.wasm").then(() => postMessage(wasm_bindgen.bench()));`;
   const body = name === "worker.js" ? worker : readFileSync(join(target, "parts", name));
   response.writeHead(200, { "content-type": name.endsWith("wasm") ? "application/wasm" : "text/javascript" }).end(body);
@@ -53,6 +65,53 @@ async function parts() {
   return table;
 }
 
+/** The same network in TensorFlow.js, without augmentation; one thread, as the page has no special headers. */
+async function peer(backend) {
+  const browser = await launch();
+  const page = await open(browser, `${server.url}tfjs/tfjs.html`);
+  try {
+    return { speed: await page.evaluate((backend) => speed(backend), backend) };
+  } catch (error) {
+    console.error(`tfjs ${backend}: ${error.message.split("\n")[0]}`);
+    return null;
+  } finally {
+    await browser.close();
+  }
+}
+
+/** While all replicas train: how long the page's thread was busy at a stretch, and how long a sketch waited for its answer. */
+async function responsiveness() {
+  const init = () => {
+    window.busy = [];
+    window.waits = [];
+    new PerformanceObserver((list) => window.busy.push(...list.getEntries().map((e) => e.duration))).observe({ type: "longtask" });
+    const asked = new Map();
+    window.Worker = class extends Worker {
+      constructor(...address) {
+        super(...address);
+        this.addEventListener("message", ({ data }) => {
+          const id = data?.event?.Prediction?.id;
+          if (asked.has(id)) window.waits.push(performance.now() - asked.get(id));
+        });
+      }
+      postMessage(message, ...more) {
+        if (message?.Predict) asked.set(message.Predict.id, performance.now());
+        super.postMessage(message, ...more);
+      }
+    };
+  };
+  const browser = await launch();
+  const page = await open(browser, `${server.url}?dataset=mnist&autostart=1&backend=cpu&epochs=30`, { init });
+  await until(page, "training", (s) => s.state === "training", 120);
+  await draw(page, SEVEN);
+  await page.evaluate(() => (window.busy.length = window.waits.length = 0));
+  await page.waitForTimeout(quick ? 5000 : 20000);
+  const { busy, waits } = await page.evaluate(() => ({ busy: window.busy, waits: window.waits }));
+  await browser.close();
+  waits.sort((a, b) => a - b);
+  return { busy, answers: waits.length, median: waits[waits.length >> 1], p95: waits[Math.floor(0.95 * waits.length)] };
+}
+
 /** One native run. */
 function native(query) {
   const out = execFileSync(join(target, "debug/examples/train_native"), [query], { env: { ...process.env, MNIST_DIR: data } }).toString();
@@ -82,6 +141,9 @@ const contestants = [
   ["native Inkling, 1 thread", () => native(`replicas=1&${some}`)],
   ["native Inkling, 2 threads", () => native(`replicas=2&${some}`)],
   ["native burn-flex as it is, 1 thread", () => native(`replicas=1&kernels=stock&images=${images / 4}&epochs=2`)],
+  ["TensorFlow.js, cpu", () => peer("cpu")],
+  ["TensorFlow.js, wasm", () => peer("wasm")],
+  ["TensorFlow.js, webgl (software)", () => peer("webgl")],
   ["native Keras, all cores", () => keras("speed", String(images))],
 ];
 const found = new Map(contestants.map(([name]) => [name, []]));
@@ -100,6 +162,7 @@ for (let round = 0; round < rounds; round++) {
   if (script) until99.get("Keras script").push(script);
 }
 const table = await parts();
+const page = await responsiveness();
 await server.close();
 
 console.log(`${cpus().length} x ${cpus()[0].model}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${new Date().toISOString().slice(0, 10)}; augmentation on; medians of ${rounds}\n`);
@@ -117,4 +180,5 @@ for (const [name, results] of until99) {
 }
 const shared = found.get("Inkling, 2 workers").at(-1).parts;
 console.log("\nWhere the leading worker's time goes, 2 workers, batch 64: " + Object.entries(shared).filter(([k]) => !["steps", "idle"].includes(k)).map(([k, v]) => `${k} ${((100 * v) / shared.steps).toFixed(0)} %`).join(", "));
+console.log(`\nWhile all replicas train: ${page.busy.length} tasks of the page's thread above 50 ms (longest ${Math.max(0, ...page.busy).toFixed(0)} ms); a sketch is answered after ${page.median?.toFixed(0)} ms (median of ${page.answers}), 95 % within ${page.p95?.toFixed(0)} ms`);
 console.log(`\nParts of a step in the browser, one worker, batch 64:\n\n${table}`);

@@ -19,7 +19,7 @@ use inkling::{
         lanes::{LANES, Lanes},
     },
     model::Weights,
-    train::{Recipe, Schedule, Trainer},
+    train::{Feed, Recipe, Schedule, Trainer},
 };
 use web_time::Instant;
 
@@ -170,7 +170,8 @@ fn parts(digits: Labelled) -> Vec<Part> {
             "step",
             0.0,
             Box::new(move || {
-                black_box(trainer.step(plain.clone()));
+                let feed = Feed::upload(plain.clone(), trainer.device());
+                black_box(trainer.step(feed));
             }),
         );
     }

@@ -6,7 +6,10 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use crate::data::SIDE;
+use crate::{
+    data::SIDE,
+    random::{Purpose, generator},
+};
 
 /// How far an image may be turned, shifted and zoomed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +38,12 @@ impl Augmentation {
         // Output to input: undo the shift, then the rotation, then the zoom (a factor above 1 enlarges the digit).
         let (a, b, c, d) = (cos / zoom_x, sin / zoom_x, -sin / zoom_y, cos / zoom_y);
         [a, b, -(a * shift_x + b * shift_y), c, d, -(c * shift_x + d * shift_y)]
+    }
+
+    /// The maps of the images with these numbers in `epoch`.
+    pub fn maps(&self, numbers: &[u32], seed: u32, epoch: u32) -> Vec<AffineMap> {
+        let map = |&n: &u32| self.sample(&mut generator(seed, Purpose::Augment, u64::from(epoch), u64::from(n)));
+        numbers.iter().map(map).collect()
     }
 }
 
@@ -75,10 +84,7 @@ pub fn warp(image: &[u8], map: &AffineMap, out: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        data::{IMAGE, synthetic},
-        random::{Purpose, generator},
-    };
+    use crate::data::{IMAGE, synthetic};
     use proptest::prelude::*;
 
     const DEFAULT: Augmentation = Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 };

@@ -1,14 +1,16 @@
-//! The only file that names a backend: choose, probe, self-test, and say why.
+//! The only file that names a backend: open it, test it, and say why not.
 
 use burn::tensor::{Device, Tensor, TensorData, Transaction};
 use thiserror::Error;
 
 use crate::{
-    data::{Batch, IMAGE, synthetic},
+    augment::Augmentation,
+    data::{Batch, Labelled, synthetic},
     kernels::Kernels,
     model::{Cnn, Weights},
     protocol::BackendInfo,
-    train::{cross_entropy, upload},
+    resident::{self, Resident},
+    train::Feed,
 };
 
 /// A backend that this build may compute with.
@@ -21,10 +23,13 @@ pub enum BackendKind {
     Ndarray,
     /// burn-wgpu on the browser's WebGPU (natively on Vulkan or Metal).
     #[cfg(feature = "webgpu")]
-    Webgpu,
+    Webgpu {
+        /// Whether runs of operations become one kernel each: faster, and one more thing to go wrong.
+        fusion: bool,
+    },
 }
 
-/// A backend that passed its checks.
+/// A backend that is there.
 #[derive(Clone, Debug)]
 pub struct Backend {
     /// The device that tensors live on, without autodiff.
@@ -59,8 +64,15 @@ pub enum DeviceError {
     Unreadable(String),
 }
 
+impl DeviceError {
+    /// Whether the backend is there but does not work.
+    pub fn is_fault(&self) -> bool {
+        matches!(self, DeviceError::WrongResult { .. } | DeviceError::Unreadable(_))
+    }
+}
+
 impl Backend {
-    /// Opens the backend and, if it is not burn-flex itself, checks one tiny training step against burn-flex.
+    /// Opens the backend. [`Backend::self_test`] tells whether it works.
     ///
     /// # Errors
     /// A [`DeviceError`] that the page shows as the reason for its fallback.
@@ -70,7 +82,10 @@ impl Backend {
             #[cfg(feature = "ndarray")]
             BackendKind::Ndarray => Ok(Backend::new(ndarray(), "ndarray", "burn-ndarray, one thread")),
             #[cfg(feature = "webgpu")]
-            BackendKind::Webgpu => {
+            BackendKind::Webgpu { fusion } => {
+                if !fusion {
+                    stop_fusion();
+                }
                 let (device, setup) = Device::wgpu_options()
                     .init_with_setup_async()
                     .await
@@ -80,15 +95,13 @@ impl Backend {
                 if !setup.device.features().contains(burn::tensor::wgpu::wgpu::Features::TIMESTAMP_QUERY) {
                     return Err(DeviceError::NoTimestamps(adapter));
                 }
-                let backend = Backend::new(device, "webgpu", &adapter);
-                backend.self_test().await?;
-                Ok(backend)
+                Ok(Backend::new(device, "webgpu", &adapter))
             }
         }
     }
 
     fn new(device: Device, name: &str, adapter: &str) -> Self {
-        let info = BackendInfo { name: name.into(), adapter: adapter.into(), reason: String::new() };
+        let info = BackendInfo { name: name.into(), adapter: adapter.into(), reason: String::new(), check: None };
         Backend { device, info }
     }
 
@@ -97,30 +110,35 @@ impl Backend {
         self.info.name == "webgpu"
     }
 
-    /// One forward and backward pass from the same weights on this device and on burn-flex: loss and every gradient must
-    /// agree within [`TOLERANCE`]. Returns the largest difference, relative to the largest value of its tensor.
+    /// A copy of `images` on the device, where it has a memory of its own and there is room.
+    pub fn resident(&self, images: &Labelled) -> Option<Resident> {
+        (resident::POSSIBLE && self.info.name == "webgpu").then(|| Resident::new(images, &self.device)).flatten()
+    }
+
+    /// Augments and trains on a few digits from the same weights on this device and on burn-flex: the images, the logits, the
+    /// loss and every gradient must agree within [`TOLERANCE`]. Returns the largest difference, relative to the largest
+    /// value of its tensor, and what differs so.
     ///
     /// # Errors
     /// [`DeviceError::WrongResult`] names the first tensor that differs.
-    pub async fn self_test(&self) -> Result<f32, DeviceError> {
-        let expected = training_pass(&Device::flex()).await?;
-        let found = training_pass(&self.device).await?;
-        let names = std::iter::once("loss").chain(crate::model::SHAPES.iter().map(|shape| shape.0));
-        let mut largest = 0.0f32;
+    pub async fn self_test(&self) -> Result<(f32, &'static str), DeviceError> {
+        let expected = training_pass(&Device::flex(), false).await?;
+        let found = training_pass(&self.device, true).await?;
+        let names = ["images", "logits", "loss"].into_iter().chain(crate::model::SHAPES.iter().map(|shape| shape.0));
+        let mut largest = (0.0f32, "nothing");
         for ((expected, found), what) in expected.iter().zip(&found).zip(names) {
             let scale = expected.iter().fold(1e-6f32, |m, v| m.max(v.abs()));
             // `max` would swallow a NaN; this comparison does not let one through.
             let worst = expected.iter().zip(found).map(|(e, f)| (e - f).abs() / scale).fold(0.0, f32::max);
             let readable = found.len() == expected.len() && found.iter().all(|v| v.is_finite());
             if !readable || worst > TOLERANCE {
+                let adapter = self.info.adapter.clone();
                 let difference = if readable { worst } else { f32::NAN };
-                return Err(DeviceError::WrongResult {
-                    adapter: self.info.adapter.clone(),
-                    what: what.into(),
-                    difference,
-                });
+                return Err(DeviceError::WrongResult { adapter, what: what.into(), difference });
             }
-            largest = largest.max(worst);
+            if worst > largest.0 {
+                largest = (worst, what);
+            }
         }
         Ok(largest)
     }
@@ -130,17 +148,25 @@ impl Backend {
 /// 1,600 products in another order differ by a few 1e-6 (measured on Chromium's software adapter); a wrong kernel by 1e-1.
 pub const TOLERANCE: f32 = 1e-3;
 
-/// Loss and every gradient of the network for two synthetic digits, without dropout.
-async fn training_pass(device: &Device) -> Result<Vec<Vec<f32>>, DeviceError> {
-    let digits = synthetic::generate(10, 1).train;
-    let batch = Batch::plain(&digits, [0, 1]);
-    debug_assert_eq!(batch.pixels.len(), 2 * IMAGE);
-    let device = device.clone().autodiff();
-    let model = Cnn::new(Weights::random(1), Kernels::Fused, &device);
-    let (images, labels) = upload(batch, &device);
-    let loss = cross_entropy(model.forward(images), labels);
+/// Images, logits, loss and every gradient for three synthetic digits that are augmented, `resident` on the device and in a
+/// batch of four, or assembled here.
+async fn training_pass(device: &Device, resident: bool) -> Result<Vec<Vec<f32>>, DeviceError> {
+    const NUMBERS: [u32; 3] = [0, 5, 7];
+    const RANGES: Augmentation = Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 };
+    let digits = synthetic::generate(12, 1).train;
+    let outer = device.clone().autodiff();
+    let model = Cnn::new(Weights::random(1), Kernels::Fused, &outer);
+    let feed = match Resident::new(&digits, device) {
+        Some(set) if resident => {
+            let maps = RANGES.maps(&NUMBERS, 1, 1);
+            Feed::resident(&set, &NUMBERS, Some(maps), NUMBERS.len() + 1, &outer)
+        }
+        _ => Feed::upload(Batch::augmented(&digits.pick(&NUMBERS), &RANGES, 1, 1), &outer),
+    };
+    let (loss, images, logits) = feed.loss(&model);
     let gradients = loss.backward();
-    let mut tensors = vec![loss.inner()];
+    let first = |tensor: Tensor<2>| tensor.slice(0..NUMBERS.len()).flatten::<1>(0, 1);
+    let mut tensors = vec![first(images.inner().flatten(1, 3)), first(logits.inner()), loss.inner()];
     tensors.extend(model.gradients(&gradients));
     read_all(tensors).await
 }
@@ -151,6 +177,17 @@ async fn read_all(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f32>>, DeviceError>
     let data = transaction.execute_async().await.map_err(|error| DeviceError::Unreadable(error.to_string()))?;
     let floats = |data: TensorData| data.try_into_vec().map_err(|error| DeviceError::Unreadable(format!("{error:?}")));
     data.into_iter().map(floats).collect()
+}
+
+/// For the whole program, before the first tensor: Burn's configuration is read once. Its fields can be set only by
+/// deserialising; with no explorations every operation runs by itself.
+#[cfg(feature = "webgpu")]
+fn stop_fusion() {
+    use cubecl_environment::config::RuntimeConfig;
+    let explorations = serde_json::json!({ "fusion": { "beam_search": { "max_explorations": 0 } } });
+    if let Ok(config) = serde_json::from_value(explorations) {
+        burn::BurnConfig::try_set(config);
+    }
 }
 
 /// burn-ndarray is deprecated upstream; here it is an oracle and a choice for comparison.

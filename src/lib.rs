@@ -49,6 +49,8 @@ pub mod random;
 #[cfg(feature = "cpu")]
 pub mod replicas;
 #[cfg(feature = "cpu")]
+pub mod resident;
+#[cfg(feature = "cpu")]
 pub mod session;
 pub mod settings;
 pub mod sketch;

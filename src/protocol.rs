@@ -73,6 +73,9 @@ pub enum Event {
     Unavailable {
         /// Why, as a sentence.
         reason: String,
+        /// Whether the backend is there but does not work: a safer configuration of it may.
+        #[serde(default)]
+        faulty: bool,
     },
     /// The run is in another state.
     State(RunState),
@@ -139,7 +142,7 @@ impl RunState {
 }
 
 /// What a worker computes with, and why it and not another.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BackendInfo {
     /// `webgpu`, `cpu` or `ndarray`; empty while unknown.
     pub name: String,
@@ -147,6 +150,23 @@ pub struct BackendInfo {
     pub adapter: String,
     /// Why this backend.
     pub reason: String,
+    /// How its results compare with the CPU's; none for the CPU itself.
+    pub check: Option<Check>,
+}
+
+/// A backend's self-test that was passed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// The largest difference from burn-flex, relative to the largest value of what differs.
+    pub largest_difference: f64,
+    /// What differs by that much.
+    pub of: String,
+    /// The largest difference that passes.
+    pub tolerance: f64,
+    /// Whether it was passed with fused kernels.
+    pub fusion: bool,
+    /// Whether that was on an earlier visit, with this adapter and this build.
+    pub earlier: bool,
 }
 
 /// How much of a data set has arrived.

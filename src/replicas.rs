@@ -17,7 +17,8 @@ use crate::{
     kernels::Kernels,
     metrics::Parts,
     model::{Cnn, PARAMETERS, split},
-    train::{Evaluated, Pass, ReadError, Recipe, Shard, StepMetrics, Trainer, read_flat},
+    resident::{self, Resident},
+    train::{Evaluated, Feed, Pass, ReadError, Recipe, Shard, StepMetrics, Trainer, filled, read_flat, upload},
 };
 
 /// What a replica is to do. Plain data, to be sent anywhere.
@@ -123,7 +124,7 @@ impl Task {
         match self.work {
             Work::Train { shard, recipe, augmentation, numbers } => {
                 let batch = batch(Picked { images, numbers }, augmentation, recipe.seed, parts);
-                let pass = Pass::new(model, batch, shard, recipe, device, parts);
+                let pass = Pass::new(model, Feed::upload(batch, device), shard, recipe, parts);
                 let start = Instant::now();
                 let mut shares = model.gradients(&pass.gradients);
                 shares.push(pass.metrics.0);
@@ -133,7 +134,9 @@ impl Task {
             }
             Work::Evaluate => {
                 let batch = Batch::plain(&images, 0..images.len());
-                Evaluated::new(model, batch, device).await.map(Outcome::Evaluated)
+                let (labels, device) = (batch.labels.clone(), device.clone().inner());
+                let (images, _) = upload(batch, &device);
+                Evaluated::new(model, images, labels).await.map(Outcome::Evaluated)
             }
         }
     }
@@ -170,6 +173,15 @@ pub fn shards(len: usize, workers: usize) -> Vec<Range<usize>> {
     (0..workers).map(|worker| worker * len / workers..(worker + 1) * len / workers).collect()
 }
 
+/// A set of images where the session has it and, if it computes on a GPU, there as well.
+#[derive(Clone, Copy)]
+pub struct Images<'a> {
+    /// In memory.
+    pub host: &'a Labelled,
+    /// On the device.
+    pub resident: Option<&'a Resident>,
+}
+
 /// A leader with its crew.
 pub struct Team {
     crew: Box<dyn Crew>,
@@ -199,22 +211,32 @@ impl Team {
         std::mem::take(&mut self.losses)
     }
 
-    /// One training step on the images `picked`.
+    /// One training step on the images with these `numbers`; `size` is the number of images of a full batch.
     ///
     /// # Errors
     /// [`ReadError`] if the device is lost or out of memory.
     pub async fn step(
         &mut self,
         trainer: &mut Trainer,
-        picked: Picked,
+        images: Images<'_>,
+        numbers: &[u32],
         augmentation: Option<(Augmentation, u32)>,
+        size: usize,
     ) -> Result<StepMetrics, ReadError> {
         let start = Instant::now();
         let recipe = trainer.recipe();
-        let metrics = if self.crew.is_empty() {
-            let batch = batch(picked, augmentation, recipe.seed, &mut trainer.parts);
-            trainer.step(batch)
+        let metrics = if let Some(set) = images.resident.filter(|_| resident::POSSIBLE) {
+            let maps = augmentation.map(|(ranges, epoch)| ranges.maps(numbers, recipe.seed, epoch));
+            let feed = Feed::resident(set, numbers, maps, size, trainer.device());
+            trainer.parts.augment += start.elapsed().as_secs_f64();
+            trainer.step(feed)
+        } else if self.crew.is_empty() {
+            let batch = batch(images.host.pick(numbers), augmentation, recipe.seed, &mut trainer.parts);
+            let feed = Feed::upload(batch, trainer.device());
+            trainer.step(feed)
         } else {
+            let picked = images.host.pick(numbers);
+            trainer.parts.augment += start.elapsed().as_secs_f64();
             let of = picked.images.len();
             let tasks = shards(of, self.workers()).into_iter().map(|range| Task {
                 work: Work::Train {
@@ -245,11 +267,24 @@ impl Team {
         Ok(metrics)
     }
 
-    /// Loss and predictions of `images`, in their order, part by part.
+    /// Loss and predictions of the images with these `numbers`, in their order, part by part; `size` is the number of images
+    /// of a full batch.
     ///
     /// # Errors
     /// [`ReadError`] if the device is lost or out of memory.
-    pub async fn evaluate(&mut self, trainer: &mut Trainer, images: Labelled) -> Result<Vec<Evaluated>, ReadError> {
+    pub async fn evaluate(
+        &mut self,
+        trainer: &mut Trainer,
+        images: Images<'_>,
+        numbers: &[u32],
+        size: usize,
+    ) -> Result<Vec<Evaluated>, ReadError> {
+        let Images { host, resident } = images;
+        let images = host.pick(numbers).images;
+        let resident = resident.filter(|_| resident::POSSIBLE);
+        if let Some((there, _)) = resident.map(|set| set.batch(&filled(numbers.to_vec(), size), None)) {
+            return Ok(vec![Evaluated::new(trainer.model(), there, images.labels).await?]);
+        }
         let tasks = shards(images.len(), self.workers()).into_iter().map(|range| Task {
             work: Work::Evaluate,
             pixels: images.pixels[range.start * IMAGE..range.end * IMAGE].to_vec(),

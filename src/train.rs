@@ -12,6 +12,7 @@ use thiserror::Error;
 use web_time::Instant;
 
 use crate::{
+    augment::AffineMap,
     checkpoint::TrainerState,
     data::{Batch, CLASSES, IMAGE, SIDE},
     kernels::Kernels,
@@ -19,6 +20,7 @@ use crate::{
     model::{Cnn, HIDDEN, PARAMETERS, Weights},
     optimizer::NetworkAdam,
     random::{Purpose, generator},
+    resident::Resident,
 };
 
 /// Why a result could not be read from the device.
@@ -84,9 +86,9 @@ impl Trainer {
     }
 
     /// Trains on one batch. The metrics stay on the device until [`read_metrics`].
-    pub fn step(&mut self, batch: Batch) -> StepMetrics {
-        let shard = Shard { step: self.step, first: 0, of: batch.len() };
-        let pass = Pass::new(&self.model, batch, shard, self.recipe, &self.device, &mut self.parts);
+    pub fn step(&mut self, feed: Feed) -> StepMetrics {
+        let shard = Shard { step: self.step, first: 0, of: feed.counted };
+        let pass = Pass::new(&self.model, feed, shard, self.recipe, &mut self.parts);
         self.update(self.model.gradients(&pass.gradients));
         pass.metrics
     }
@@ -106,8 +108,8 @@ impl Trainer {
     /// [`ReadError`] if the device is lost or out of memory.
     pub async fn predict(&self, pixels: &[u8]) -> Result<Vec<f32>, ReadError> {
         let pixels = pixels.iter().map(|&p| f32::from(p) / 255.0).collect();
-        let batch = Batch { pixels, labels: vec![0] };
-        let log_probabilities = log_probabilities(&self.model, batch, &self.device).await?;
+        let (image, _) = upload(Batch { pixels, labels: vec![0] }, &self.device.clone().inner());
+        let log_probabilities = log_probabilities(&self.model, image).await?;
         Ok(log_probabilities.into_iter().map(f32::exp).collect())
     }
 
@@ -157,22 +159,84 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// Forward and backward for `batch`.
-    pub fn new(model: &Cnn, batch: Batch, shard: Shard, recipe: Recipe, device: &Device, parts: &mut Parts) -> Self {
+    /// Forward and backward for `feed`.
+    pub fn new(model: &Cnn, feed: Feed, shard: Shard, recipe: Recipe, parts: &mut Parts) -> Self {
         let start = Instant::now();
-        let share = batch.len() as f64 / shard.of as f64;
-        let dropout = dropout(recipe, shard, batch.len(), device);
-        let (images, labels) = upload(batch, device);
+        let Feed { images, labels, counted, weights } = feed;
+        let [n, ..] = images.dims();
+        let dropout = dropout(recipe, shard, n, &images.device());
         let logits = model.forward_dropping(images, dropout);
-        let loss = cross_entropy(logits.clone(), labels.clone()) * share;
+        let losses = cross_entropies(logits.clone(), labels.clone()); // [N]
+        let hits = logits.inner().argmax(1).squeeze_dim::<1>(1).equal(labels.inner()).float(); // [N]
+        let share = counted as f64 / shard.of as f64;
+        let (loss, accuracy) = match weights {
+            None => (losses.mean() * share, hits.mean() * share),
+            Some(weights) => ((losses * weights.clone()).sum() * share, (hits * weights.inner()).sum() * share),
+        };
         let forward = Instant::now();
         let gradients = loss.backward();
         parts.forward += (forward - start).as_secs_f64();
         parts.backward += forward.elapsed().as_secs_f64();
-        let hits = logits.inner().argmax(1).squeeze_dim::<1>(1).equal(labels.inner());
-        let metrics = StepMetrics(Tensor::cat(vec![loss.inner(), hits.float().mean() * share], 0));
-        Pass { gradients, metrics }
+        Pass { gradients, metrics: StepMetrics(Tensor::cat(vec![loss.inner(), accuracy], 0)) }
     }
+}
+
+/// The images of a pass, on the device with autodiff.
+pub struct Feed {
+    /// `[N, 1, 28, 28]`
+    images: Tensor<4>,
+    /// `[N]`
+    labels: Tensor<1, Int>,
+    /// How many of them, the first, count.
+    counted: usize,
+    /// `[N]`: one over `counted`, 0 where an image does not count; none if all do.
+    weights: Option<Tensor<1>>,
+}
+
+impl Feed {
+    /// All of `batch`.
+    pub fn upload(batch: Batch, device: &Device) -> Self {
+        let counted = batch.len();
+        let (images, labels) = upload(batch, device);
+        Feed { images, labels, counted, weights: None }
+    }
+
+    /// Mean cross-entropy of the images that count, in nats, without dropout; the images; their logits.
+    pub fn loss(self, model: &Cnn) -> (Tensor<1>, Tensor<4>, Tensor<2>) {
+        let logits = model.forward(self.images.clone());
+        let losses = cross_entropies(logits.clone(), self.labels);
+        let loss = match self.weights {
+            None => losses.mean(),
+            Some(weights) => (losses * weights).sum(),
+        };
+        (loss, self.images, logits)
+    }
+
+    /// Images that lie on the device. Fewer than `size` are filled up to it, with ones that do not count: a GPU needs
+    /// kernels for each shape, and an epoch's last batch would be the one that needs its own.
+    pub fn resident(
+        set: &Resident,
+        numbers: &[u32],
+        maps: Option<Vec<AffineMap>>,
+        size: usize,
+        device: &Device,
+    ) -> Self {
+        let counted = numbers.len();
+        let weight = |place| if place < counted { 1.0 / counted as f32 } else { 0.0 };
+        let weights: Vec<f32> = (0..size.max(counted)).map(weight).collect();
+        let weights = Tensor::from_data(TensorData::new(weights, [size.max(counted)]), device);
+        let maps = maps.map(|maps| filled(maps, size));
+        let (images, labels) = set.batch(&filled(numbers.to_vec(), size), maps.as_deref());
+        Feed { images: Tensor::from_inner(images), labels: Tensor::from_inner(labels), counted, weights: Some(weights) }
+    }
+}
+
+/// `values` and, up to `size`, the last of them again.
+pub fn filled<T: Clone>(mut values: Vec<T>, size: usize) -> Vec<T> {
+    if let Some(last) = values.last().cloned() {
+        values.resize(values.len().max(size), last);
+    }
+    values
 }
 
 /// What the hidden units are multiplied by, `[N, 128]`: 0 where one is dropped, else what keeps their mean (Srivastava et
@@ -188,14 +252,17 @@ fn dropout(recipe: Recipe, shard: Shard, images: usize, device: &Device) -> Tens
     Tensor::from_data(TensorData::new(values, [images, HIDDEN]), device)
 }
 
-async fn log_probabilities(model: &Cnn, batch: Batch, device: &Device) -> Result<Vec<f32>, ReadError> {
-    let (images, _) = upload(batch, &device.clone().inner());
+async fn log_probabilities(model: &Cnn, images: Tensor<4>) -> Result<Vec<f32>, ReadError> {
     read("logits", log_softmax(model.valid().forward(images), 1)).await
 }
 
 /// Mean cross-entropy of `logits` `[N, 10]` against `labels` `[N]`, in nats.
 pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
-    log_softmax(logits, 1).gather(1, labels.unsqueeze_dim(1)).mean().neg()
+    cross_entropies(logits, labels).mean()
+}
+
+fn cross_entropies(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
+    log_softmax(logits, 1).gather(1, labels.unsqueeze_dim(1)).squeeze_dim::<1>(1).neg()
 }
 
 /// The batch as tensors: images `[N, 1, 28, 28]`, labels `[N]`.
@@ -242,14 +309,14 @@ pub struct Evaluated {
 }
 
 impl Evaluated {
-    /// Loss and predictions of `model` for `batch`, without dropout.
+    /// Loss and predictions of `model` for the first of `images` `[N, 1, 28, 28]`, as many as there are `labels`, without
+    /// dropout.
     ///
     /// # Errors
     /// [`ReadError`] if the device is lost or out of memory.
-    pub async fn new(model: &Cnn, batch: Batch, device: &Device) -> Result<Self, ReadError> {
-        let labels = batch.labels.clone();
-        let log_probabilities = log_probabilities(model, batch, device).await?;
-        let rows = log_probabilities.chunks_exact(CLASSES);
+    pub async fn new(model: &Cnn, images: Tensor<4>, labels: Vec<u8>) -> Result<Self, ReadError> {
+        let log_probabilities = log_probabilities(model, images).await?;
+        let rows = log_probabilities.chunks_exact(CLASSES).take(labels.len());
         let loss = rows.clone().zip(&labels).map(|(row, &label)| -f64::from(row[usize::from(label)])).sum();
         Ok(Evaluated { loss, predictions: rows.map(argmax).collect(), labels })
     }

@@ -7,7 +7,8 @@ use inkling::{
     augment::Augmentation,
     data::{Labelled, synthetic},
     kernels::Kernels,
-    replicas::{Crew, NoCrew, PendingReply, Reply, Task, Team, Threads},
+    replicas::{Crew, Images, NoCrew, PendingReply, Reply, Task, Team, Threads},
+    resident::Resident,
     train::{Evaluated, Recipe, Schedule, Trainer, read_metrics},
 };
 use pollster::block_on;
@@ -24,7 +25,21 @@ fn train(
     steps: u32,
     kernels: Kernels,
 ) -> (Vec<[f64; 2]>, Vec<Evaluated>, Vec<String>) {
+    train_from(|_| None, crew, workers, device, steps, kernels)
+}
+
+/// The same with the images where `resident` puts them.
+fn train_from(
+    resident: impl Fn(&Labelled) -> Option<Resident>,
+    crew: impl Crew + 'static,
+    workers: usize,
+    device: &Device,
+    steps: u32,
+    kernels: Kernels,
+) -> (Vec<[f64; 2]>, Vec<Evaluated>, Vec<String>) {
     let digits = synthetic::generate(600, 3);
+    let [train_set, test_set] = [&digits.train, &digits.test].map(resident);
+    let images = Images { host: &digits.train, resident: train_set.as_ref() };
     let recipe = Recipe { seed: 3, dropout: 0.3, schedule: Schedule { peak: 0.002, steps }, kernels };
     let mut trainer = Trainer::new(recipe, device);
     let mut team = Team::new(crew);
@@ -34,8 +49,8 @@ fn train(
     for step in 0..steps {
         let from = step as usize * BATCH % 576;
         let indices: Vec<u32> = (from as u32..(from + BATCH) as u32).collect();
-        let picked = digits.train.pick(&indices);
-        metrics.push(block_on(team.step(&mut trainer, picked, Some((AUGMENTATION, step / 24)))).unwrap());
+        let augmentation = Some((AUGMENTATION, step / 24));
+        metrics.push(block_on(team.step(&mut trainer, images, &indices, augmentation, BATCH + 3)).unwrap());
         losses.extend(team.losses());
     }
     let parts = trainer.parts;
@@ -43,13 +58,10 @@ fn train(
         parts.steps > 0.0 && parts.augment > 0.0 && parts.forward > 0.0 && parts.backward > 0.0 && parts.update > 0.0
     );
     assert_eq!(workers > 1, parts.messages > 0.0);
-    let evaluated = block_on(team.evaluate(&mut trainer, first(&digits.test, 99))).unwrap();
+    let images = Images { host: &digits.test, resident: test_set.as_ref() };
+    let evaluated = block_on(team.evaluate(&mut trainer, images, &Vec::from_iter(0..99), 102)).unwrap();
     losses.extend(team.losses());
     (block_on(read_metrics(metrics)).unwrap(), evaluated, losses)
-}
-
-fn first(images: &Labelled, count: u32) -> Labelled {
-    images.pick(&(0..count).collect::<Vec<_>>()).images
 }
 
 /// The losses differ by sums in another order alone, which 200 steps of Adam make more of: 0.03 at most for a step, and
@@ -86,6 +98,20 @@ fn the_fused_block_trains_as_the_composed_operations_do() {
     let (fused, ..) = train(NoCrew, 1, &flex, STEPS, Kernels::Fused);
     let (composed, ..) = train(NoCrew, 1, &flex, STEPS, Kernels::Stock);
     assert_near(&fused, &composed);
+}
+
+/// As on a GPU: images, augmentation and the filling of batches on the device.
+#[test]
+fn resident_images_train_as_uploaded_ones_do() {
+    let flex = Device::flex();
+    let place = |images: &Labelled| Resident::new(images, &Device::flex());
+    let (uploaded, ..) = train(NoCrew, 1, &flex, STEPS, Kernels::Fused);
+    let (resident, ..) = train_from(place, NoCrew, 1, &flex, STEPS, Kernels::Fused);
+    assert_near(&uploaded, &resident);
+    let (_, uploaded, _) = train(NoCrew, 1, &flex, 5, Kernels::Fused);
+    let (_, resident, _) = train_from(place, NoCrew, 1, &flex, 5, Kernels::Fused);
+    assert_eq!(uploaded[0].labels, resident[0].labels);
+    assert!((uploaded[0].loss / resident[0].loss - 1.0).abs() < 1e-4, "{} {}", uploaded[0].loss, resident[0].loss);
 }
 
 /// Threads of which every so many replies are lost, and which are then away for a while.

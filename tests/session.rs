@@ -258,9 +258,9 @@ fn a_run_goes_on_from_a_checkpoint_as_if_nothing_had_happened() {
     let log = log.borrow();
     let checkpoints: Vec<_> =
         log.iter().filter_map(|e| if let Event::Checkpoint(c) = &e.event { Some(c.clone()) } else { None }).collect();
-    // Losses are read after eight steps, of thirteen an epoch.
+    // Losses are read after eight steps the first time, of thirteen an epoch.
     let places: Vec<_> = checkpoints.iter().map(|c| (c.epoch, c.done, c.trainer.step)).collect();
-    assert!([(1, 72, 8), (2, 0, 13), (2, 72, 21), (4, 0, 39)].iter().all(|place| places.contains(place)), "{places:?}");
+    assert!([(1, 72, 8), (2, 0, 13), (4, 0, 39)].iter().all(|place| places.contains(place)), "{places:?}");
     for checkpoint in checkpoints {
         let step = checkpoint.trainer.step;
         let (mut rest, rest_log) = session();

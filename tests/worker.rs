@@ -39,9 +39,11 @@ async fn burn_ndarray_equals_keras() {
 async fn webgpu_passes_its_self_test_and_equals_keras() {
     use inkling::device::DeviceError;
     use wasm_bindgen_test::console_log;
-    match Backend::open(BackendKind::Webgpu).await {
+    match Backend::open(BackendKind::Webgpu { fusion: true }).await {
         Ok(backend) => {
-            console_log!("WebGPU: {}", backend.info.adapter);
+            let (difference, of) = backend.self_test().await.unwrap();
+            console_log!("WebGPU: {}: at most {difference:.1e} off, in {of}", backend.info.adapter);
+            assert!(difference < 1e-4, "{difference} in {of}");
             assert_equal_to_keras(&found(&backend.device).await, 1e-4);
         }
         Err(error @ (DeviceError::NoDevice(_) | DeviceError::NoTimestamps(_))) => {

@@ -164,9 +164,8 @@ impl Batch {
     pub fn augmented(picked: &Picked, ranges: &Augmentation, seed: u32, epoch: u32) -> Self {
         let mut pixels = vec![0.0; picked.images.pixels.len()];
         let images = picked.images.pixels.chunks_exact(IMAGE).zip(pixels.chunks_exact_mut(IMAGE));
-        for ((image, out), &number) in images.zip(&picked.numbers) {
-            let mut rng = generator(seed, Purpose::Augment, u64::from(epoch), u64::from(number));
-            augment::warp(image, &ranges.sample(&mut rng), out);
+        for ((image, out), map) in images.zip(ranges.maps(&picked.numbers, seed, epoch)) {
+            augment::warp(image, &map, out);
         }
         Batch { pixels, labels: picked.images.labels.clone() }
     }

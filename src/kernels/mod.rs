@@ -1,10 +1,12 @@
-//! Operations that Burn lacks or runs slowly on the CPU: each a Burn backend extension, hand-written for burn-flex and
-//! composed of Burn's own operations elsewhere.
+//! Operations that Burn lacks or runs slowly: each a Burn backend extension, hand-written for burn-flex and composed of
+//! Burn's own operations elsewhere.
 
 #![allow(deprecated)] // names burn-ndarray, see `device.rs`
 
 pub mod adam;
 pub mod conv_block;
+#[cfg(any(feature = "ndarray", feature = "webgpu"))]
+mod convolution;
 pub mod lanes;
 
 use std::borrow::Cow;
@@ -57,26 +59,37 @@ pub trait KernelBackend: Backend {
 }
 
 fn composed<B: Backend>(x: FloatTensor<B>, weight: FloatTensor<B>, bias: FloatTensor<B>) -> FloatTensor<B> {
-    let sums = B::conv2d(x, weight, Some(bias), ConvOptions::new([1, 1], [0, 0], [1, 1], 1));
+    relu_and_pool::<B>(B::conv2d(x, weight, Some(bias), ConvOptions::new([1, 1], [0, 0], [1, 1], 1)))
+}
+
+fn relu_and_pool<B: Backend>(sums: FloatTensor<B>) -> FloatTensor<B> {
     B::max_pool2d(B::relu(sums), [2, 2], [2, 2], [0, 0], [1, 1], false)
 }
 
 #[cfg(feature = "ndarray")]
 mod ndarray {
-    use super::{Autodiff, CheckpointStrategy, KernelBackend};
+    use super::{Autodiff, CheckpointStrategy, FloatTensor, KernelBackend, convolution::convolution, relu_and_pool};
     use burn::backend::NdArray;
 
     impl KernelBackend for NdArray {}
-    impl<C: CheckpointStrategy> KernelBackend for Autodiff<NdArray, C> {}
+    impl<C: CheckpointStrategy> KernelBackend for Autodiff<NdArray, C> {
+        fn conv_block(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
+            relu_and_pool::<Self>(convolution::<NdArray, C>(x, weight, bias))
+        }
+    }
 }
 
 #[cfg(feature = "webgpu")]
 mod webgpu {
-    use super::{Autodiff, CheckpointStrategy, KernelBackend};
+    use super::{Autodiff, CheckpointStrategy, FloatTensor, KernelBackend, convolution::convolution, relu_and_pool};
     use burn::backend::Cube;
 
     impl KernelBackend for Cube {}
-    impl<C: CheckpointStrategy> KernelBackend for Autodiff<Cube, C> {}
+    impl<C: CheckpointStrategy> KernelBackend for Autodiff<Cube, C> {
+        fn conv_block(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
+            relu_and_pool::<Self>(convolution::<Cube, C>(x, weight, bias))
+        }
+    }
 }
 
 impl KernelBackend for Flex {

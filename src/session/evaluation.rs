@@ -1,10 +1,9 @@
 //! An evaluation on the validation or the test set.
 
 use crate::{
-    data::Labelled,
     metrics::{ConfusionMatrix, Stopwatch, wilson_interval},
     protocol::TestResult,
-    replicas::Team,
+    replicas::{Images, Team},
     train::{ReadError, Trainer},
 };
 
@@ -33,14 +32,15 @@ impl Evaluation {
         &mut self,
         team: &mut Team,
         trainer: &mut Trainer,
-        images: &Labelled,
+        images: Images<'_>,
         indices: Option<&[u32]>,
     ) -> Result<bool, ReadError> {
-        let total = indices.map_or(images.len(), <[u32]>::len);
-        let next = self.done..(self.done + BATCH * team.workers()).min(total);
+        let total = indices.map_or(images.host.len(), <[u32]>::len);
+        let size = (BATCH * team.workers()).min(total);
+        let next = self.done..(self.done + size).min(total);
         self.done = next.end;
-        let picked: Vec<u32> = next.map(|i| indices.map_or(i as u32, |indices| indices[i])).collect();
-        for evaluated in team.evaluate(trainer, images.pick(&picked).images).await? {
+        let numbers: Vec<u32> = next.map(|i| indices.map_or(i as u32, |indices| indices[i])).collect();
+        for evaluated in team.evaluate(trainer, images, &numbers, size).await? {
             self.loss += evaluated.loss;
             for (&label, &predicted) in evaluated.labels.iter().zip(&evaluated.predictions) {
                 self.confusion.add(label, predicted);

@@ -16,7 +16,8 @@ use crate::{
     device::Backend,
     metrics::{Stopwatch, Throughput},
     protocol::{Activity, Command, Envelope, EpochRecord, Event, Loaded, Progress, RunId, RunState, StepPoint},
-    replicas::{Crew, Team},
+    replicas::{Crew, Images, Team},
+    resident::Resident,
     settings::Settings,
     train::{ReadError, Recipe, Schedule, StepMetrics, Trainer, read_metrics},
 };
@@ -24,9 +25,7 @@ use evaluation::Evaluation;
 
 /// Share of the hidden units that training drops at each step.
 const DROPOUT: f64 = 0.3;
-/// Losses are read together: after this many steps or this long, whichever comes first. It bounds the work in flight on a
-/// GPU and the age of what the page shows.
-const READ_STEPS: usize = 8;
+/// Losses are read together, after this long: so old is what the page shows at most.
 const READ_AFTER: Duration = Duration::from_millis(100);
 /// The most work that a lost worker costs, unless it is set otherwise.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(3);
@@ -55,6 +54,8 @@ pub struct Session {
 /// A run from the moment that its data is there.
 struct Training {
     data: SharedDataset,
+    /// The training and the test file on a GPU, if the backend is one and they fit.
+    resident: [Option<Resident>; 2],
     split: Split,
     trainer: Trainer,
     phase: Phase,
@@ -64,6 +65,7 @@ struct Training {
     order: Vec<u32>,
     done: usize,
     unread: Vec<(StepMetrics, usize)>,
+    pace: Pace,
     last_read: Instant,
     last_checkpoint: Instant,
     loss: f64,
@@ -71,6 +73,23 @@ struct Training {
     watch: Stopwatch,
     throughput: Throughput,
     evaluation_speed: Option<f64>,
+}
+
+/// How many steps a GPU may be given before their losses are awaited: enough to keep it busy, and so few that it is never
+/// long behind, or the page would lose its frames and a command its effect.
+struct Pace {
+    steps: usize,
+}
+
+impl Pace {
+    /// After a read that took `waited`.
+    fn adapt(&mut self, waited: Duration) {
+        self.steps = match waited.as_millis() {
+            0..20 => (self.steps * 2).min(64),
+            20..100 => self.steps,
+            _ => (self.steps / 2).max(1),
+        };
+    }
 }
 
 enum Phase {
@@ -195,7 +214,7 @@ impl Session {
         }
         if let Err(error) = result {
             // What can't be read once can't be read again: a lost device stays lost until there is a fresh worker.
-            self.emit(Event::Unavailable { reason: error.to_string() });
+            self.emit(Event::Unavailable { reason: error.to_string(), faulty: true });
             self.fail(&format!("{error}. Press Train to start again, or choose another backend."));
         }
         true
@@ -266,10 +285,12 @@ impl Session {
             hits: 0.0,
             watch: Stopwatch::started(),
             trainer,
+            resident: [&data.train, &data.test].map(|images| self.backend.resident(images)),
             data,
             split,
             steps_an_epoch,
             unread: Vec::new(),
+            pace: Pace { steps: 8 },
             last_read: Instant::now(),
             last_checkpoint: Instant::now(),
             throughput: Throughput::default(),
@@ -289,7 +310,10 @@ impl Session {
             Phase::Train => {
                 training.step(&self.settings, &mut self.team).await?;
                 let epoch_over = training.done == training.order.len();
-                if epoch_over || training.unread.len() >= READ_STEPS || training.last_read.elapsed() >= READ_AFTER {
+                if epoch_over
+                    || training.unread.len() >= training.pace.steps
+                    || training.last_read.elapsed() >= READ_AFTER
+                {
                     let points = training.read().await?;
                     if epoch_over {
                         let seconds = training.watch.seconds();
@@ -303,8 +327,9 @@ impl Session {
                 }
             }
             Phase::Validate(evaluation) => {
+                let images = Images { host: &training.data.train, resident: training.resident[0].as_ref() };
                 let indices = Some(&training.split.validation[..]);
-                if evaluation.advance(&mut self.team, &mut training.trainer, &training.data.train, indices).await? {
+                if evaluation.advance(&mut self.team, &mut training.trainer, images, indices).await? {
                     let evaluation = std::mem::replace(evaluation, Evaluation::new());
                     let record = training.end_epoch(&evaluation);
                     training.next_epoch(&self.settings);
@@ -314,7 +339,8 @@ impl Session {
                 self.report_progress();
             }
             Phase::Test(evaluation) => {
-                if evaluation.advance(&mut self.team, &mut training.trainer, &training.data.test, None).await? {
+                let images = Images { host: &training.data.test, resident: training.resident[1].as_ref() };
+                if evaluation.advance(&mut self.team, &mut training.trainer, images, None).await? {
                     let result = evaluation.result();
                     self.emit(Event::Test(result));
                     self.set_state(RunState::Finished);
@@ -337,9 +363,9 @@ impl Session {
     }
 
     async fn requested_test_batch(&mut self) -> Result<(), ReadError> {
-        if let (Some(evaluation), Some(training)) = (&mut self.requested_test, &mut self.training)
-            && evaluation.advance(&mut self.team, &mut training.trainer, &training.data.test, None).await?
-        {
+        let (Some(evaluation), Some(training)) = (&mut self.requested_test, &mut self.training) else { return Ok(()) };
+        let images = Images { host: &training.data.test, resident: training.resident[1].as_ref() };
+        if evaluation.advance(&mut self.team, &mut training.trainer, images, None).await? {
             let result = evaluation.result();
             self.requested_test = None;
             self.emit(Event::Test(result));
@@ -364,7 +390,7 @@ impl Session {
             let reason = format!("the loss stopped being a number at step {}", bad.step);
             self.training = None; // a network without numbers answers nothing
             if self.backend.may_err() {
-                self.emit(Event::Unavailable { reason: reason.clone() });
+                self.emit(Event::Unavailable { reason: reason.clone(), faulty: true });
             }
             let reason = reason.replacen("the", "The", 1);
             self.fail(&format!("{reason}. Choose a smaller learning rate and start again."));
@@ -432,11 +458,10 @@ impl Session {
 impl Training {
     async fn step(&mut self, settings: &Settings, team: &mut Team) -> Result<(), ReadError> {
         let end = (self.done + settings.batch as usize).min(self.order.len());
-        let start = Instant::now();
-        let picked = self.data.train.pick(&self.order[self.done..end]);
-        self.trainer.parts.augment += start.elapsed().as_secs_f64();
         let augmentation = settings.active_augmentation().map(|ranges| (*ranges, self.epoch));
-        let metrics = team.step(&mut self.trainer, picked, augmentation).await?;
+        let images = Images { host: &self.data.train, resident: self.resident[0].as_ref() };
+        let numbers = &self.order[self.done..end];
+        let metrics = team.step(&mut self.trainer, images, numbers, augmentation, settings.batch as usize).await?;
         self.unread.push((metrics, end - self.done));
         self.done = end;
         Ok(())
@@ -445,8 +470,13 @@ impl Training {
     async fn read(&mut self) -> Result<Vec<StepPoint>, ReadError> {
         let (metrics, sizes): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unread).into_iter().unzip();
         let first = self.trainer.steps_done() - sizes.len() as u32 + 1;
+        let asked = Instant::now();
         let values = read_metrics(metrics).await?;
         self.last_read = Instant::now();
+        self.pace.adapt(self.last_read - asked);
+        let waited = (self.last_read - asked).as_secs_f64();
+        self.trainer.parts.waiting += waited;
+        self.trainer.parts.steps += waited;
         let mut points = Vec::with_capacity(values.len());
         for (([loss, accuracy], size), step) in values.into_iter().zip(sizes).zip(first..) {
             self.loss += loss * size as f64;

@@ -25,7 +25,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts the worker `name` of this build; `receive` hears all that it says.
+    /// Starts the worker `name` of this build (with what else its address is to say); `receive` hears all that it says.
     ///
     /// # Errors
     /// What the browser says if it allows no worker.

@@ -10,5 +10,6 @@ pub mod page;
 mod panels;
 mod probe;
 mod tasks;
+mod verdict;
 #[cfg(feature = "cpu")]
 pub mod worker;

@@ -13,6 +13,7 @@ use super::{
     panels::{self, sketch::SketchPad},
     probe::{Pick, pick},
     tasks,
+    verdict::{self, Verdict},
 };
 use crate::{
     BUILD,
@@ -167,7 +168,7 @@ fn listen_for_silence(generation: u32) {
             let talks = matches!(page.summary.state, RunState::Training);
             page.silence = if same && talks { page.silence + 1 } else { 0 };
             if page.silence >= MOST_SILENCE {
-                page.broken("it said nothing for a minute and a half");
+                page.broken("it said nothing for a minute and a half", true);
             }
         });
         if same {
@@ -255,7 +256,7 @@ impl Page {
         self.generation += 1;
         let generation = self.generation;
         let receive = move |incoming| hear(incoming, generation);
-        match Link::open(pick.worker(), receive) {
+        match Link::open(&pick.worker(), receive) {
             Ok(link) => {
                 self.worker = Some(Engaged { choice, pick, link, ready: false });
                 self.silence = 0;
@@ -264,7 +265,7 @@ impl Page {
                     update(|page| {
                         let silent = page.worker.as_ref().is_some_and(|worker| !worker.ready);
                         if page.generation == generation && silent {
-                            page.broken("it was not ready within three minutes");
+                            page.broken("it was not ready within three minutes", false);
                         }
                     });
                 });
@@ -275,10 +276,10 @@ impl Page {
 
     fn receive(&mut self, incoming: Incoming) {
         match incoming {
-            Incoming::Broken(error) => self.broken(&error),
+            Incoming::Broken(error) => self.broken(&error, false),
             Incoming::Envelope(envelope) => match &envelope.event {
                 RunEvent::Ready { backend, build } => self.ready(backend, build),
-                RunEvent::Unavailable { reason } => self.broken(reason),
+                RunEvent::Unavailable { reason, faulty } => self.broken(reason, *faulty),
                 _ => self.heard(&envelope),
             },
         }
@@ -314,7 +315,12 @@ impl Page {
         }
         let Some(worker) = &mut self.worker else { return };
         worker.ready = true;
-        self.summary.backend = BackendInfo { reason: worker.pick.reason.clone(), ..backend.clone() };
+        let Pick { reason, gpu, .. } = &worker.pick;
+        if let Some(check) = &backend.check {
+            verdict::keep(&gpu.adapter, &Verdict::Passed(check.clone()));
+        }
+        let check = backend.check.clone().or_else(|| gpu.check.clone());
+        self.summary.backend = BackendInfo { reason: reason.clone(), check, ..backend.clone() };
         self.start_if_ready();
     }
 
@@ -329,12 +335,17 @@ impl Page {
 
     /// The worker is gone. Before it was ready, another backend takes its place; under a run, a fresh worker goes on from the
     /// last checkpoint; else a fresh one waits for the next run.
-    fn broken(&mut self, error: &str) {
+    fn broken(&mut self, error: &str, faulty: bool) {
         let Some(worker) = self.worker.take() else { return };
         let Engaged { choice, pick, ready, .. } = worker;
         let error = error.trim_start_matches("Uncaught ").trim_end_matches('.');
         if !ready && pick.backend != BackendChoice::Cpu {
-            self.open(choice, Pick::cpu(error));
+            // A backend that is not there needs no safer configuration.
+            let next = if faulty { pick.safer(error) } else { Pick::cpu(error) };
+            if faulty && next.backend == BackendChoice::Cpu && pick.backend == BackendChoice::Webgpu {
+                verdict::keep(&pick.gpu.adapter, &Verdict::Failed(error.into()));
+            }
+            self.open(choice, next);
         } else if !ready {
             self.fail(format!("The worker could not start: {error}. Reload the page, or try another browser."));
         } else if self.summary.state.is_active() {

@@ -3,60 +3,98 @@
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::{dom, tasks::within};
-use crate::settings::BackendChoice;
+use super::{
+    dom,
+    tasks::within,
+    verdict::{self, Verdict},
+};
+use crate::{protocol::Check, settings::BackendChoice};
 
 /// A browser that has not found an adapter by then is taken to have none.
 const ADAPTER_WITHIN_MS: i32 = 10_000;
 
 /// A worker that the site offers, and why it is the one to take.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pick {
     /// The backend: never `Auto`.
     pub backend: BackendChoice,
     /// Why, as the page shows it.
     pub reason: String,
+    /// For WebGPU.
+    pub gpu: Gpu,
+}
+
+/// How a WebGPU worker is to be started.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gpu {
+    /// The adapter, in the browser's words.
+    pub adapter: String,
+    /// Without fused kernels: they did not work.
+    pub unfused: bool,
+    /// The self-test that it passed on an earlier visit.
+    pub check: Option<Check>,
 }
 
 impl Pick {
     /// The CPU, because of `reason`.
     pub fn cpu(reason: impl Into<String>) -> Self {
-        Pick { backend: BackendChoice::Cpu, reason: reason.into() }
+        Pick { backend: BackendChoice::Cpu, reason: reason.into(), gpu: Gpu::default() }
     }
 
-    /// Name of the worker's files.
-    pub fn worker(&self) -> &'static str {
+    /// Address of the worker.
+    pub fn worker(&self) -> String {
         match self.backend {
-            BackendChoice::Webgpu | BackendChoice::Auto => "worker_webgpu",
-            BackendChoice::Cpu => "worker_cpu",
-            BackendChoice::Ndarray => "worker_ndarray",
+            BackendChoice::Webgpu | BackendChoice::Auto => {
+                let fusion = if self.gpu.unfused { "&fusion=off" } else { "" };
+                let checked = if self.gpu.check.is_some() { "&checked=1" } else { "" };
+                format!("worker_webgpu{fusion}{checked}")
+            }
+            BackendChoice::Cpu => "worker_cpu".into(),
+            BackendChoice::Ndarray => "worker_ndarray".into(),
+        }
+    }
+
+    /// What to try when this one does not work, for `reason`.
+    pub fn safer(&self, reason: &str) -> Self {
+        match self.backend {
+            BackendChoice::Webgpu if !self.gpu.unfused => {
+                let gpu = Gpu { unfused: true, check: None, ..self.gpu.clone() };
+                Pick { reason: format!("{}, without fused kernels: {reason}", self.reason), gpu, ..self.clone() }
+            }
+            _ => Pick::cpu(reason),
         }
     }
 }
 
 /// The worker for what the visitor chose, on this browser and this site.
 pub async fn pick(choice: BackendChoice) -> Pick {
+    let plain = |reason: &str| Pick { backend: choice, reason: reason.into(), gpu: Gpu::default() };
     match choice {
         BackendChoice::Cpu => return Pick::cpu("you chose the CPU"),
-        BackendChoice::Ndarray if offered("ndarray") => {
-            return Pick { backend: choice, reason: "you chose burn-ndarray".into() };
-        }
+        BackendChoice::Ndarray if offered("ndarray") => return plain("you chose burn-ndarray"),
         BackendChoice::Ndarray => return Pick::cpu("this site was built without burn-ndarray"),
         BackendChoice::Webgpu | BackendChoice::Auto if !offered("webgpu") => {
             return Pick::cpu("this site was built without the WebGPU worker");
         }
         BackendChoice::Webgpu | BackendChoice::Auto => {}
     }
-    match adapter().await {
-        Err(reason) => Pick::cpu(reason),
-        Ok(adapter) if adapter.software && choice == BackendChoice::Auto => {
-            Pick::cpu("the only WebGPU adapter here is software, which is slower than the CPU worker")
-        }
-        Ok(_) if choice == BackendChoice::Auto => {
-            Pick { backend: BackendChoice::Webgpu, reason: "a WebGPU adapter was found".into() }
-        }
-        Ok(_) => Pick { backend: BackendChoice::Webgpu, reason: "you chose WebGPU".into() },
+    let adapter = match adapter().await {
+        Err(reason) => return Pick::cpu(reason),
+        Ok(adapter) => adapter,
+    };
+    let automatic = choice == BackendChoice::Auto;
+    if adapter.software && automatic {
+        return Pick::cpu("the only WebGPU adapter here is software, which is slower than the CPU worker");
     }
+    let check = match verdict::recall(&adapter.name) {
+        Some(Verdict::Failed(reason)) if automatic => return Pick::cpu(format!("on an earlier visit, {reason}")),
+        Some(Verdict::Passed(check)) => Some(check),
+        // Who asks for WebGPU gets it tested again.
+        _ => None,
+    };
+    let unfused = check.as_ref().is_some_and(|check| !check.fusion);
+    let reason = if automatic { "a WebGPU adapter was found" } else { "you chose WebGPU" };
+    Pick { backend: BackendChoice::Webgpu, reason: reason.into(), gpu: Gpu { adapter: adapter.name, unfused, check } }
 }
 
 /// Whether the site offers the worker of this backend: `index.html` says so.
@@ -66,6 +104,8 @@ fn offered(backend: &str) -> bool {
 }
 
 struct Adapter {
+    /// Vendor, architecture, device and description, as far as the browser tells them.
+    name: String,
     software: bool,
 }
 
@@ -94,5 +134,7 @@ async fn adapter() -> Result<Adapter, String> {
     let software = get(&adapter, "isFallbackAdapter").is_truthy()
         || get(&info, "isFallbackAdapter").is_truthy()
         || get(&info, "architecture").as_string().is_some_and(|name| name == "swiftshader");
-    Ok(Adapter { software })
+    let parts = ["vendor", "architecture", "device", "description"].map(|part| get(&info, part).as_string());
+    let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    Ok(Adapter { name: parts.join(" ").replace('\n', " "), software })
 }

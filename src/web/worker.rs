@@ -9,7 +9,7 @@ use std::{
 
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
+use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, UrlSearchParams};
 
 use super::{
     crew::{self, Workers},
@@ -21,7 +21,7 @@ use crate::replicas::NoCrew;
 use crate::{
     BUILD,
     data::Dataset,
-    device::{Backend, BackendKind},
+    device::{Backend, BackendKind, DeviceError},
     protocol::{Command, Envelope, Event, RunId},
     session::Session,
 };
@@ -33,8 +33,7 @@ thread_local! {
 
 /// Starts a session on `kind` that listens to the page, or a replica if the worker's address says so. Returns at once.
 pub fn start(kind: BackendKind) {
-    let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
-    if global.location().search().ends_with("role=replica") {
+    if query("role").as_deref() == Some("replica") {
         panic::set_hook(Box::new(|info| {
             console_error_panic_hook::hook(info);
             let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
@@ -45,13 +44,41 @@ pub fn start(kind: BackendKind) {
     panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
         // After a panic nothing here can be trusted: the page ends this worker and takes a fresh one.
-        post(&Envelope { run: RUN.get(), event: Event::Unavailable { reason: info.to_string() } });
+        post(&Envelope { run: RUN.get(), event: Event::Unavailable { reason: info.to_string(), faulty: true } });
     }));
     spawn_local(async move {
         if let Err(error) = serve(kind).await {
-            post(&Envelope { run: RUN.get(), event: Event::Unavailable { reason: words(&error) } });
+            post(&Envelope { run: RUN.get(), event: Event::Unavailable { reason: words(&error), faulty: false } });
         }
     });
+}
+
+/// A part of the worker's address.
+fn query(name: &str) -> Option<String> {
+    let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    UrlSearchParams::new_with_str(&global.location().search()).ok()?.get(name)
+}
+
+/// The backend, after its self-test if it is a GPU's and the page does not know that it has passed before.
+async fn tested(kind: BackendKind) -> Result<Backend, DeviceError> {
+    #[cfg_attr(not(feature = "webgpu"), allow(unused_mut))]
+    let mut backend = Backend::open(kind).await?;
+    #[cfg(feature = "webgpu")]
+    if let BackendKind::Webgpu { fusion } = kind
+        && query("checked").is_none()
+    {
+        let (largest_difference, of) = backend.self_test().await?;
+        let (largest_difference, tolerance) = (f64::from(largest_difference), f64::from(crate::device::TOLERANCE));
+        let check = crate::protocol::Check { largest_difference, of: of.into(), tolerance, fusion, earlier: false };
+        backend.info.check = Some(check);
+    }
+    Ok(backend)
+}
+
+/// [`start`] on WebGPU, as the worker's address says: with fused kernels or without.
+#[cfg(feature = "webgpu")]
+pub fn start_webgpu() {
+    start(BackendKind::Webgpu { fusion: query("fusion").as_deref() != Some("off") });
 }
 
 /// What the session is to be told next.
@@ -64,10 +91,11 @@ enum Message {
 async fn serve(kind: BackendKind) -> Result<(), JsValue> {
     let inbox = Inbox::listen()?;
     let macrotask = Macrotask::new()?;
-    let backend = match Backend::open(kind).await {
+    let backend = match tested(kind).await {
         Ok(backend) => backend,
         Err(error) => {
-            post(&Envelope { run: 0, event: Event::Unavailable { reason: error.to_string() } });
+            let event = Event::Unavailable { reason: error.to_string(), faulty: error.is_fault() };
+            post(&Envelope { run: 0, event });
             return Ok(());
         }
     };

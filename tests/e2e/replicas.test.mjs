@@ -31,7 +31,8 @@ async function run(replicas, fault) {
 
 test("two and three replicas train as one worker does, and the page says where the time goes", async () => {
   const alone = await run(1);
-  assert.deepEqual([alone.workers, alone.history[2].parts.waiting], [1, 0]);
+  assert.equal(alone.workers, 1);
+  assert.ok(alone.history[2].parts.waiting < 0.02 * alone.history[2].parts.steps, "nobody is there to wait for");
   for (const replicas of [2, 3]) {
     const together = await run(replicas);
     assert.equal(together.workers, replicas);

@@ -3,7 +3,7 @@
 use super::{duration, percent};
 use crate::{
     healing::Incident,
-    protocol::{Activity, Progress, RunState},
+    protocol::{Activity, Check, Progress, RunState},
     settings::BackendChoice,
     summary::RunSummary,
     web::{dom, page::Page},
@@ -19,6 +19,9 @@ pub fn draw(page: &Page) {
         (Some(_), _) => "wait",
     };
     dom::set_attribute("badge", "data-kind", kind);
+    let check = summary.backend.check.as_ref().filter(|_| waiting.is_none());
+    dom::set_text("check-badge", &check.map(passed).unwrap_or_default());
+    dom::set_hidden("check-badge", check.is_none());
     dom::set_text("backend-badge", &waiting.unwrap_or_else(|| backend(summary)));
     dom::set_text("state", state_name(summary.state));
     dom::set_attribute("state", "data-state", state_name(summary.state));
@@ -38,6 +41,13 @@ fn backend(summary: &RunSummary) -> String {
         "webgpu" => format!("WebGPU: {} ({})", info.adapter, info.reason),
         _ => format!("CPU: {} ({})", info.adapter, info.reason),
     }
+}
+
+fn passed(check: &Check) -> String {
+    let Check { largest_difference, of, fusion, earlier, .. } = check;
+    let kernels = if *fusion { "" } else { ", without fused kernels" };
+    let when = if *earlier { " on an earlier visit" } else { "" };
+    format!("✓ Same results as the CPU{when}: at most {largest_difference:.0e} off, in {of}{kernels}")
 }
 
 fn state_name(state: RunState) -> &'static str {

@@ -1,0 +1,54 @@
+//! What the self-test said of this browser's WebGPU adapter, kept for the next visit with the same adapter and build.
+
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+
+use crate::{BUILD, protocol::Check};
+
+const KEY: &str = "inkling-webgpu-verdict";
+
+/// The verdict on an adapter.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It passed.
+    Passed(Check),
+    /// It failed in every configuration, for this reason.
+    Failed(String),
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = localStorage, js_name = getItem, catch)]
+    fn get_item(key: &str) -> Result<Option<String>, JsValue>;
+    #[wasm_bindgen(js_namespace = localStorage, js_name = setItem, catch)]
+    fn set_item(key: &str, value: &str) -> Result<(), JsValue>;
+}
+
+/// What is known of `adapter`.
+pub fn recall(adapter: &str) -> Option<Verdict> {
+    let kept = get_item(KEY).ok()??;
+    let lines: Vec<&str> = kept.split('\n').collect();
+    match lines[..] {
+        [build, of_adapter, ..] if build != BUILD || of_adapter != adapter => None,
+        [_, _, "failed", reason] => Some(Verdict::Failed(reason.into())),
+        [_, _, fusion, difference, tolerance, of] => Some(Verdict::Passed(Check {
+            largest_difference: difference.parse().ok()?,
+            of: of.into(),
+            tolerance: tolerance.parse().ok()?,
+            fusion: fusion == "fusion",
+            earlier: true,
+        })),
+        _ => None,
+    }
+}
+
+/// Keeps `verdict`. Where the browser keeps nothing, the next visit tests again.
+pub fn keep(adapter: &str, verdict: &Verdict) {
+    let lines = match verdict {
+        Verdict::Failed(reason) => format!("failed\n{}", reason.replace('\n', " ")),
+        Verdict::Passed(Check { largest_difference, tolerance, of, fusion, .. }) => {
+            let fusion = if *fusion { "fusion" } else { "alone" };
+            format!("{fusion}\n{largest_difference}\n{tolerance}\n{of}")
+        }
+    };
+    let _ = set_item(KEY, &format!("{BUILD}\n{adapter}\n{lines}"));
+}
