@@ -48,9 +48,11 @@ impl Incident {
         let Incident { reason, step, from, .. } = self;
         let place = if *from == 0 { "the beginning".into() } else { format!("step {from}") };
         match self.remedy {
-            Remedy::Again => format!("At step {step}, {reason}. A fresh worker went on from {place}."),
-            Remedy::Cpu => format!("At step {step}, {reason}, for the second time. The CPU went on from {place}."),
-            Remedy::None => format!("The worker stopped again: {reason}. Press Train to start anew."),
+            Remedy::Again => format!("The worker was lost at step {step} ({reason}). A fresh one went on from {place}."),
+            Remedy::Cpu => format!("The worker was lost again at step {step} ({reason}). The CPU went on from {place}."),
+            Remedy::None => {
+                format!("The worker was lost again at step {step} ({reason}). Press Train to start anew.")
+            }
         }
     }
 }
@@ -71,6 +73,6 @@ mod tests {
             })
             .into();
         assert_eq!(story, [Remedy::Again, Remedy::Cpu, Remedy::Again, Remedy::None]);
-        assert_eq!(seen[0].sentence(), "At step 9, it went. A fresh worker went on from step 5.");
+        assert_eq!(seen[0].sentence(), "The worker was lost at step 9 (it went). A fresh one went on from step 5.");
     }
 }

@@ -62,6 +62,13 @@ pub struct Envelope {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
+    /// The worker's program is on its way: its loader's words.
+    Fetching {
+        /// Bytes so far, unpacked.
+        received: u32,
+        /// Whether that is all.
+        done: bool,
+    },
     /// The worker is up; the page may send commands.
     Ready {
         /// What it computes with.

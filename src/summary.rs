@@ -178,7 +178,7 @@ impl RunSummary {
                 self.error = Some(reason.clone());
             }
             Event::Checkpoint(checkpoint) => self.checkpoint = Some(checkpoint.clone()),
-            Event::Ready { .. } | Event::Unavailable { .. } | Event::Prediction { .. } => {}
+            Event::Fetching { .. } | Event::Ready { .. } | Event::Unavailable { .. } | Event::Prediction { .. } => {}
         }
         true
     }

@@ -28,6 +28,15 @@ use crate::{
 #[error("the {0} could not be read from the device: {1}")]
 pub struct ReadError(&'static str, String);
 
+impl ReadError {
+    /// What a device says is a chain of causes and a backtrace: the last cause is the one that tells something.
+    fn new(what: &'static str, error: impl ToString) -> Self {
+        let words = error.to_string();
+        let causes = words.split("\nBacktrace").next().unwrap_or_default().split("Caused by:");
+        ReadError(what, causes.last().unwrap_or_default().trim().to_string())
+    }
+}
+
 /// What of its recipe a step needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
@@ -331,8 +340,8 @@ pub async fn read_flat(what: &'static str, tensors: Vec<Tensor<1>>) -> Result<Ve
 }
 
 async fn read<const D: usize>(what: &'static str, tensor: Tensor<D>) -> Result<Vec<f32>, ReadError> {
-    let data = tensor.into_data_async().await.map_err(|error| ReadError(what, error.to_string()))?;
-    data.try_into_vec().map_err(|error| ReadError(what, format!("{error:?}")))
+    let data = tensor.into_data_async().await.map_err(|error| ReadError::new(what, error))?;
+    data.try_into_vec().map_err(|error| ReadError::new(what, format!("{error:?}")))
 }
 
 /// Index of the largest value; the first of equals.

@@ -17,6 +17,26 @@ const SIMD = new Uint8Array([
 if (typeof WebAssembly !== "object" || !WebAssembly.validate(SIMD)) {
   unavailable("this browser has no WebAssembly with SIMD; a browser of 2023 or later has it");
 } else {
+  // Tells the page how much has come (src/protocol.rs), and lets the program compile while it comes.
+  const download = async (address) => {
+    const response = await fetch(address);
+    if (!response.ok) throw new Error(`${address} answers ${response.status}`);
+    let received = 0;
+    let told = 0;
+    const tell = (done) => {
+      told = received;
+      self.postMessage({ run: 0, event: { Fetching: { received, done } } });
+    };
+    const count = new TransformStream({
+      transform(chunk, controller) {
+        received += chunk.length;
+        if (received - told > 500_000) tell(false);
+        controller.enqueue(chunk);
+      },
+      flush: () => tell(true),
+    });
+    return new Response(response.body.pipeThrough(count), { headers: { "content-type": "application/wasm" } });
+  };
   // A replica is sent the module that its leader has compiled; any other worker fetches it.
   const load = (module_or_path) => {
     try {
@@ -30,6 +50,6 @@ if (typeof WebAssembly !== "object" || !WebAssembly.validate(SIMD)) {
   if (query.get("role") === "replica") {
     self.onmessage = ({ data }) => load(data);
   } else {
-    load(`${name}_bg.wasm?build=${build}`);
+    load(download(`${name}_bg.wasm?build=${build}`));
   }
 }

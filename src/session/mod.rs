@@ -176,6 +176,11 @@ impl Session {
         std::mem::take(&mut self.mnist_wanted)
     }
 
+    /// MNIST is on its way already: [`Session::wants_mnist`] is not to ask for it.
+    pub fn expect_mnist(&mut self) {
+        self.mnist_coming = true;
+    }
+
     /// Takes MNIST, with words on where it came from, or the reason why it could not be had. The run that waits for it
     /// begins or fails; if none waits any more, the data is kept for the next.
     pub fn provide(&mut self, data: Result<(Dataset, String), String>) {

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     BUILD,
+    data::source::DatasetName,
     healing::{Incident, Remedy},
     protocol::{BackendInfo, Command, Envelope, Event as RunEvent, RunState},
     settings::{BackendChoice, Settings, autostart},
@@ -51,6 +52,8 @@ struct Engaged {
     choice: BackendChoice,
     pick: Pick,
     link: Link,
+    /// Bytes of its program so far, and whether that is all.
+    fetched: (u32, bool),
     ready: bool,
 }
 
@@ -226,10 +229,13 @@ impl Page {
     pub fn worker_note(&self) -> Option<String> {
         match &self.worker {
             Some(Engaged { ready: true, .. }) => None,
-            Some(Engaged { pick, .. }) if pick.backend == BackendChoice::Webgpu => {
-                Some("Fetching the WebGPU worker and checking it against the CPU…".into())
+            Some(Engaged { pick, fetched: (_, true), .. }) if pick.backend == BackendChoice::Webgpu => {
+                Some("Checking the GPU against the CPU…".into())
             }
-            Some(_) => Some("Fetching the CPU worker…".into()),
+            Some(Engaged { pick, fetched: (received, _), .. }) => {
+                let name = if pick.backend == BackendChoice::Webgpu { "WebGPU" } else { "CPU" };
+                Some(format!("Fetching the {name} worker: {:.1} MB…", f64::from(*received) / 1e6))
+            }
             None if self.summary.state == RunState::Failed => Some("No backend".into()),
             None => Some("Looking for a backend…".into()),
         }
@@ -256,9 +262,11 @@ impl Page {
         self.generation += 1;
         let generation = self.generation;
         let receive = move |incoming| hear(incoming, generation);
-        match Link::open(&pick.worker(), receive) {
+        let waits = self.start_when_ready && self.summary.settings.dataset == DatasetName::Mnist;
+        let early = if waits { "&data=mnist" } else { "" };
+        match Link::open(&format!("{}{early}", pick.worker()), receive) {
             Ok(link) => {
-                self.worker = Some(Engaged { choice, pick, link, ready: false });
+                self.worker = Some(Engaged { choice, pick, link, fetched: (0, false), ready: false });
                 self.silence = 0;
                 listen_for_silence(generation);
                 tasks::after(READY_WITHIN_MS, move || {
@@ -278,6 +286,11 @@ impl Page {
         match incoming {
             Incoming::Broken(error) => self.broken(&error, false),
             Incoming::Envelope(envelope) => match &envelope.event {
+                RunEvent::Fetching { received, done } => {
+                    if let Some(worker) = &mut self.worker {
+                        worker.fetched = (*received, *done);
+                    }
+                }
                 RunEvent::Ready { backend, build } => self.ready(backend, build),
                 RunEvent::Unavailable { reason, faulty } => self.broken(reason, *faulty),
                 _ => self.heard(&envelope),
@@ -320,7 +333,10 @@ impl Page {
             verdict::keep(&gpu.adapter, &Verdict::Passed(check.clone()));
         }
         let check = backend.check.clone().or_else(|| gpu.check.clone());
-        self.summary.backend = BackendInfo { reason: reason.clone(), check, ..backend.clone() };
+        // The browser knows the adapter better than the library does.
+        let adapter = if gpu.adapter.is_empty() { &backend.adapter } else { &gpu.adapter };
+        let (adapter, reason) = (adapter.clone(), reason.clone());
+        self.summary.backend = BackendInfo { name: backend.name.clone(), adapter, reason, check };
         self.start_if_ready();
     }
 
@@ -338,7 +354,7 @@ impl Page {
     fn broken(&mut self, error: &str, faulty: bool) {
         let Some(worker) = self.worker.take() else { return };
         let Engaged { choice, pick, ready, .. } = worker;
-        let error = error.trim_start_matches("Uncaught ").trim_end_matches('.');
+        let error = error.trim_start_matches("Uncaught ").trim_start_matches("Error: ").trim_end_matches('.');
         if !ready && pick.backend != BackendChoice::Cpu {
             // A backend that is not there needs no safer configuration.
             let next = if faulty { pick.safer(error) } else { Pick::cpu(error) };
@@ -358,6 +374,7 @@ impl Page {
     fn heal(&mut self, choice: BackendChoice, pick: Pick, error: &str) {
         let paused = self.summary.state == RunState::Paused;
         let backend = self.summary.backend.name.clone();
+        (self.start_when_ready, self.pause_when_back) = (true, paused);
         match self.summary.roll_back(&backend, error) {
             Remedy::Again => self.open(choice, pick),
             Remedy::Cpu => self.open(choice, Pick::cpu(format!("{backend} was lost twice: {error}"))),
@@ -368,7 +385,6 @@ impl Page {
             }
         }
         self.sketch.forget_answer();
-        (self.start_when_ready, self.pause_when_back) = (true, paused);
     }
 
     fn fail(&mut self, error: String) {

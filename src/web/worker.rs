@@ -37,20 +37,25 @@ pub fn start(kind: BackendKind) {
         panic::set_hook(Box::new(|info| {
             console_error_panic_hook::hook(info);
             let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
-            let _ = global.post_message(&JsValue::from(info.to_string()));
+            let _ = global.post_message(&JsValue::from(message(info)));
         }));
         return crew::serve();
     }
     panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
         // After a panic nothing here can be trusted: the page ends this worker and takes a fresh one.
-        post(&Envelope { run: RUN.get(), event: Event::Unavailable { reason: info.to_string(), faulty: true } });
+        post(&Envelope { run: RUN.get(), event: Event::Unavailable { reason: message(info), faulty: true } });
     }));
     spawn_local(async move {
         if let Err(error) = serve(kind).await {
             post(&Envelope { run: RUN.get(), event: Event::Unavailable { reason: words(&error), faulty: false } });
         }
     });
+}
+
+/// What a panic says, without the place in the source: that is in the console.
+fn message(info: &panic::PanicHookInfo) -> String {
+    info.payload_as_str().unwrap_or("the program stopped").trim_end().to_string()
 }
 
 /// A part of the worker's address.
@@ -100,6 +105,11 @@ enum Message {
 async fn serve(kind: BackendKind) -> Result<(), JsValue> {
     let inbox = Inbox::listen()?;
     let macrotask = Macrotask::new()?;
+    // The page knows that MNIST will be wanted: it comes while the backend is tested.
+    let early = query("data").as_deref() == Some("mnist");
+    if early {
+        fetch_mnist(&inbox);
+    }
     let backend = match tested(kind).await {
         Ok(backend) => backend,
         Err(error) => {
@@ -116,6 +126,9 @@ async fn serve(kind: BackendKind) -> Result<(), JsValue> {
         #[cfg(any(feature = "ndarray", feature = "webgpu"))]
         _ => Session::new(backend, NoCrew, emit),
     };
+    if early {
+        session.expect_mnist();
+    }
     post(&Envelope { run: 0, event: Event::Ready { backend: info, build: BUILD.into() } });
     loop {
         while let Some(message) = inbox.next() {
@@ -136,12 +149,7 @@ async fn serve(kind: BackendKind) -> Result<(), JsValue> {
             }
         }
         if session.wants_mnist() {
-            let inbox = inbox.clone();
-            spawn_local(async move {
-                // To the run that waits now: it may be another than the one that asked.
-                let report = |loading| post(&Envelope { run: RUN.get(), event: Event::Loading(loading) });
-                inbox.push(Message::Data(fetch::mnist(report).await));
-            });
+            fetch_mnist(&inbox);
         }
         if session.work().await {
             macrotask.pass().await?;
@@ -149,6 +157,16 @@ async fn serve(kind: BackendKind) -> Result<(), JsValue> {
             inbox.arrival().await?;
         }
     }
+}
+
+/// Puts MNIST into `inbox`, or why it could not be had.
+fn fetch_mnist(inbox: &Inbox) {
+    let inbox = inbox.clone();
+    spawn_local(async move {
+        // To the run that waits now: it may be another than the one that asked.
+        let report = |loading| post(&Envelope { run: RUN.get(), event: Event::Loading(loading) });
+        inbox.push(Message::Data(fetch::mnist(report).await));
+    });
 }
 
 fn post(envelope: &Envelope) {

@@ -1,7 +1,7 @@
 // A worker that is lost under a run: the run goes on from its last checkpoint, and the visitor does nothing.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open, serve, sabotage, until } from "./lib.mjs";
+import { AFTER_A_CHECKPOINT, launch, open, sabotage, serve, until } from "./lib.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -13,25 +13,18 @@ const curve = (s) => s.history.map((epoch) => [epoch.epoch, epoch.train_loss, ep
 /** Runs to the end; `faults` are script that runs in the session's first, second, ... worker before anything else. */
 async function run(faults) {
   const server = await serve({ intercept: sabotage(faults) });
-  const page = await open(browser, server.url + RUN);
-  const done = await until(page, "end of the run", (s) => s.state === "finished" || s.state === "failed", 120);
-  await server.close();
-  return { done, page };
+  try {
+    const page = await open(browser, server.url + RUN);
+    return { page, done: await until(page, "end of the run", (s) => s.state === "finished" || s.state === "failed", 120) };
+  } finally {
+    await server.close();
+  }
 }
-
-/** Script: `action` as soon as the worker has said that an epoch is over. */
-const AFTER_AN_EPOCH = (action) => `{
-  const say = self.postMessage.bind(self);
-  self.postMessage = (message, ...more) => {
-    say(message, ...more);
-    if (message?.event?.Checkpoint) setTimeout(() => { ${action} }, 150);
-  };
-}`;
 
 test("a run whose worker traps goes on from its checkpoint, and ends as it would have", async () => {
   const { done: whole } = await run([]);
   assert.deepEqual(whole.incidents, []);
-  const { done: healed, page } = await run([AFTER_AN_EPOCH("throw new Error('killed by the test')")]);
+  const { done: healed, page } = await run([AFTER_A_CHECKPOINT("throw new Error('killed by the test')")]);
   assert.equal(healed.state, "finished", healed.error);
   assert.equal(healed.incidents.length, 1);
   const [{ backend, reason, step, from, remedy }] = healed.incidents;
@@ -40,15 +33,15 @@ test("a run whose worker traps goes on from its checkpoint, and ends as it would
   assert.ok(from > 0 && from % 23 === 0 && step >= from, `step ${step}, from ${from}`);
   assert.deepEqual(curve(healed), curve(whole), "the healed run is another run");
   assert.equal(healed.test_accuracy, whole.test_accuracy);
-  await page.getByRole("alert").filter({ hasText: /killed by the test\. A fresh worker went on from step \d+/ }).waitFor();
+  await page.getByRole("alert").filter({ hasText: /^The worker was lost at step \d+ \(killed by the test\)\. A fresh one went on from step \d+\.$/ }).waitFor();
   assert.match(await page.locator("#accuracy").getAttribute("aria-label"), /A dashed line marks where the run went on/);
 });
 
 test("a CPU worker that is lost twice ends the run in words, and the next run has a fresh one", async () => {
-  const kill = AFTER_AN_EPOCH("throw new Error('killed by the test')");
+  const kill = AFTER_A_CHECKPOINT("throw new Error('killed by the test')");
   const { done: failed, page } = await run([kill, kill]);
   assert.equal(failed.state, "failed");
-  assert.match(failed.error, /^The worker stopped again: .*killed by the test.* Press Train/);
+  assert.match(failed.error, /^The worker was lost again at step \d+ \(killed by the test\)\. Press Train/);
   assert.deepEqual(failed.incidents.map((incident) => incident.remedy), ["again", "none"]);
   assert.ok(failed.history.length >= 1, "what was learned until then is gone from the page");
 });

@@ -58,6 +58,33 @@ export function sabotage(faults) {
   };
 }
 
+/** Script for a worker: keeps its GPU device as `gpu.device`, and counts the buffers that live. */
+export const WATCH_GPU = `
+  self.gpu = { buffers: 0, bytes: 0 };
+  const { requestDevice } = GPUAdapter.prototype, { createBuffer } = GPUDevice.prototype, { destroy } = GPUBuffer.prototype;
+  GPUAdapter.prototype.requestDevice = async function (...options) {
+    return (gpu.device = await requestDevice.apply(this, options));
+  };
+  GPUDevice.prototype.createBuffer = function (options) {
+    const buffer = createBuffer.call(this, options);
+    gpu.buffers++, gpu.bytes += buffer.size;
+    return buffer;
+  };
+  GPUBuffer.prototype.destroy = function () {
+    if (!this.gone) gpu.buffers--, gpu.bytes -= this.size, (this.gone = true);
+    destroy.call(this);
+  };
+`;
+
+/** Script for a worker: `action` shortly after it has handed out a checkpoint. */
+export const AFTER_A_CHECKPOINT = (action) => `{
+  const say = self.postMessage.bind(self);
+  self.postMessage = (message, ...more) => {
+    say(message, ...more);
+    if (message?.event?.Checkpoint) setTimeout(() => { ${action} }, 150);
+  };
+}`;
+
 const NAMES = ["chromium", "google-chrome", "google-chrome-stable", "chromium-browser"];
 const EXECUTABLE = [
   process.env.CHROME,

@@ -1,7 +1,7 @@
 // Pictures of the page before, during and after training, at phone and desktop width, light and dark: to be looked at.
 // `make pictures` writes them to pictures/ (or to the folder that is named); with MNIST_DIR the runs are on MNIST.
 import { mkdir } from "node:fs/promises";
-import { SEVEN, draw, launch, open, serve, until } from "./lib.mjs";
+import { AFTER_A_CHECKPOINT, SEVEN, draw, launch, open, sabotage, serve, until } from "./lib.mjs";
 
 const folder = process.argv[2] ?? "pictures";
 const data = process.env.MNIST_DIR ?? null;
@@ -28,5 +28,16 @@ for (const colorScheme of ["light", "dark"]) {
     await page.context().close();
   }
 }
+// A run that lost its worker twice: on WebGPU, in software, if the browser has it.
+const hurt = await serve({ intercept: sabotage([1, 2].map(() => AFTER_A_CHECKPOINT("throw new Error('killed for the picture')"))) });
+const gpu = await launch({ webgpu: true });
+const page = await open(gpu, `${hurt.url}?dataset=synthetic&backend=webgpu&images=60&batch=11&epochs=6&autostart=1`, { viewport: { width: 1440, height: 900 } });
+await until(page, "WebGPU", (s) => s.history.length >= 1, 100);
+await page.screenshot({ path: `${folder}/webgpu-1440-light.png`, fullPage: true });
+await until(page, "healed run", (s) => s.state === "finished", 100);
+await page.waitForTimeout(500);
+await page.screenshot({ path: `${folder}/healed-1440-light.png`, fullPage: true });
+await gpu.close();
+await hurt.close();
 await browser.close();
 await server.close();

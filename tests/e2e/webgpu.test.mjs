@@ -1,25 +1,109 @@
 // WebGPU on Chromium's software adapter: tiny, because it is slow; and every way to fall back to the CPU.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open, serve, until } from "./lib.mjs";
+import { AFTER_A_CHECKPOINT, WATCH_GPU, launch, open, sabotage, serve, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch({ webgpu: true })]));
 after(async () => (await browser.close(), await server.close()));
 
 const TINY = "?dataset=synthetic&images=24&batch=11&epochs=1&augment=0&autostart=1";
+const SKIPPED = "SKIPPED: this browser has no WebGPU adapter, so nothing is known about WebGPU";
+const adapter = (page) => page.evaluate(async () => Boolean(await navigator.gpu?.requestAdapter()));
+const ended = (s) => ["finished", "failed"].includes(s.state);
 
-test("the page trains on WebGPU after its self-test", async (t) => {
-  const page = await open(browser, `${server.url}${TINY}&backend=webgpu`);
-  const adapter = await page.evaluate(async () => Boolean(await navigator.gpu?.requestAdapter()));
-  if (!adapter) return t.skip("SKIPPED: this browser has no WebGPU adapter, so nothing is known about WebGPU");
-  const done = await until(page, "finished run", (s) => ["finished", "failed"].includes(s.state), 400);
-  assert.deepEqual([done.state, done.error], ["finished", null]);
-  assert.equal(done.backend.name, "webgpu", `fell back: ${done.backend.reason}`);
-  assert.equal(done.history.length, 1);
-  assert.ok(Number.isFinite(done.history[0].train_loss) && done.history[0].train_loss < 4);
-  assert.equal(done.confusion_matrix.flat().reduce((a, b) => a + b), 10);
+/** A server whose first, second, ... worker runs the first, second, ... of `faults` before anything else. */
+async function own(t, faults) {
+  const server = await serve({ intercept: sabotage(faults) });
+  t.after(() => server.close());
+  return server;
+}
+
+test("on WebGPU the page trains as on the CPU, in memory that does not grow, after a self-test that is remembered", async (t) => {
+  const server = await own(t, [WATCH_GPU]);
+  const run = (backend, epochs) => `${server.url}?dataset=synthetic&images=120&batch=2&epochs=6&seed=3&autostart=1&backend=${backend}`;
+  const page = await open(browser, run("webgpu"));
+  if (!(await adapter(page))) return t.skip(SKIPPED);
+  const memory = async (epochs) => {
+    const now = await until(page, `epoch ${epochs}`, (s) => s.history.length >= epochs || ended(s), 400);
+    assert.equal(now.error, null);
+    const { buffers, bytes } = await page.workers()[0].evaluate(() => ({ buffers: self.gpu.buffers, bytes: self.gpu.bytes }));
+    return { buffers, bytes };
+  };
+  const early = await memory(1);
+  const late = await memory(6);
+  t.diagnostic(`device memory: ${JSON.stringify(early)} after 55 steps, ${JSON.stringify(late)} after 330`);
+  assert.ok(late.bytes < 1.1 * early.bytes && late.buffers < 1.1 * early.buffers, "memory grows");
+  const there = await until(page, "finished run", ended, 100);
+  assert.deepEqual([there.state, there.error, there.incidents], ["finished", null, []]);
+  assert.equal(there.backend.name, "webgpu", `fell back: ${there.backend.reason}`);
+  const { largest_difference, fusion, earlier } = there.backend.check;
+  assert.ok(largest_difference > 0 && largest_difference < 1e-4 && fusion && !earlier, JSON.stringify(there.backend.check));
+  await page.getByText(/✓ Same results as the CPU: at most/).waitFor();
+
+  const here = await open(browser, run("cpu") + "&replicas=1");
+  const { history } = await until(here, "finished run", ended);
+  const [gpu, cpu] = [there.history[0], history[0]];
+  t.diagnostic(`55 steps: loss ${gpu.train_loss} on WebGPU, ${cpu.train_loss} on the CPU; validation ${gpu.validation_loss}, ${cpu.validation_loss}`);
+  for (const metric of ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]) {
+    assert.ok(Math.abs(gpu[metric] - cpu[metric]) < 0.01, `${metric}: ${gpu[metric]} on WebGPU, ${cpu[metric]} on the CPU`);
+  }
+
+  await page.goto(server.url + TINY + "&backend=webgpu");
+  await page.getByText(/✓ Same results as the CPU on an earlier visit/).waitFor({ timeout: 60000 });
+  assert.ok((await until(page, "finished run", ended, 100)).backend.check.earlier);
   assert.deepEqual(page.problems, []);
+});
+
+// What may happen to a GPU, and what the page says of it.
+const NAN_LOSS = `
+  const { getMappedRange } = GPUBuffer.prototype;
+  GPUBuffer.prototype.getMappedRange = function (...range) {
+    return new Float32Array(getMappedRange.apply(this, range).byteLength / 4).fill(NaN).buffer;
+  };`;
+const FAULTS = {
+  "the device is lost": ["gpu.device.destroy()", /could not be read from the device|lost/],
+  "a call is invalid": ["gpu.device.createBuffer({ size: 16, usage: 0 })", /^wgpu error: Buffer usages must not be 0/],
+  "the loss is no number": [NAN_LOSS, /the loss stopped being a number/],
+  "memory runs out": [
+    'gpu.device.dispatchEvent(new GPUUncapturedErrorEvent("uncapturederror", { error: new GPUOutOfMemoryError("the test took it") }))',
+    /out of memory|the test took it/i,
+  ],
+};
+for (const pair of [["the device is lost", "a call is invalid"], ["the loss is no number", "memory runs out"]]) {
+  test(`a run goes on when ${pair.join(", and then ")}`, async (t) => {
+    const faults = pair.map((name) => WATCH_GPU + AFTER_A_CHECKPOINT(FAULTS[name][0]));
+    const server = await own(t, faults);
+    const page = await open(browser, `${server.url}${TINY.replace("epochs=1", "epochs=4")}&backend=webgpu`);
+    if (!(await adapter(page))) return t.skip(SKIPPED);
+    const done = await until(page, "end of the run", ended, 300);
+    t.diagnostic(JSON.stringify(done.incidents));
+    assert.deepEqual([done.state, done.error], ["finished", null]);
+    assert.deepEqual(done.incidents.map((i) => [i.backend, i.remedy]), [["webgpu", "again"], ["webgpu", "cpu"]]);
+    pair.forEach((name, i) => assert.match(done.incidents[i].reason, FAULTS[name][1]));
+    assert.ok(done.incidents[0].from >= 2 && done.incidents[1].from >= done.incidents[0].from, "it began anew");
+    assert.deepEqual(done.history.map((epoch) => epoch.epoch), [1, 2, 3, 4]);
+    assert.equal(done.backend.name, "cpu");
+    await page.getByText(/CPU: burn-flex, SIMD \(webgpu was lost twice: /).waitFor();
+    });
+}
+
+test("a GPU that computes wrongly is found out: without fused kernels, then the CPU, and not again on the next visit", async (t) => {
+  // Every result that is read is off by a little.
+  const wrong = `
+    const { getMappedRange } = GPUBuffer.prototype;
+    GPUBuffer.prototype.getMappedRange = function (...range) {
+      return new Float32Array(getMappedRange.apply(this, range).slice()).map((value) => value * 1.01).buffer;
+    };`;
+  const server = await own(t, [wrong, wrong]);
+  const page = await open(browser, `${server.url}${TINY}&backend=webgpu`);
+  if (!(await adapter(page))) return t.skip(SKIPPED);
+  const done = await until(page, "finished run", ended, 200);
+  assert.equal(done.backend.name, "cpu");
+  assert.match(done.backend.reason, /computes wrongly: images differs from the CPU's by 1\.0e-2 of its largest value/);
+  const asked = server.requests.filter((path) => path.endsWith("worker_webgpu_bg.wasm"));
+  assert.equal(asked.length, 2, "it was not tried without fused kernels");
+  assert.match(await page.evaluate(() => localStorage.getItem("inkling-webgpu-verdict")), /\nfailed\nthe WebGPU adapter .* computes wrongly/);
 });
 
 test("a software adapter is not taken for faster than the CPU", async (t) => {

@@ -29,6 +29,8 @@ pub fn draw(page: &Page) {
     let incident = || summary.incidents.last().map(Incident::sentence);
     let error = summary.error.clone().or_else(incident).or_else(|| summary.warnings.last().cloned());
     dom::set_text("error", error.as_deref().unwrap_or_default());
+    // What was mended, or stops nothing, is news and not an error.
+    dom::set_attribute("error", "data-kind", if summary.error.is_some() { "error" } else { "notice" });
     dom::set_hidden("error", error.is_none());
     progress_bar(summary);
     tiles(summary);

@@ -1,0 +1,60 @@
+//! What the examples share: a whole session without a browser.
+
+use std::{cell::Cell, env, error::Error, path::Path, rc::Rc};
+
+use inkling::{
+    data::{Dataset, source::read_folder},
+    device::Backend,
+    protocol::{Command, Envelope, Event},
+    replicas::Crew,
+    session::Session,
+    settings::Settings,
+};
+use web_time::Instant;
+
+/// The settings that the program was given, as in the page's address.
+pub fn settings() -> Result<Settings, Box<dyn Error>> {
+    let (settings, errors) = Settings::from_query(&env::args().nth(1).unwrap_or_default());
+    match errors.into_iter().next() {
+        Some(error) => Err(error.into()),
+        None => Ok(settings),
+    }
+}
+
+/// MNIST from the folder `MNIST_DIR`, or `data`, and its name.
+pub fn mnist() -> Result<(Dataset, String), String> {
+    let folder = env::var("MNIST_DIR").unwrap_or_else(|_| "data".into());
+    let data = read_folder(Path::new(&folder)).map_err(|error| format!("{error} (set MNIST_DIR)"))?;
+    Ok((data, folder))
+}
+
+/// Trains to the end. With `MIN_ACCURACY=0.985` in the environment it fails below that test accuracy.
+pub fn train(backend: Backend, crew: impl Crew + 'static, settings: Settings) -> Result<(), Box<dyn Error>> {
+    let accuracy = Rc::new(Cell::new(None));
+    let result = accuracy.clone();
+    let mut session = Session::new(backend, crew, move |Envelope { event, .. }| match event {
+        Event::Loaded(loaded) => println!("{loaded:?}"),
+        Event::Epoch { record, .. } => println!("{record:?}"),
+        Event::Test(test) => {
+            println!(
+                "test accuracy {:.4} {:?} loss {:.4} in {:.1} s",
+                test.accuracy, test.interval, test.loss, test.seconds
+            );
+            result.set(Some(test.accuracy));
+        }
+        Event::Failed(reason) | Event::Warning(reason) => eprintln!("{reason}"),
+        _ => {}
+    });
+    let start = Instant::now();
+    session.command(Command::start(1, settings));
+    if session.wants_mnist() {
+        session.provide(mnist());
+    }
+    while pollster::block_on(session.work()) {}
+    let accuracy = accuracy.get().ok_or("the run did not finish")?;
+    println!("{accuracy:.4} after {:.1} s", start.elapsed().as_secs_f64());
+    match env::var("MIN_ACCURACY").ok().and_then(|least| least.parse::<f64>().ok()) {
+        Some(least) if accuracy < least => Err(format!("test accuracy {accuracy} is below {least}").into()),
+        _ => Ok(()),
+    }
+}

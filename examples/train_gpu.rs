@@ -1,0 +1,112 @@
+//! What the page does on WebGPU, without a browser: on Vulkan or Metal. The self-test, images a second for several batch
+//! sizes, the parts of a step, and a whole session with the settings given.
+//!
+//! ```text
+//! MNIST_DIR=data cargo run --release --example train_gpu -- 'preset=fast'
+//! ```
+//!
+//! `FUSION=off` runs every operation by itself; `SECONDS=1` measures each number for about so long (3 if it is not set).
+
+mod common;
+
+use std::{env, error::Error, time::Duration};
+
+use burn::tensor::{Device, Tensor};
+use inkling::{
+    augment::Augmentation,
+    device::{Backend, BackendKind},
+    kernels::Kernels,
+    model::{Cnn, Weights},
+    replicas::NoCrew,
+    resident::Resident,
+    train::{Feed, Recipe, Schedule, Trainer, read_metrics},
+};
+use pollster::block_on;
+use web_time::Instant;
+
+const RANGES: Augmentation = Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 };
+/// Calls between two reads.
+const CALLS: u32 = 16;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let settings = common::settings()?;
+    let unfused = env::var("FUSION").is_ok_and(|value| value == "off");
+    let backend = block_on(Backend::open(BackendKind::Webgpu { fusion: !unfused }))?;
+    println!("{}", backend.info.adapter);
+    let (difference, of) = block_on(backend.self_test())?;
+    println!("self-test passed: at most {difference:.1e} off, in {of}\n");
+
+    let (data, _) = common::mnist()?;
+    let device = backend.device.clone().autodiff();
+    let set = Resident::new(&data.train, &backend.device).ok_or("the images do not fit on the device")?;
+    println!("| batch | images/s |\n|---:|---:|");
+    for batch in [64, 128, 256, 512] {
+        let mut trainer = trainer(&backend, settings.kernels);
+        let seconds = seconds_of(
+            |step| {
+                let feed = feed(&set, step, batch, &device);
+                trainer.step(feed)
+            },
+            |metrics| block_on(read_metrics(metrics)).is_ok(),
+        );
+        println!("| {batch} | {:.0} |", batch as f64 / seconds);
+    }
+
+    println!("\n| up to and with, batch 64 | ms a step |\n|---|---:|");
+    let model = Cnn::new(Weights::random(1), settings.kernels, &device);
+    let read = |tensors: Vec<Tensor<1>>| Tensor::cat(tensors, 0).try_into_data().is_ok();
+    let one = |tensor: Tensor<1>| tensor.slice(0..1);
+    let loss = |step| feed(&set, step, 64, &device).loss(&model);
+    let images = seconds_of(|step| one(images_of(&set, step)), read);
+    let forward = seconds_of(|step| loss(step).0.inner(), read);
+    let gradients = |step| model.gradients(&loss(step).0.backward());
+    let backward = seconds_of(|step| one(Tensor::cat(gradients(step), 0)), read);
+    let mut trainer = trainer(&backend, settings.kernels);
+    let update = seconds_of(
+        |step| trainer.step(feed(&set, step, 64, &device)),
+        |metrics| block_on(read_metrics(metrics)).is_ok(),
+    );
+    for (name, seconds) in [("images", images), ("forward", forward), ("backward", backward), ("optimiser", update)] {
+        println!("| {name} | {:.2} |", 1e3 * seconds);
+    }
+    println!();
+    common::train(backend, NoCrew, settings)
+}
+
+fn trainer(backend: &Backend, kernels: Kernels) -> Trainer {
+    let schedule = Schedule { peak: 0.001, steps: 1_000_000 };
+    Trainer::new(Recipe { seed: 1, dropout: 0.3, schedule, kernels }, &backend.device)
+}
+
+fn numbers(step: u32, batch: usize) -> Vec<u32> {
+    (0..batch as u32).map(|i| (step * batch as u32 + i) % 55_000).collect()
+}
+
+fn feed(set: &Resident, step: u32, batch: usize, device: &Device) -> Feed {
+    let numbers = numbers(step, batch);
+    let maps = RANGES.maps(&numbers, 1, 1);
+    Feed::resident(set, &numbers, Some(maps), batch, device)
+}
+
+fn images_of(set: &Resident, step: u32) -> Tensor<1> {
+    let numbers = numbers(step, 64);
+    set.batch(&numbers, Some(&RANGES.maps(&numbers, 1, 1))).0.flatten(0, 3)
+}
+
+/// Seconds of one `call`, of which the results of several are read together.
+fn seconds_of<T>(mut call: impl FnMut(u32) -> T, mut read: impl FnMut(Vec<T>) -> bool) -> f64 {
+    let length = env::var("SECONDS").ok().and_then(|value| value.parse().ok()).unwrap_or(3.0);
+    let mut round = |from: u32| {
+        let results = (from..from + CALLS).map(&mut call).collect();
+        read(results)
+    };
+    round(0); // kernels are compiled
+    let (start, mut calls) = (Instant::now(), 0);
+    while start.elapsed() < Duration::from_secs_f64(length) {
+        if !round(calls) {
+            return f64::NAN;
+        }
+        calls += CALLS;
+    }
+    start.elapsed().as_secs_f64() / f64::from(calls)
+}
