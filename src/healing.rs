@@ -48,8 +48,12 @@ impl Incident {
         let Incident { reason, step, from, .. } = self;
         let place = if *from == 0 { "the beginning".into() } else { format!("step {from}") };
         match self.remedy {
-            Remedy::Again => format!("The worker was lost at step {step} ({reason}). A fresh one went on from {place}."),
-            Remedy::Cpu => format!("The worker was lost again at step {step} ({reason}). The CPU went on from {place}."),
+            Remedy::Again => {
+                format!("The worker was lost at step {step} ({reason}). A fresh one went on from {place}.")
+            }
+            Remedy::Cpu => {
+                format!("The worker was lost again at step {step} ({reason}). The CPU went on from {place}.")
+            }
             Remedy::None => {
                 format!("The worker was lost again at step {step} ({reason}). Press Train to start anew.")
             }

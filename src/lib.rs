@@ -18,6 +18,7 @@
 //! | [`kernels`] | what Burn lacks or does slowly on the CPU |
 //! | [`replicas`] | data-parallel training: tasks, a crew that does them, a team that leads it |
 //! | [`device`] | the only file that names a backend |
+//! | [`export`] | weights as safetensors |
 //! | [`metrics`] | confusion matrix, classification report, interval, throughput |
 //! | [`session`] | the state machine of a run |
 //! | [`protocol`], [`settings`] | what page and session say to each other |
@@ -27,7 +28,7 @@
 //! | [`random`] | seeds: one generator for each purpose |
 //! | `web` | the browser |
 //!
-//! [`model`], [`optimizer`], [`kernels`], [`train`], [`replicas`], [`device`] and [`session`] exist with the feature `cpu` only: the page's own wasm has no Burn in it.
+//! [`model`], [`optimizer`], [`kernels`], [`train`], [`replicas`], [`device`], [`export`] and [`session`] exist with the feature `cpu` only: the page's own wasm has no Burn in it.
 
 pub mod augment;
 pub mod charts;
@@ -35,6 +36,8 @@ pub mod checkpoint;
 pub mod data;
 #[cfg(feature = "cpu")]
 pub mod device;
+#[cfg(feature = "cpu")]
+pub mod export;
 pub mod healing;
 pub mod ink;
 #[cfg(feature = "cpu")]

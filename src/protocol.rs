@@ -33,6 +33,8 @@ pub enum Command {
     Reset,
     /// Score the test set with the weights of this moment.
     Test,
+    /// Hand out the weights of this moment as a safetensors file.
+    SaveWeights,
     /// Classify one image with the weights of this moment.
     Predict {
         /// Number of the question; the answer carries it.
@@ -105,6 +107,8 @@ pub enum Event {
     Checkpoint(Box<Checkpoint>),
     /// The test set is scored.
     Test(TestResult),
+    /// The answer to [`Command::SaveWeights`]: the file.
+    Weights(#[serde(with = "serde_bytes")] Vec<u8>),
     /// The answer to [`Command::Predict`].
     Prediction {
         /// Number of the question.

@@ -178,7 +178,11 @@ impl RunSummary {
                 self.error = Some(reason.clone());
             }
             Event::Checkpoint(checkpoint) => self.checkpoint = Some(checkpoint.clone()),
-            Event::Fetching { .. } | Event::Ready { .. } | Event::Unavailable { .. } | Event::Prediction { .. } => {}
+            Event::Fetching { .. }
+            | Event::Weights(_)
+            | Event::Ready { .. }
+            | Event::Unavailable { .. }
+            | Event::Prediction { .. } => {}
         }
         true
     }
@@ -206,6 +210,22 @@ impl RunSummary {
             self.testing = false;
         }
         remedy
+    }
+
+    /// The history as CSV (RFC 4180), a line an epoch.
+    pub fn history_csv(&self) -> String {
+        let mut csv = String::from(
+            "epoch,step,train_loss,train_accuracy,validation_loss,validation_accuracy,images_per_second,seconds\r\n",
+        );
+        for record in &self.history {
+            let EpochRecord { epoch, step, train_loss, train_accuracy, validation_loss, validation_accuracy, .. } =
+                record;
+            let EpochRecord { images_per_second, seconds, .. } = record;
+            csv += &format!(
+                "{epoch},{step},{train_loss},{train_accuracy},{validation_loss},{validation_accuracy},{images_per_second},{seconds}\r\n"
+            );
+        }
+        csv
     }
 
     fn show(&mut self, confusion: &ConfusionMatrix, of: &'static str) {

@@ -8,6 +8,7 @@ use inkling::{
     checkpoint::{Checkpoint, TrainerState},
     data::{IMAGE, source::DatasetName, synthetic},
     device::{Backend, BackendKind},
+    export::from_safetensors,
     protocol::{Activity, Command, Envelope, Event, RunState},
     replicas::NoCrew,
     session::Session,
@@ -283,4 +284,20 @@ fn a_checkpoint_of_another_network_is_refused_in_words() {
     }
     let failed = |e: &&Envelope| matches!(&e.event, Event::Failed(reason) if reason.contains("checkpoint"));
     assert_eq!(log.borrow().iter().filter(failed).count(), 3);
+}
+
+#[test]
+fn the_weights_can_be_had_at_any_time_after_there_is_a_network() {
+    let (mut session, log) = session();
+    session.command(Command::SaveWeights);
+    assert!(matches!(&log.borrow()[0].event, Event::Warning(words) if words.contains("no weights")));
+    session.command(Command::start(1, tiny()));
+    block_on(session.work());
+    block_on(session.work());
+    session.command(Command::Pause);
+    session.command(Command::SaveWeights);
+    assert!(block_on(session.work()));
+    let log = log.borrow();
+    let Some(Event::Weights(file)) = log.last().map(|e| &e.event) else { panic!("{:?}", log.last()) };
+    assert_eq!(from_safetensors(file).unwrap().len(), 225_034);
 }

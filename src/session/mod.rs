@@ -14,12 +14,13 @@ use crate::{
     checkpoint::Checkpoint,
     data::{Dataset, SharedDataset, Split, source::DatasetName, synthetic},
     device::Backend,
+    export::to_safetensors,
     metrics::{Stopwatch, Throughput},
     protocol::{Activity, Command, Envelope, EpochRecord, Event, Loaded, Progress, RunId, RunState, StepPoint},
     replicas::{Crew, Images, Team},
     resident::Resident,
     settings::Settings,
-    train::{ReadError, Recipe, Schedule, StepMetrics, Trainer, read_metrics},
+    train::{ReadError, Recipe, Schedule, StepMetrics, Trainer, read_flat, read_metrics},
 };
 use evaluation::Evaluation;
 
@@ -48,6 +49,8 @@ pub struct Session {
     training: Option<Training>,
     /// A test that the visitor asked for; training waits for it.
     requested_test: Option<Evaluation>,
+    /// The visitor asked for the weights.
+    save_requested: bool,
     questions: VecDeque<(u32, Vec<u8>)>,
 }
 
@@ -116,6 +119,7 @@ impl Session {
             checkpoint_after: CHECKPOINT_AFTER,
             training: None,
             requested_test: None,
+            save_requested: false,
             questions: VecDeque::new(),
         }
     }
@@ -160,6 +164,10 @@ impl Session {
             Command::Test => {
                 self.requested_test.get_or_insert_with(Evaluation::new);
             }
+            Command::SaveWeights if self.training.is_none() => {
+                self.warn("There are no weights to save yet. Train a network first.")
+            }
+            Command::SaveWeights => self.save_requested = true,
             Command::Predict { id, pixels } if pixels.len() == crate::data::IMAGE => {
                 // Only the newest sketch matters; older ones would make the answer late.
                 self.questions.clear();
@@ -202,6 +210,8 @@ impl Session {
     pub async fn work(&mut self) -> bool {
         let result = if let Some((id, pixels)) = self.questions.pop_front() {
             self.answer(id, &pixels).await
+        } else if std::mem::take(&mut self.save_requested) {
+            self.save_weights().await
         } else if self.requested_test.is_some() && self.training.is_some() {
             self.advance_requested_test().await
         } else if self.state == RunState::Loading && self.settings.dataset == DatasetName::Synthetic {
@@ -374,6 +384,16 @@ impl Session {
             let result = evaluation.result();
             self.requested_test = None;
             self.emit(Event::Test(result));
+        }
+        Ok(())
+    }
+
+    async fn save_weights(&mut self) -> Result<(), ReadError> {
+        let Some(training) = &self.training else { return Ok(()) };
+        let weights = read_flat("weights", training.trainer.model().parameters()).await?;
+        match to_safetensors(&weights) {
+            Ok(file) => self.emit(Event::Weights(file)),
+            Err(error) => self.warn(&format!("The weights could not be saved: {error}.")),
         }
         Ok(())
     }

@@ -137,6 +137,7 @@ pub fn start() {
     panels::controls::mount(&settings);
     panels::sketch::mount();
     panels::summary::mount();
+    panels::save::mount();
     redraw_when_the_look_changes();
     if let Some(body) = dom::document().and_then(|document| document.body()) {
         let _ = body.set_attribute("data-started", "");
@@ -307,6 +308,7 @@ impl Page {
                 self.sketch.answered(*id, probabilities.as_deref(), *steps)
             }
             RunEvent::Steps(_) | RunEvent::Epoch { .. } => self.ask_again(),
+            RunEvent::Weights(file) => panels::save::weights(self, file),
             RunEvent::State(RunState::Training) if std::mem::take(&mut self.pause_when_back) => {
                 self.send(Command::Pause)
             }

@@ -4,6 +4,7 @@ pub mod controls;
 mod curves;
 mod matrix;
 mod report;
+pub mod save;
 pub mod sketch;
 mod status;
 pub mod summary;
@@ -20,6 +21,7 @@ pub fn draw(page: &Page) {
     curves::draw(&page.summary);
     matrix::draw(&page.summary);
     report::draw(&page.summary);
+    save::draw(page);
     sketch::draw(page);
 }
 
