@@ -25,23 +25,21 @@ pub struct Checkpoint {
 pub struct TrainerState {
     /// Steps done.
     pub step: u32,
-    /// The weights in one row and, after the first step, Adam's two moments likewise.
-    #[serde(with = "floats")]
-    pub values: Vec<f32>,
+    /// The weights in one row and, after the first step, Adam's two moments likewise. As bytes: the page, which only keeps
+    /// them, is to copy them and no more.
+    #[serde(with = "serde_bytes")]
+    values: Vec<u8>,
 }
 
-/// Floats as bytes (little-endian), which travel as one typed array instead of one number after another.
-mod floats {
-    use serde::{Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(values: &[f32], serializer: S) -> Result<S::Ok, S::Error> {
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        serde_bytes::serialize(&bytes, serializer)
+impl TrainerState {
+    /// After `step` steps.
+    pub fn new(step: u32, values: &[f32]) -> Self {
+        TrainerState { step, values: values.iter().flat_map(|value| value.to_le_bytes()).collect() }
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
-        let bytes: Vec<u8> = serde_bytes::deserialize(deserializer)?;
-        let (floats, _) = bytes.as_chunks();
-        Ok(floats.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
+    /// The numbers.
+    pub fn values(&self) -> Vec<f32> {
+        let (floats, _) = self.values.as_chunks();
+        floats.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
     }
 }

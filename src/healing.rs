@@ -1,10 +1,10 @@
 //! What is done when a worker is lost under a run: it goes on from its last checkpoint, first with a fresh worker of the
 //! same backend, then on the CPU.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A worker that was lost under a run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
     /// The backend that was lost: `webgpu`, `cpu` or `ndarray`.
     pub backend: String,
@@ -19,7 +19,7 @@ pub struct Incident {
 }
 
 /// What is done about an incident.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Remedy {
     /// Once more with a fresh worker of the same backend.

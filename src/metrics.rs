@@ -192,7 +192,7 @@ impl Stopwatch {
 }
 
 /// An exponential moving average with the start-up bias taken out (as Adam does it): the smoothed curve of a noisy series.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Smoothed {
     keep: f64,
     sum: f64,

@@ -1,6 +1,6 @@
 //! What the page knows of a run: the fold of its events. The page draws it, and shows it as JSON in `#run-summary`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     checkpoint::Checkpoint,
@@ -88,7 +88,7 @@ pub struct Timings {
 }
 
 /// Smoothed metrics of the training steps, as points (epochs done, value).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Curves {
     /// Loss.
     pub loss: Vec<(f64, f64)>,
@@ -96,16 +96,102 @@ pub struct Curves {
     pub accuracy: Vec<(f64, f64)>,
     smoothed_loss: Smoothed,
     smoothed_accuracy: Smoothed,
+    /// How many points there were at the last checkpoint, and both averages then.
+    marked: (usize, Smoothed, Smoothed),
+}
+
+impl Curves {
+    /// This is where [`Curves::cut`] goes back to.
+    fn mark(&mut self) {
+        self.marked = (self.loss.len(), self.smoothed_loss, self.smoothed_accuracy);
+    }
+
+    /// Without what came after the last checkpoint.
+    fn cut(&mut self) {
+        let (points, smoothed_loss, smoothed_accuracy) = self.marked;
+        self.loss.truncate(points);
+        self.accuracy.truncate(points);
+        (self.smoothed_loss, self.smoothed_accuracy) = (smoothed_loss, smoothed_accuracy);
+    }
 }
 
 impl Default for Curves {
     fn default() -> Self {
         let smoothed = Smoothed::new(SMOOTHING);
-        Curves { loss: Vec::new(), accuracy: Vec::new(), smoothed_loss: smoothed, smoothed_accuracy: smoothed }
+        let marked = (0, smoothed, smoothed);
+        Curves { loss: Vec::new(), accuracy: Vec::new(), smoothed_loss: smoothed, smoothed_accuracy: smoothed, marked }
+    }
+}
+
+/// A run as the browser keeps it, to go on with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedRun {
+    /// Of this form.
+    version: u32,
+    /// Its settings.
+    pub settings: Settings,
+    history: Vec<EpochRecord>,
+    curves: Curves,
+    confusion_matrix: Option<ConfusionMatrix>,
+    incidents: Vec<Incident>,
+    /// Steps of the whole run.
+    steps: u32,
+    checkpoint: Box<Checkpoint>,
+}
+
+/// The form of [`SavedRun`] that this build writes and reads.
+const SAVED_VERSION: u32 = 1;
+
+impl SavedRun {
+    /// Whether this build can go on with it.
+    pub fn is_readable(&self) -> bool {
+        self.version == SAVED_VERSION && self.settings.validate().is_ok()
+    }
+
+    /// What it is, as a sentence of the page.
+    pub fn sentence(&self) -> String {
+        let (step, steps, epochs) = (self.checkpoint.trainer.step, self.steps, self.settings.epochs);
+        if self.checkpoint.epoch > epochs {
+            return format!("This browser has kept the run that finished its {epochs} epochs here.");
+        }
+        let epoch = self.checkpoint.epoch;
+        format!("This browser has kept a run that ended early here: epoch {epoch} of {epochs}, step {step} of {steps}.")
     }
 }
 
 impl RunSummary {
+    /// The run to be kept, once there is a checkpoint.
+    pub fn saved(&self) -> Option<SavedRun> {
+        let checkpoint = self.checkpoint.clone()?;
+        let per_epoch = self.steps_an_epoch();
+        let mut curves = self.curves.clone();
+        curves.cut();
+        Some(SavedRun {
+            version: SAVED_VERSION,
+            settings: self.settings.clone(),
+            history: self.history.iter().filter(|record| record.epoch < checkpoint.epoch).copied().collect(),
+            curves,
+            confusion_matrix: self.confusion_matrix,
+            incidents: self.incidents.clone(),
+            steps: (per_epoch * f64::from(self.settings.epochs)).round() as u32,
+            checkpoint,
+        })
+    }
+
+    /// The run that was kept, about to go on.
+    pub fn restored(run: RunId, saved: SavedRun, backend: BackendInfo) -> Self {
+        let SavedRun { settings, history, curves, confusion_matrix, incidents, checkpoint, .. } = saved;
+        let mut summary = RunSummary::new(run, settings, backend);
+        summary.state = RunState::Loading;
+        summary.timings.epochs_seconds = history.iter().map(|record| record.seconds).sum();
+        if let Some(matrix) = &confusion_matrix {
+            summary.show(matrix, "validation");
+        }
+        (summary.history, summary.curves, summary.incidents) = (history, curves, incidents);
+        summary.checkpoint = Some(checkpoint);
+        summary
+    }
+
     /// No run yet, with the settings of the page.
     pub fn new(run: RunId, settings: Settings, backend: BackendInfo) -> Self {
         RunSummary {
@@ -177,7 +263,10 @@ impl RunSummary {
                 self.state = RunState::Failed;
                 self.error = Some(reason.clone());
             }
-            Event::Checkpoint(checkpoint) => self.checkpoint = Some(checkpoint.clone()),
+            Event::Checkpoint(checkpoint) => {
+                self.checkpoint = Some(checkpoint.clone());
+                self.curves.mark();
+            }
             Event::Fetching { .. }
             | Event::Weights(_)
             | Event::Ready { .. }
@@ -200,9 +289,7 @@ impl RunSummary {
         let step = self.progress.map_or(0, |progress| progress.step);
         self.incidents.push(Incident { backend: backend.into(), reason: reason.into(), step, from, remedy });
         if remedy != Remedy::None {
-            let end = f64::from(from) / self.steps_an_epoch();
-            self.curves.loss.retain(|point| point.0 <= end);
-            self.curves.accuracy.retain(|point| point.0 <= end);
+            self.curves.cut();
             self.history.retain(|record| record.epoch < epochs);
             self.timings.epochs_seconds = self.history.iter().map(|record| record.seconds).sum();
             self.state = RunState::Loading;

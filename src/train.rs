@@ -72,7 +72,8 @@ impl Trainer {
 
     /// The network as it was, to be trained on; `None` if `state` is not of this network.
     pub fn restored(recipe: Recipe, state: &TrainerState, device: &Device) -> Option<Self> {
-        let (weights, moments) = state.values.split_at_checked(PARAMETERS)?;
+        let values = state.values();
+        let (weights, moments) = values.split_at_checked(PARAMETERS)?;
         let mut trainer = Trainer::new(recipe, device);
         trainer.step = state.step;
         trainer.model = Cnn::from_flat(weights.to_vec(), recipe.kernels, &trainer.device);
@@ -91,7 +92,7 @@ impl Trainer {
     pub async fn state(&self) -> Result<TrainerState, ReadError> {
         let mut tensors = self.model.parameters();
         tensors.extend(self.optimizer.moments());
-        Ok(TrainerState { step: self.step, values: read_flat("weights", tensors).await? })
+        Ok(TrainerState::new(self.step, &read_flat("weights", tensors).await?))
     }
 
     /// Trains on one batch. The metrics stay on the device until [`read_metrics`].

@@ -9,7 +9,7 @@ use inkling::{
     data::{IMAGE, source::DatasetName, synthetic},
     device::{Backend, BackendKind},
     export::from_safetensors,
-    protocol::{Activity, Command, Envelope, Event, RunState},
+    protocol::{Activity, Command, Envelope, EpochRecord, Event, RunState},
     replicas::NoCrew,
     session::Session,
     settings::Settings,
@@ -276,7 +276,7 @@ fn a_run_goes_on_from_a_checkpoint_as_if_nothing_had_happened() {
 fn a_checkpoint_of_another_network_is_refused_in_words() {
     let (mut session, log) = session();
     for (step, values) in [(3, vec![0.0; 7]), (0, vec![0.0; 225_034 * 3]), (3, vec![0.0; 225_034])] {
-        let trainer = TrainerState { step, values };
+        let trainer = TrainerState::new(step, &values);
         let from = Checkpoint { epoch: 1, done: 32, loss: 1.0, hits: 3.0, seconds: 0.5, trainer };
         session.command(Command::Start { run: 1, settings: tiny(), from: Some(Box::new(from)) });
         finish(&mut session);
@@ -300,4 +300,41 @@ fn the_weights_can_be_had_at_any_time_after_there_is_a_network() {
     let log = log.borrow();
     let Some(Event::Weights(file)) = log.last().map(|e| &e.event) else { panic!("{:?}", log.last()) };
     assert_eq!(from_safetensors(file).unwrap().len(), 225_034);
+}
+
+#[test]
+fn a_run_that_was_kept_and_goes_on_is_the_run_that_was_never_interrupted() {
+    let settings = Settings { epochs: 3, batch: 9, ..tiny() };
+    let (mut whole, log) = session();
+    whole.checkpoint_after(Duration::ZERO);
+    whole.command(Command::start(1, settings.clone()));
+    finish(&mut whole);
+    let mut uninterrupted = RunSummary::new(1, settings.clone(), Default::default());
+    // The page is closed some steps after the checkpoint of step 8, and again after that of epoch 2.
+    let mut page = RunSummary::new(1, settings.clone(), Default::default());
+    assert_eq!(page.saved(), None, "there is nothing to keep before the first checkpoint");
+    let mut kept = Vec::new();
+    for envelope in log.borrow().iter() {
+        uninterrupted.apply(envelope);
+        page.apply(envelope);
+        if matches!(envelope.event, Event::Steps(_)) {
+            kept.extend(page.saved());
+        }
+    }
+    for run in [kept.first().unwrap(), kept.last().unwrap()] {
+        assert!(run.is_readable() && run.sentence().contains("of 39"), "{}", run.sentence());
+        let (mut rest, log) = session();
+        let mut page = RunSummary::restored(5, run.clone(), Default::default());
+        let from = page.checkpoint.clone();
+        rest.command(Command::Start { run: 5, settings: run.settings.clone(), from });
+        finish(&mut rest);
+        log.borrow().iter().for_each(|envelope| assert!(page.apply(envelope)));
+        assert_eq!(page.curves, uninterrupted.curves);
+        assert_eq!(page.test_accuracy, uninterrupted.test_accuracy);
+        let scores = |summary: &RunSummary| -> Vec<[f64; 4]> {
+            let score = |r: &EpochRecord| [r.train_loss, r.train_accuracy, r.validation_loss, r.validation_accuracy];
+            summary.history.iter().map(score).collect()
+        };
+        assert_eq!(scores(&page), scores(&uninterrupted));
+    }
 }

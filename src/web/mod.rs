@@ -9,6 +9,7 @@ mod link;
 pub mod page;
 mod panels;
 mod probe;
+mod store;
 mod tasks;
 mod verdict;
 #[cfg(feature = "cpu")]

@@ -12,7 +12,7 @@ use super::{
     link::{Incoming, Link},
     panels::{self, sketch::SketchPad},
     probe::{Pick, pick},
-    tasks,
+    store, tasks,
     verdict::{self, Verdict},
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     healing::{Incident, Remedy},
     protocol::{BackendInfo, Command, Envelope, Event as RunEvent, RunState},
     settings::{BackendChoice, Settings, autostart},
-    summary::RunSummary,
+    summary::{RunSummary, SavedRun},
 };
 
 /// Everything that the page knows. The truth about a run is the worker's; this is the fold of what it said.
@@ -32,6 +32,10 @@ pub struct Page {
     pub settings: Settings,
     /// The sketch pad.
     pub sketch: SketchPad,
+    /// The run that the browser has kept, while it is offered.
+    pub kept: Option<SavedRun>,
+    /// The browser is just keeping the run.
+    keeping: bool,
     /// The worker, once one is being fetched.
     worker: Option<Engaged>,
     /// Counts the workers, so that a late answer of an earlier one is dropped.
@@ -125,6 +129,8 @@ pub fn start() {
         summary: RunSummary::new(0, settings.clone(), BackendInfo::default()),
         settings: settings.clone(),
         sketch: SketchPad::default(),
+        kept: None,
+        keeping: false,
         worker: None,
         generation: 0,
         start_when_ready: false,
@@ -138,6 +144,7 @@ pub fn start() {
     panels::sketch::mount();
     panels::summary::mount();
     panels::save::mount();
+    panels::resume::mount();
     redraw_when_the_look_changes();
     if let Some(body) = dom::document().and_then(|document| document.body()) {
         let _ = body.set_attribute("data-started", "");
@@ -150,6 +157,10 @@ pub fn start() {
         if autostart(&query) && errors.is_empty() {
             page.train();
         }
+    });
+    wasm_bindgen_futures::spawn_local(async {
+        let kept = store::load().await;
+        update(|page| page.kept = kept.filter(|_| page.summary.state == RunState::Idle));
     });
 }
 
@@ -189,6 +200,26 @@ impl Page {
         }
         let backend = self.summary.backend.clone();
         self.summary = RunSummary::new(self.summary.run + 1, self.settings.clone(), backend);
+        self.begin();
+    }
+
+    /// Goes on with the run that the browser has kept.
+    pub fn resume(&mut self) {
+        let Some(kept) = self.kept.take().filter(|_| !self.summary.state.is_active()) else { return };
+        self.settings = kept.settings.clone();
+        panels::controls::show(&self.settings);
+        self.summary = RunSummary::restored(self.summary.run + 1, kept, self.summary.backend.clone());
+        self.begin();
+    }
+
+    /// Forgets the run that the browser has kept.
+    pub fn forget(&mut self) {
+        self.kept = None;
+        wasm_bindgen_futures::spawn_local(store::forget());
+    }
+
+    fn begin(&mut self) {
+        self.kept = None;
         self.summary.state = RunState::Loading;
         (self.start_when_ready, self.pause_when_back) = (true, false);
         match &self.worker {
@@ -220,6 +251,7 @@ impl Page {
     /// Ends the run and forgets it.
     pub fn reset(&mut self) {
         self.start_when_ready = false;
+        self.forget();
         self.send(Command::Reset);
         let backend = self.summary.backend.clone();
         self.summary = RunSummary::new(self.summary.run, self.settings.clone(), backend);
@@ -308,12 +340,30 @@ impl Page {
                 self.sketch.answered(*id, probabilities.as_deref(), *steps)
             }
             RunEvent::Steps(_) | RunEvent::Epoch { .. } => self.ask_again(),
+            RunEvent::Checkpoint(_) => self.keep(),
             RunEvent::Weights(file) => panels::save::weights(self, file),
             RunEvent::State(RunState::Training) if std::mem::take(&mut self.pause_when_back) => {
                 self.send(Command::Pause)
             }
             _ => {}
         }
+    }
+
+    /// Has the browser keep the run, for a reload, a crash or a closed tab. What comes while it does so is kept next time.
+    fn keep(&mut self) {
+        let Some(run) = self.summary.saved().filter(|_| !self.keeping) else { return };
+        self.keeping = true;
+        wasm_bindgen_futures::spawn_local(async move {
+            let kept = store::save(&run).await;
+            update(|page| {
+                page.keeping = false;
+                let warning = kept.err().map(|error| format!("A reload would lose this run: {error}."));
+                // Once is enough.
+                if let Some(warning) = warning.filter(|warning| !page.summary.warnings.contains(warning)) {
+                    page.summary.warnings.push(warning);
+                }
+            });
+        });
     }
 
     /// Asks what the network thinks of the sketch, if something is drawn and no answer is awaited.

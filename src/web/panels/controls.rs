@@ -81,11 +81,16 @@ fn choose(page: &mut Page, preset: &Preset) {
     if let Err(error) = preset.apply(&mut page.settings) {
         return show_error(&error);
     }
+    show(&page.settings);
+}
+
+/// Writes the settings into the form and the URL.
+pub fn show(settings: &Settings) {
     for field in FIELDS {
-        write(field.key, &field.rule, &page.settings);
+        write(field.key, &field.rule, settings);
         clear_error(field.key);
     }
-    mirror(&page.settings);
+    mirror(settings);
 }
 
 /// Shows what is wrong with a setting, beside its control.

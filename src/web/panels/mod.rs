@@ -4,6 +4,7 @@ pub mod controls;
 mod curves;
 mod matrix;
 mod report;
+pub mod resume;
 pub mod save;
 pub mod sketch;
 mod status;
@@ -22,6 +23,7 @@ pub fn draw(page: &Page) {
     matrix::draw(&page.summary);
     report::draw(&page.summary);
     save::draw(page);
+    resume::draw(page);
     sketch::draw(page);
 }
 

@@ -1,0 +1,67 @@
+// A run survives its page: a reload, a crash, a closed tab.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch, open, serve, summary, until } from "./lib.mjs";
+
+let server, browser;
+before(async () => ([server, browser] = [await serve(), await launch()]));
+after(async () => (await browser.close(), await server.close()));
+
+const RUN = "?dataset=synthetic&backend=cpu&images=2400&batch=48&epochs=4&seed=3&replicas=1";
+const curve = (s) => s.history.map((epoch) => [epoch.epoch, epoch.train_loss, epoch.validation_loss, epoch.validation_accuracy]);
+const finished = (page) => until(page, "finished run", (s) => s.state === "finished");
+const button = (page, name) => page.getByRole("button", { name, exact: true });
+
+test("a run whose page is killed within an epoch goes on after a reload, and ends as it would have", async () => {
+  const whole = await finished(await open(browser, `${server.url}${RUN}&autostart=1`));
+  const page = await open(browser, `${server.url}${RUN}&autostart=1`);
+  await until(page, "second epoch", (s) => s.history.length >= 2);
+  await page.waitForTimeout(200);
+  // Another address: what was kept brings its settings along.
+  await page.goto(`${server.url}?backend=cpu&epochs=9`);
+  await page.getByText(/This browser has kept a run that ended early here: epoch [34] of 4, step \d+ of 184\./).waitFor();
+  assert.equal((await summary(page)).state, "idle", "it waits to be asked");
+  await button(page, "Go on with it").click();
+  const done = await finished(page);
+  assert.deepEqual(curve(done), curve(whole));
+  assert.equal(done.test_accuracy, whole.test_accuracy);
+  assert.match(page.url(), /epochs=4/);
+  assert.ok(await page.locator("#offer").isHidden());
+
+  await page.reload();
+  await page.getByText("This browser has kept the run that finished its 4 epochs here.").waitFor();
+  await button(page, "Forget it").click();
+  await page.locator("#offer").waitFor({ state: "hidden" });
+  await page.reload();
+  await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+  assert.ok(await page.locator("#offer").isHidden(), "a run that was forgotten came back");
+  assert.deepEqual(page.problems, []);
+});
+
+test("a second tab leaves the first one's run alone, and says that its own is not kept", async () => {
+  const first = await open(browser, `${server.url}${RUN.replace("epochs=4", "epochs=90")}&autostart=1`);
+  await until(first, "first epoch", (s) => s.history.length >= 1);
+  const second = await first.context().newPage();
+  await second.goto(`${server.url}${RUN}`);
+  await second.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+  assert.ok(await second.locator("#offer").isHidden(), "another tab's run is offered");
+  await button(second, "Train").click();
+  const done = await finished(second);
+  assert.deepEqual(done.warnings, ["A reload would lose this run: another tab keeps its run."]);
+  await second.getByRole("alert").filter({ hasText: "A reload would lose this run" }).waitFor();
+  assert.deepEqual((await summary(first)).warnings, []);
+  // The first tab is closed, and the second has its place.
+  await first.close();
+  await button(second, "Train").click();
+  assert.deepEqual((await finished(second)).warnings, []);
+  await second.reload();
+  await second.getByText("This browser has kept the run that finished its 4 epochs here.").waitFor();
+});
+
+test("without a place to keep a run it trains all the same, and says so", async () => {
+  const init = () => (IDBFactory.prototype.open = () => { throw new DOMException("The quota has been exceeded.", "QuotaExceededError"); });
+  const page = await open(browser, `${server.url}${RUN}&autostart=1`, { init });
+  const done = await finished(page);
+  assert.deepEqual(done.warnings, ["A reload would lose this run: The quota has been exceeded."]);
+  assert.deepEqual(page.problems, []);
+});
