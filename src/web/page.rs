@@ -357,7 +357,8 @@ impl Page {
             let kept = store::save(&run).await;
             update(|page| {
                 page.keeping = false;
-                let warning = kept.err().map(|error| format!("A reload would lose this run: {error}."));
+                let warning =
+                    kept.err().map(|error| format!("A reload would lose this run: {}.", error.trim_end_matches('.')));
                 // Once is enough.
                 if let Some(warning) = warning.filter(|warning| !page.summary.warnings.contains(warning)) {
                     page.summary.warnings.push(warning);
