@@ -83,6 +83,8 @@ impl Backend {
             BackendKind::Ndarray => Ok(Backend::new(ndarray(), "ndarray", "burn-ndarray, one thread")),
             #[cfg(feature = "webgpu")]
             BackendKind::Webgpu { fusion } => {
+                #[cfg(target_arch = "wasm32")]
+                run_constructors();
                 if !fusion {
                     stop_fusion();
                 }
@@ -177,6 +179,19 @@ async fn read_all(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f32>>, DeviceError>
     let data = transaction.execute_async().await.map_err(|error| DeviceError::Unreadable(error.to_string()))?;
     let floats = |data: TensorData| data.try_into_vec().map_err(|error| DeviceError::Unreadable(format!("{error:?}")));
     data.into_iter().map(floats).collect()
+}
+
+/// CubeCL registers its operations in static constructors. A module that does not call them by itself is linked so that every
+/// call into it runs all of them, each JavaScript object that is passed included: 90 % of a step's time on the worker's
+/// thread, by Chromium's profiler.
+#[cfg(all(feature = "webgpu", target_arch = "wasm32"))]
+fn run_constructors() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    unsafe extern "C" {
+        fn __wasm_call_ctors();
+    }
+    // SAFETY: the linker defines it; it runs once, and nothing that it prepares has been used yet.
+    ONCE.call_once(|| unsafe { __wasm_call_ctors() });
 }
 
 /// For the whole program, before the first tensor: Burn's configuration is read once. Its fields can be set only by

@@ -83,15 +83,6 @@ async fn tested(kind: BackendKind) -> Result<Backend, DeviceError> {
 /// [`start`] on WebGPU, as the worker's address says: with fused kernels or without.
 #[cfg(feature = "webgpu")]
 pub fn start_webgpu() {
-    unsafe extern "C" {
-        fn __wasm_call_ctors();
-    }
-    // CubeCL registers its operations in static constructors. A module that does not call them by itself is linked so that
-    // every call into it runs all of them, each JavaScript object that is passed included: 90 % of a step's time on the
-    // worker's thread, by Chromium's profiler.
-    //
-    // SAFETY: the linker defines it, and nothing that the constructors prepare has been used yet.
-    unsafe { __wasm_call_ctors() };
     start(BackendKind::Webgpu { fusion: query("fusion").as_deref() != Some("off") });
 }
 
