@@ -37,6 +37,12 @@ impl TrainerState {
         TrainerState { step, values: values.iter().flat_map(|value| value.to_le_bytes()).collect() }
     }
 
+    /// Whether all are numbers, and none is infinite.
+    pub fn is_finite(&self) -> bool {
+        let (floats, _) = self.values.as_chunks();
+        floats.iter().all(|&bytes| f32::from_le_bytes(bytes).is_finite())
+    }
+
     /// The numbers.
     pub fn values(&self) -> Vec<f32> {
         let (floats, _) = self.values.as_chunks();

@@ -148,10 +148,15 @@ impl SavedRun {
         self.version == SAVED_VERSION && self.settings.validate().is_ok()
     }
 
+    /// Whether nothing is left to train.
+    pub fn is_finished(&self) -> bool {
+        self.checkpoint.epoch > self.settings.epochs
+    }
+
     /// What it is, as a sentence of the page.
     pub fn sentence(&self) -> String {
         let (step, steps, epochs) = (self.checkpoint.trainer.step, self.steps, self.settings.epochs);
-        if self.checkpoint.epoch > epochs {
+        if self.is_finished() {
             return format!("This browser has kept the run that finished its {epochs} epochs here.");
         }
         let epoch = self.checkpoint.epoch;
@@ -171,7 +176,7 @@ impl RunSummary {
             settings: self.settings.clone(),
             history: self.history.iter().filter(|record| record.epoch < checkpoint.epoch).copied().collect(),
             curves,
-            confusion_matrix: self.confusion_matrix,
+            confusion_matrix: self.confusion_matrix.filter(|_| self.confusion_matrix_of == Some("validation")),
             incidents: self.incidents.clone(),
             steps: (per_epoch * f64::from(self.settings.epochs)).round() as u32,
             checkpoint,
@@ -258,7 +263,10 @@ impl RunSummary {
                 self.test_accuracy_interval = Some(*interval);
                 self.show(confusion, "test");
             }
-            Event::Warning(message) => self.warnings.push(message.clone()),
+            Event::Warning(message) => {
+                self.testing = false; // it may be the answer to that
+                self.warnings.push(message.clone());
+            }
             Event::Failed(reason) => {
                 self.state = RunState::Failed;
                 self.error = Some(reason.clone());

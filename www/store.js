@@ -21,24 +21,25 @@ self.inklingStore = (() => {
       database.close();
     }
   };
-  // The tab that has the lock keeps its run; it goes with the tab, and the next one in the queue has it.
+  // One tab at a time keeps its run: the one that has the lock, which goes with the tab; then the next in the queue.
   let mine = !navigator.locks;
-  const asked = new Promise((resolve) => {
-    const have = (lock) => {
-      mine = Boolean(lock);
+  const owned = new Promise((resolve) => {
+    const have = () => {
+      mine = true;
       resolve();
-      return mine ? new Promise(() => {}) : navigator.locks.request("inkling-run", have);
+      return new Promise(() => {});
     };
-    mine ? resolve() : navigator.locks.request("inkling-run", { ifAvailable: true }, have).catch(resolve);
+    // A browser that refuses the lock would refuse to keep anything: then `save` says so.
+    mine ? resolve() : navigator.locks.request("inkling-run", have).catch(() => {});
   });
-  const inMine = async (mode, action) => {
-    await asked;
+  const inMine = async (action) => {
     if (!mine) throw new Error("another tab keeps its run");
-    return transact(mode, action);
+    return transact("readwrite", action);
   };
   return {
-    load: () => inMine("readonly", (runs) => runs.get("last")),
-    save: (run) => inMine("readwrite", (runs) => runs.put(run, "last")),
-    forget: () => inMine("readwrite", (runs) => runs.delete("last")),
+    // Waits for its turn: what another tab left behind is offered then.
+    load: async () => (await owned, transact("readonly", (runs) => runs.get("last"))),
+    save: (run) => inMine((runs) => runs.put(run, "last")),
+    forget: () => inMine((runs) => runs.delete("last")),
   };
 })();

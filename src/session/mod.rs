@@ -385,6 +385,7 @@ impl Session {
             self.requested_test = None;
             self.emit(Event::Test(result));
         }
+        self.report_progress(); // a slow backend is not a silent one
         Ok(())
     }
 
@@ -412,13 +413,7 @@ impl Session {
     /// False if the losses are no numbers, which ends the run here.
     fn report_steps(&mut self, points: Vec<StepPoint>) -> bool {
         if let Some(bad) = points.iter().find(|point| !point.loss.is_finite()) {
-            let reason = format!("the loss stopped being a number at step {}", bad.step);
-            self.training = None; // a network without numbers answers nothing
-            if self.backend.may_err() {
-                self.emit(Event::Unavailable { reason: reason.clone(), faulty: true });
-            }
-            let reason = reason.replacen("the", "The", 1);
-            self.fail(&format!("{reason}. Choose a smaller learning rate and start again."));
+            self.diverged("loss", bad.step);
             return false;
         }
         self.emit(Event::Steps(points));
@@ -426,11 +421,26 @@ impl Session {
         true
     }
 
+    /// What should be a number is none any more.
+    fn diverged(&mut self, what: &str, step: u32) {
+        self.training = None; // a network without numbers answers nothing
+        let reason = format!("{what} stopped being a number at step {step}");
+        if self.backend.may_err() {
+            self.emit(Event::Unavailable { reason: format!("the {reason}"), faulty: true });
+        }
+        self.fail(&format!("The {reason}. Choose a smaller learning rate and start again."));
+    }
+
     /// Hands out where the run can go on from.
     async fn checkpoint(&mut self) -> Result<(), ReadError> {
         let Some(training) = &mut self.training else { return Ok(()) };
         let trainer = training.trainer.state().await?;
         training.last_checkpoint = Instant::now();
+        if !trainer.is_finite() {
+            // The loss that shows it would come with the next step.
+            self.diverged("network", trainer.step);
+            return Ok(());
+        }
         let checkpoint = Checkpoint {
             epoch: training.epoch,
             done: training.done as u32,

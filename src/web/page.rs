@@ -11,7 +11,7 @@ use super::{
     dom,
     link::{Incoming, Link},
     panels::{self, sketch::SketchPad},
-    probe::{Pick, pick},
+    probe::{Gpu, Pick, pick},
     store, tasks,
     verdict::{self, Verdict},
 };
@@ -36,6 +36,10 @@ pub struct Page {
     pub kept: Option<SavedRun>,
     /// The browser is just keeping the run.
     keeping: bool,
+    /// There is a newer checkpoint than the one that is being kept.
+    keep_again: bool,
+    /// The visitor has ended the run; the worker may not have heard it yet.
+    stop_asked: bool,
     /// The worker, once one is being fetched.
     worker: Option<Engaged>,
     /// Counts the workers, so that a late answer of an earlier one is dropped.
@@ -59,6 +63,8 @@ struct Engaged {
     /// Bytes of its program so far, and whether that is all.
     fetched: (u32, bool),
     ready: bool,
+    /// It took the place of one that was lost under a run: the next run tries what the visitor chose.
+    makeshift: bool,
 }
 
 /// Steps come many times a second and are shown together this often: drawing takes time that the training could use.
@@ -131,6 +137,8 @@ pub fn start() {
         sketch: SketchPad::default(),
         kept: None,
         keeping: false,
+        keep_again: false,
+        stop_asked: false,
         worker: None,
         generation: 0,
         start_when_ready: false,
@@ -160,7 +168,7 @@ pub fn start() {
     });
     wasm_bindgen_futures::spawn_local(async {
         let kept = store::load().await;
-        update(|page| page.kept = kept.filter(|_| page.summary.state == RunState::Idle));
+        update(|page| page.kept = kept);
     });
 }
 
@@ -172,6 +180,19 @@ fn redraw_when_the_look_changes() {
             dom::listen_on(&list, "change", |_: Event| update(|_| {}));
         }
     }
+}
+
+/// A worker of which `fetched` bytes have come is to be ready soon, or more of it is to have come.
+fn expect_ready(generation: u32, fetched: u32) {
+    tasks::after(READY_WITHIN_MS, move || {
+        update(|page| match &page.worker {
+            Some(worker) if page.generation == generation && !worker.ready => match worker.fetched.0 {
+                more if more > fetched => expect_ready(generation, more),
+                _ => page.broken("it was not ready within three minutes", false),
+            },
+            _ => {}
+        });
+    });
 }
 
 /// A worker that hangs says nothing, not even that.
@@ -205,7 +226,10 @@ impl Page {
 
     /// Goes on with the run that the browser has kept.
     pub fn resume(&mut self) {
-        let Some(kept) = self.kept.take().filter(|_| !self.summary.state.is_active()) else { return };
+        if self.summary.state.is_active() {
+            return;
+        }
+        let Some(kept) = self.kept.take() else { return };
         self.settings = kept.settings.clone();
         panels::controls::show(&self.settings);
         self.summary = RunSummary::restored(self.summary.run + 1, kept, self.summary.backend.clone());
@@ -220,10 +244,11 @@ impl Page {
 
     fn begin(&mut self) {
         self.kept = None;
+        self.stop_asked = false;
         self.summary.state = RunState::Loading;
         (self.start_when_ready, self.pause_when_back) = (true, false);
         match &self.worker {
-            Some(worker) if worker.choice == self.settings.backend => self.start_if_ready(),
+            Some(worker) if worker.choice == self.settings.backend && !worker.makeshift => self.start_if_ready(),
             _ => self.engage(self.settings.backend),
         }
     }
@@ -241,6 +266,7 @@ impl Page {
 
     /// Ends the run, or the wait for its worker.
     pub fn stop(&mut self) {
+        self.stop_asked = true;
         if std::mem::take(&mut self.start_when_ready) {
             self.summary.state = RunState::Stopped;
         } else {
@@ -251,7 +277,10 @@ impl Page {
     /// Ends the run and forgets it.
     pub fn reset(&mut self) {
         self.start_when_ready = false;
-        self.forget();
+        // A run that is only offered is another.
+        if self.summary.checkpoint.is_some() {
+            self.forget();
+        }
         self.send(Command::Reset);
         let backend = self.summary.backend.clone();
         self.summary = RunSummary::new(self.summary.run, self.settings.clone(), backend);
@@ -279,6 +308,7 @@ impl Page {
         self.generation += 1;
         self.worker = None;
         self.sketch.forget_answer();
+        self.summary.testing = false;
         self.summary.backend = BackendInfo::default();
         let generation = self.generation;
         wasm_bindgen_futures::spawn_local(async move {
@@ -299,17 +329,10 @@ impl Page {
         let early = if waits { "&data=mnist" } else { "" };
         match Link::open(&format!("{}{early}", pick.worker()), receive) {
             Ok(link) => {
-                self.worker = Some(Engaged { choice, pick, link, fetched: (0, false), ready: false });
+                self.worker = Some(Engaged { choice, pick, link, fetched: (0, false), ready: false, makeshift: false });
                 self.silence = 0;
                 listen_for_silence(generation);
-                tasks::after(READY_WITHIN_MS, move || {
-                    update(|page| {
-                        let silent = page.worker.as_ref().is_some_and(|worker| !worker.ready);
-                        if page.generation == generation && silent {
-                            page.broken("it was not ready within three minutes", false);
-                        }
-                    });
-                });
+                expect_ready(generation, 0);
             }
             Err(error) => self.fail(format!("This browser allows no worker ({error}), and training needs one.")),
         }
@@ -349,22 +372,34 @@ impl Page {
         }
     }
 
-    /// Has the browser keep the run, for a reload, a crash or a closed tab. What comes while it does so is kept next time.
+    /// Has the browser keep the run, for a reload, a crash or a closed tab.
     fn keep(&mut self) {
-        let Some(run) = self.summary.saved().filter(|_| !self.keeping) else { return };
-        self.keeping = true;
+        if self.kept.as_ref().is_some_and(|kept| !kept.is_finished()) {
+            return self.not_kept("the run above is kept, until you go on with it or forget it");
+        }
+        self.keep_again = self.keeping;
+        let active = self.summary.state != RunState::Idle; // a checkpoint may come after a reset
+        let Some(run) = self.summary.saved().filter(|_| active && !self.keeping) else { return };
+        (self.kept, self.keeping) = (None, true);
         wasm_bindgen_futures::spawn_local(async move {
             let kept = store::save(&run).await;
             update(|page| {
                 page.keeping = false;
-                let warning =
-                    kept.err().map(|error| format!("A reload would lose this run: {}.", error.trim_end_matches('.')));
-                // Once is enough.
-                if let Some(warning) = warning.filter(|warning| !page.summary.warnings.contains(warning)) {
-                    page.summary.warnings.push(warning);
+                match kept {
+                    Err(error) => page.not_kept(error.trim_end_matches('.')),
+                    Ok(()) if page.keep_again => page.keep(),
+                    Ok(()) => {}
                 }
             });
         });
+    }
+
+    fn not_kept(&mut self, reason: &str) {
+        let warning = format!("A reload would lose this run: {reason}.");
+        // Once is enough.
+        if !self.summary.warnings.contains(&warning) {
+            self.summary.warnings.push(warning);
+        }
     }
 
     /// Asks what the network thinks of the sketch, if something is drawn and no answer is awaited.
@@ -417,6 +452,9 @@ impl Page {
             self.open(choice, next);
         } else if !ready {
             self.fail(format!("The worker could not start: {error}. Reload the page, or try another browser."));
+        } else if self.stop_asked && self.summary.state.is_active() {
+            self.summary.state = RunState::Stopped;
+            self.engage(choice);
         } else if self.summary.state.is_active() {
             self.heal(choice, pick, error);
         } else {
@@ -429,8 +467,17 @@ impl Page {
         let backend = self.summary.backend.name.clone();
         (self.start_when_ready, self.pause_when_back) = (true, paused);
         match self.summary.roll_back(&backend, error) {
-            Remedy::Again => self.open(choice, pick),
-            Remedy::Cpu => self.open(choice, Pick::cpu(format!("{backend} was lost twice: {error}"))),
+            Remedy::Again => {
+                // What it passed on an earlier visit is in doubt now.
+                let gpu = Gpu { check: None, ..pick.gpu.clone() };
+                self.open(choice, Pick { gpu, ..pick });
+            }
+            Remedy::Cpu => {
+                self.open(choice, Pick::cpu(format!("{backend} was lost twice: {error}")));
+                if let Some(worker) = &mut self.worker {
+                    worker.makeshift = true;
+                }
+            }
             Remedy::None => {
                 let words = self.summary.incidents.last().map(Incident::sentence).unwrap_or_default();
                 self.fail(words);

@@ -119,7 +119,10 @@ async fn adapter() -> Result<Adapter, String> {
         return Err("no WebGPU in this browser".into());
     }
     let request: Function = get(&gpu, "requestAdapter").dyn_into().map_err(|_| NONE)?;
-    let promise: Promise = request.call0(&gpu).and_then(|p| p.dyn_into::<Promise>()).map_err(|_| NONE)?;
+    // As CubeCL will ask: a machine may have two.
+    let options = js_sys::Object::new();
+    let _ = Reflect::set(&options, &"powerPreference".into(), &"high-performance".into());
+    let promise: Promise = request.call1(&gpu, &options).and_then(|p| p.dyn_into::<Promise>()).map_err(|_| NONE)?;
     let adapter = within(ADAPTER_WITHIN_MS, promise).await.map_err(|_| NONE)?;
     if adapter.is_falsy() {
         return Err(NONE.into());

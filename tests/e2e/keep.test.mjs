@@ -50,8 +50,9 @@ test("a second tab leaves the first one's run alone, and says that its own is no
   assert.deepEqual(done.warnings, ["A reload would lose this run: another tab keeps its run."]);
   await second.getByRole("alert").filter({ hasText: "A reload would lose this run" }).waitFor();
   assert.deepEqual((await summary(first)).warnings, []);
-  // The first tab is closed, and the second has its place.
+  // The first tab is closed: the second has its place, is offered what it left, and keeps its own when that is replaced.
   await first.close();
+  await second.getByText(/This browser has kept a run that ended early here: epoch \d+ of 90/).waitFor();
   await button(second, "Train").click();
   assert.deepEqual((await finished(second)).warnings, []);
   await second.reload();

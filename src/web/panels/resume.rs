@@ -18,5 +18,6 @@ pub fn draw(page: &Page) {
     dom::set_hidden("offer", page.kept.is_none());
     if let Some(kept) = &page.kept {
         dom::set_text("offer-text", &kept.sentence());
+        dom::set_enabled("resume-run", !page.summary.state.is_active(), "forget-run");
     }
 }
