@@ -33,7 +33,8 @@ test("on WebGPU the page trains as on the CPU, in memory that does not grow, aft
   const early = await memory(1);
   const late = await memory(6);
   t.diagnostic(`device memory: ${JSON.stringify(early)} after 55 steps, ${JSON.stringify(late)} after 330`);
-  assert.ok(late.bytes < 1.1 * early.bytes && late.buffers < 1.1 * early.buffers, "memory grows");
+  // The pools may take another page now and then; one gradient of the network (0.9 MB) left behind with each step is 248 MB.
+  assert.ok(late.bytes < early.bytes + 4e6 && late.buffers < early.buffers + 5, "memory grows");
   const there = await until(page, "finished run", ended, 100);
   assert.deepEqual([there.state, there.error, there.incidents], ["finished", null, []]);
   assert.equal(there.backend.name, "webgpu", `fell back: ${there.backend.reason}`);
