@@ -2,7 +2,8 @@
 //!
 //! Burn computes a weight gradient as a convolution of the input by the gradient. Without autotune that is one thread for each
 //! weight: 288 of them for the first layer, each of which adds up 43,000 products at batch 64. Here it is one product of
-//! matrices an image, over patches of the input, and a sum.
+//! matrices an image, over patches of the input, and a sum. Whether that pays on a GPU is not measured; on Mesa's software
+//! Vulkan, which has no threads to spare, a step takes 1.28 times as long (`train_gpu`, batch 64: 90 and 115 images/s).
 
 use burn::{
     backend::{
