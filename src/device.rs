@@ -107,14 +107,14 @@ impl Backend {
         Backend { device, info }
     }
 
-    /// Whether what it computes may be wrong for a reason that is not the run's: a driver's, say.
-    pub fn may_err(&self) -> bool {
+    /// Whether it is a GPU: it has a memory of its own, and what it computes may be wrong for a reason that is not the run's.
+    pub fn is_gpu(&self) -> bool {
         self.info.name == "webgpu"
     }
 
-    /// A copy of `images` on the device, where it has a memory of its own and there is room.
+    /// A copy of `images` on a GPU with room for them.
     pub fn resident(&self, images: &Labelled) -> Option<Resident> {
-        (resident::POSSIBLE && self.info.name == "webgpu").then(|| Resident::new(images, &self.device)).flatten()
+        (resident::POSSIBLE && self.is_gpu()).then(|| Resident::new(images, &self.device)).flatten()
     }
 
     /// Augments and trains on a few digits from the same weights on this device and on burn-flex: the images, the logits, the

@@ -106,14 +106,10 @@ struct Rest {
 
 impl Rest {
     /// The next ones, seen in this shape.
-    fn take<const D: usize>(&mut self, shape: [usize; D]) -> Tensor<D> {
+    fn param<const D: usize>(&mut self, shape: [usize; D]) -> Param<Tensor<D>> {
         let from = self.next;
         self.next += shape.iter().product::<usize>();
-        self.flat.clone().slice(from..self.next).reshape(shape)
-    }
-
-    fn param<const D: usize>(&mut self, shape: [usize; D]) -> Param<Tensor<D>> {
-        Param::from_tensor(self.take(shape))
+        Param::from_tensor(self.flat.clone().slice(from..self.next).reshape(shape))
     }
 }
 

@@ -179,10 +179,8 @@ impl Pass {
         let losses = cross_entropies(logits.clone(), labels.clone()); // [N]
         let hits = logits.inner().argmax(1).squeeze_dim::<1>(1).equal(labels.inner()).float(); // [N]
         let share = counted as f64 / shard.of as f64;
-        let (loss, accuracy) = match weights {
-            None => (losses.mean() * share, hits.mean() * share),
-            Some(weights) => ((losses * weights.clone()).sum() * share, (hits * weights.inner()).sum() * share),
-        };
+        let loss = mean(losses, weights.clone()) * share;
+        let accuracy = mean(hits, weights.map(Tensor::inner)) * share;
         let forward = Instant::now();
         let gradients = loss.backward();
         parts.forward += (forward - start).as_secs_f64();
@@ -215,11 +213,7 @@ impl Feed {
     pub fn loss(self, model: &Cnn) -> (Tensor<1>, Tensor<4>, Tensor<2>) {
         let logits = model.forward(self.images.clone());
         let losses = cross_entropies(logits.clone(), self.labels);
-        let loss = match self.weights {
-            None => losses.mean(),
-            Some(weights) => (losses * weights).sum(),
-        };
-        (loss, self.images, logits)
+        (mean(losses, self.weights), self.images, logits)
     }
 
     /// Images that lie on the device. Fewer than `size` are filled up to it, with ones that do not count: a GPU needs
@@ -238,6 +232,14 @@ impl Feed {
         let maps = maps.map(|maps| filled(maps, size));
         let (images, labels) = set.batch(&filled(numbers.to_vec(), size), maps.as_deref());
         Feed { images: Tensor::from_inner(images), labels: Tensor::from_inner(labels), counted, weights: Some(weights) }
+    }
+}
+
+/// Mean of `values` `[N]`, by these weights if there are any.
+fn mean(values: Tensor<1>, weights: Option<Tensor<1>>) -> Tensor<1> {
+    match weights {
+        None => values.mean(),
+        Some(weights) => (values * weights).sum(),
     }
 }
 

@@ -17,14 +17,11 @@ const STEPS: u32 = 200;
 const BATCH: usize = 24;
 const AUGMENTATION: Augmentation = Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 };
 
+/// Loss and accuracy of each step, what the network then makes of the test set, and why replicas were lost.
+type Trained = (Vec<[f64; 2]>, Vec<Evaluated>, Vec<String>);
+
 /// Losses of a training run of `steps`, and what the network then makes of `test`.
-fn train(
-    crew: impl Crew + 'static,
-    workers: usize,
-    device: &Device,
-    steps: u32,
-    kernels: Kernels,
-) -> (Vec<[f64; 2]>, Vec<Evaluated>, Vec<String>) {
+fn train(crew: impl Crew + 'static, workers: usize, device: &Device, steps: u32, kernels: Kernels) -> Trained {
     train_from(|_| None, crew, workers, device, steps, kernels)
 }
 
@@ -36,7 +33,7 @@ fn train_from(
     device: &Device,
     steps: u32,
     kernels: Kernels,
-) -> (Vec<[f64; 2]>, Vec<Evaluated>, Vec<String>) {
+) -> Trained {
     let digits = synthetic::generate(600, 3);
     let [train_set, test_set] = [&digits.train, &digits.test].map(resident);
     let images = Images { host: &digits.train, resident: train_set.as_ref() };

@@ -425,7 +425,7 @@ impl Session {
     fn diverged(&mut self, what: &str, step: u32) {
         self.training = None; // a network without numbers answers nothing
         let reason = format!("{what} stopped being a number at step {step}");
-        if self.backend.may_err() {
+        if self.backend.is_gpu() {
             self.emit(Event::Unavailable { reason: format!("the {reason}"), faulty: true });
         }
         self.fail(&format!("The {reason}. Choose a smaller learning rate and start again."));

@@ -48,7 +48,7 @@ pub struct Page {
     start_when_ready: bool,
     /// The visitor paused the run whose worker was lost.
     pause_when_back: bool,
-    /// How often in a row [`Page::listen_for_silence`] heard nothing.
+    /// How often in a row [`listen_for_silence`] heard nothing.
     silence: u32,
     /// A drawing is due with the next frame.
     draw_pending: bool,
@@ -378,8 +378,11 @@ impl Page {
             return self.not_kept("the run above is kept, until you go on with it or forget it");
         }
         self.keep_again = self.keeping;
-        let active = self.summary.state != RunState::Idle; // a checkpoint may come after a reset
-        let Some(run) = self.summary.saved().filter(|_| active && !self.keeping) else { return };
+        // A checkpoint may come after a reset.
+        if self.keeping || self.summary.state == RunState::Idle {
+            return;
+        }
+        let Some(run) = self.summary.saved() else { return };
         (self.kept, self.keeping) = (None, true);
         wasm_bindgen_futures::spawn_local(async move {
             let kept = store::save(&run).await;
@@ -469,7 +472,7 @@ impl Page {
         match self.summary.roll_back(&backend, error) {
             Remedy::Again => {
                 // What it passed on an earlier visit is in doubt now.
-                let gpu = Gpu { check: None, ..pick.gpu.clone() };
+                let gpu = Gpu { check: None, ..pick.gpu };
                 self.open(choice, Pick { gpu, ..pick });
             }
             Remedy::Cpu => {
