@@ -32,12 +32,9 @@ impl Augmentation {
     /// A random map within the ranges: zoom, then rotation, then shift of the digit.
     pub fn sample(&self, rng: &mut impl RngExt) -> AffineMap {
         let mut within = |range: f64| if range > 0.0 { rng.random_range(-range..=range) as f32 } else { 0.0 };
-        let (sin, cos) = within(self.rotation).to_radians().sin_cos();
-        let (shift_x, shift_y) = (within(self.shift_x) * SIDE as f32, within(self.shift_y) * SIDE as f32);
-        let (zoom_x, zoom_y) = (1.0 + within(self.zoom), 1.0 + within(self.zoom));
-        // Output to input: undo the shift, then the rotation, then the zoom (a factor above 1 enlarges the digit).
-        let (a, b, c, d) = (cos / zoom_x, sin / zoom_x, -sin / zoom_y, cos / zoom_y);
-        [a, b, -(a * shift_x + b * shift_y), c, d, -(c * shift_x + d * shift_y)]
+        let rotation = within(self.rotation);
+        let shift = [within(self.shift_x), within(self.shift_y)];
+        affine(rotation, shift, [1.0 + within(self.zoom), 1.0 + within(self.zoom)])
     }
 
     /// The maps of the images with these numbers in `epoch`.
@@ -45,6 +42,15 @@ impl Augmentation {
         let map = |&n: &u32| self.sample(&mut generator(seed, Purpose::Augment, u64::from(epoch), u64::from(n)));
         numbers.iter().map(map).collect()
     }
+}
+
+/// The map that enlarges a digit by the factors `zoom`, turns it by `rotation` degrees, and shifts it by shares of its side.
+pub fn affine(rotation: f32, shift: [f32; 2], zoom: [f32; 2]) -> AffineMap {
+    let (sin, cos) = rotation.to_radians().sin_cos();
+    let ([shift_x, shift_y], [zoom_x, zoom_y]) = (shift.map(|share| share * SIDE as f32), zoom);
+    // Output to input: undo the shift, then the rotation, then the zoom (a factor above 1 enlarges the digit).
+    let (a, b, c, d) = (cos / zoom_x, sin / zoom_x, -sin / zoom_y, cos / zoom_y);
+    [a, b, -(a * shift_x + b * shift_y), c, d, -(c * shift_x + d * shift_y)]
 }
 
 /// `image` (`[28, 28]`, 0 to 255) seen through `map`, into `out` (`[28, 28]`, 0 to 1).

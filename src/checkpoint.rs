@@ -16,6 +16,9 @@ pub struct Checkpoint {
     pub hits: f64,
     /// Seconds of this epoch, without pauses.
     pub seconds: f64,
+    /// The epoch with the lowest validation loss so far, and that loss.
+    #[serde(default)]
+    pub best: Option<(u32, f64)>,
     /// The network.
     pub trainer: TrainerState,
 }
@@ -41,6 +44,12 @@ impl TrainerState {
     pub fn is_finite(&self) -> bool {
         let (floats, _) = self.values.as_chunks();
         floats.iter().all(|&bytes| f32::from_le_bytes(bytes).is_finite())
+    }
+
+    /// The first `count` of them: the weights of the first layer lie there.
+    pub fn first(&self, count: usize) -> Vec<f32> {
+        let (floats, _) = self.values.as_chunks();
+        floats.iter().take(count).map(|&bytes| f32::from_le_bytes(bytes)).collect()
     }
 
     /// The numbers.

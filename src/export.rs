@@ -1,39 +1,28 @@
-//! Weights as safetensors, with the names and shapes that a PyTorch user expects: `conv1.weight` `[32, 1, 3, 3]`, ...,
-//! `dense1.weight` `[128, 1600]` (Burn has `[in, out]`, PyTorch `[out, in]`).
+//! Weights as files, and back. In safetensors they have the names and shapes that a PyTorch user expects: `conv1.weight`
+//! `[32, 1, 3, 3]`, ..., `dense1.weight` `[128, 1600]` (Burn has `[in, out]`, PyTorch `[out, in]`); in burnpack, Burn's.
 
+use burn_pack::{Bytes, DType, Reader, Writer};
 use safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
 use thiserror::Error;
 
-use crate::model::{PARAMETERS, SHAPES};
+use crate::{
+    model::{PARAMETERS, SHAPES},
+    onnx,
+    protocol::Format,
+};
 
 /// Why weights could not be written or read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum WeightsError {
     /// The format says no.
-    #[error("this is no safetensors file: {0}")]
+    #[error("this is no file of weights, safetensors or burnpack ({0})")]
     Format(String),
     /// Tensors that are missing, or are not what this network has: all of them.
     #[error("these are not this network's weights: {}", .0.join("; "))]
     Mismatch(Vec<String>),
-}
-
-/// A dense layer's weights, which lie transposed in PyTorch.
-fn is_dense(name: &str) -> bool {
-    name.starts_with("dense") && name.ends_with(".weight")
-}
-
-/// Rows `[a, b]` as rows `[b, a]`.
-fn transposed(values: &[f32], [a, b]: [usize; 2]) -> Vec<f32> {
-    (0..b).flat_map(|column| (0..a).map(move |row| values[row * b + column])).collect()
-}
-
-/// A parameter's shape in PyTorch.
-fn shape_there(name: &str, shape: &[usize]) -> Vec<usize> {
-    let mut shape = shape.to_vec();
-    if is_dense(name) {
-        shape.reverse();
-    }
-    shape
+    /// Values that are no numbers.
+    #[error("some of the weights are no numbers, or infinite")]
+    NotFinite,
 }
 
 /// The file of a network's weights: [`PARAMETERS`] numbers in the order of [`SHAPES`]. It is read again and compared
@@ -41,19 +30,118 @@ fn shape_there(name: &str, shape: &[usize]) -> Vec<usize> {
 ///
 /// # Errors
 /// [`WeightsError`] if it does not hold what it should.
-pub fn to_safetensors(weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
-    let format = |error: safetensors::SafeTensorError| WeightsError::Format(error.to_string());
-    let mut rest = weights;
-    let mut tensors = Vec::new();
-    for (name, shape, _) in SHAPES {
-        let Some((values, more)) = rest.split_at_checked(shape.iter().product()) else {
-            return Err(WeightsError::Mismatch(vec![format!("{} numbers instead of {PARAMETERS}", weights.len())]));
-        };
-        rest = more;
-        let values = if is_dense(name) { transposed(values, [shape[0], shape[1]]) } else { values.to_vec() };
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        tensors.push((name, shape_there(name, shape), bytes));
+pub fn file(format: Format, weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
+    if weights.len() != PARAMETERS {
+        return Err(WeightsError::Mismatch(vec![format!("{} numbers instead of {PARAMETERS}", weights.len())]));
     }
+    let (file, again) = match format {
+        Format::Safetensors => read_again(to_safetensors(weights)?, from_safetensors)?,
+        Format::Burnpack => read_again(to_burnpack(weights)?, from_burnpack)?,
+        Format::Onnx => read_again(onnx::model(weights), onnx::weights)?,
+    };
+    let same = again.iter().zip(weights).all(|(a, b)| a.to_bits() == b.to_bits());
+    if same { Ok(file) } else { Err(WeightsError::Mismatch(vec!["the file does not read as it was written".into()])) }
+}
+
+type Read = fn(&[u8]) -> Result<Vec<f32>, WeightsError>;
+
+fn read_again(file: Vec<u8>, read: Read) -> Result<(Vec<u8>, Vec<f32>), WeightsError> {
+    let again = read(&file)?;
+    Ok((file, again))
+}
+
+/// The weights in a safetensors or burnpack file, in the order of [`SHAPES`].
+///
+/// # Errors
+/// [`WeightsError`] names every tensor that is missing or different.
+pub fn read(file: &[u8]) -> Result<Vec<f32>, WeightsError> {
+    let burnpack = burn_pack::Header::from_bytes(file).is_ok();
+    let weights = if burnpack { from_burnpack(file) } else { from_safetensors(file) }?;
+    if weights.iter().all(|weight| weight.is_finite()) { Ok(weights) } else { Err(WeightsError::NotFinite) }
+}
+
+/// `weights` cut into parameters, in the order of [`SHAPES`].
+pub(crate) fn parts(weights: &[f32]) -> impl Iterator<Item = (&'static str, &'static [usize], &[f32])> {
+    let mut rest = weights;
+    SHAPES.iter().map(move |(name, shape, _)| {
+        let (values, more) = rest.split_at(shape.iter().product());
+        rest = more;
+        (*name, *shape, values)
+    })
+}
+
+/// Little-endian bytes of numbers.
+pub(crate) fn bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// Numbers of little-endian bytes.
+pub(crate) fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
+    bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes))
+}
+
+/// A tensor of a file.
+pub(crate) struct Found {
+    /// Its type, in the file's word for it.
+    pub kind: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its numbers, if it has the right type.
+    pub values: Option<Vec<f32>>,
+}
+
+/// The parameters of which a file has these `names`, each as `find` finds it, of the shape that `shape_there` says.
+pub(crate) fn gather(
+    names: Vec<String>,
+    find: impl Fn(&str) -> Option<Found>,
+    shape_there: impl Fn(&str, &[usize]) -> Vec<usize>,
+) -> Result<Vec<f32>, WeightsError> {
+    let (mut weights, mut wrong) = (Vec::with_capacity(PARAMETERS), Vec::new());
+    for (name, shape, _) in SHAPES {
+        let wanted = shape_there(name, shape);
+        match find(name) {
+            None => wrong.push(format!("{name} is missing")),
+            Some(Found { shape, values: Some(values), .. }) if shape == wanted => {
+                let here = shape_there(name, &wanted); // twice is once back
+                weights.extend(if here == wanted { values } else { transposed(&values, [wanted[0], wanted[1]]) });
+            }
+            Some(Found { kind, shape, .. }) => {
+                wrong.push(format!("{name} is {kind} {shape:?} instead of F32 {wanted:?}"));
+            }
+        }
+    }
+    let unknown = names.iter().filter(|name| !SHAPES.iter().any(|shape| shape.0 == name.as_str()));
+    wrong.extend(unknown.map(|name| format!("{name} is none of its tensors")));
+    if wrong.is_empty() { Ok(weights) } else { Err(WeightsError::Mismatch(wrong)) }
+}
+
+/// Rows `[a, b]` as rows `[b, a]`.
+fn transposed(values: &[f32], [a, b]: [usize; 2]) -> Vec<f32> {
+    (0..b).flat_map(|column| (0..a).map(move |row| values[row * b + column])).collect()
+}
+
+/// A parameter's shape in PyTorch, where a dense layer's weights lie transposed.
+fn shape_in_pytorch(name: &str, shape: &[usize]) -> Vec<usize> {
+    let mut shape = shape.to_vec();
+    if name.starts_with("dense") && name.ends_with(".weight") {
+        shape.reverse();
+    }
+    shape
+}
+
+fn as_they_are(_: &str, shape: &[usize]) -> Vec<usize> {
+    shape.to_vec()
+}
+
+fn to_safetensors(weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
+    let format = |error: safetensors::SafeTensorError| WeightsError::Format(error.to_string());
+    let tensors: Vec<_> = parts(weights)
+        .map(|(name, shape, values)| {
+            let there = shape_in_pytorch(name, shape);
+            let values = if there == shape { values.to_vec() } else { transposed(values, [shape[0], shape[1]]) };
+            (name, there, bytes(&values))
+        })
+        .collect();
     let views = tensors
         .iter()
         .map(|(name, shape, bytes)| Ok((*name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
@@ -61,47 +149,62 @@ pub fn to_safetensors(weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
         .map_err(format)?;
     let metadata = [("format", "pt"), ("made_by", concat!("Inkling ", env!("CARGO_PKG_VERSION")))];
     let metadata = metadata.map(|(key, value)| (key.to_string(), value.to_string())).into();
-    let file = serialize(views, Some(metadata)).map_err(format)?;
-    let again = from_safetensors(&file)?;
-    let same = again.len() == weights.len() && again.iter().zip(weights).all(|(a, b)| a.to_bits() == b.to_bits());
-    if same { Ok(file) } else { Err(WeightsError::Mismatch(vec!["the file does not read as it was written".into()])) }
+    serialize(views, Some(metadata)).map_err(format)
 }
 
-/// The weights in a file, in the order of [`SHAPES`].
-///
-/// # Errors
-/// [`WeightsError`] names every tensor that is missing or different.
-pub fn from_safetensors(file: &[u8]) -> Result<Vec<f32>, WeightsError> {
+fn from_safetensors(file: &[u8]) -> Result<Vec<f32>, WeightsError> {
     let tensors = SafeTensors::deserialize(file).map_err(|error| WeightsError::Format(error.to_string()))?;
-    let (mut weights, mut wrong) = (Vec::with_capacity(PARAMETERS), Vec::new());
-    for (name, shape, _) in SHAPES {
-        let wanted = shape_there(name, shape);
-        match tensors.tensor(name) {
-            Err(_) => wrong.push(format!("{name} is missing")),
-            Ok(found) if found.dtype() != Dtype::F32 || found.shape() != wanted => {
-                wrong.push(format!("{name} is {:?} {:?} instead of F32 {wanted:?}", found.dtype(), found.shape()));
-            }
-            Ok(found) => {
-                let (floats, _) = found.data().as_chunks();
-                let values: Vec<f32> = floats.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
-                weights.extend(if is_dense(name) { transposed(&values, [wanted[0], wanted[1]]) } else { values });
-            }
-        }
-    }
-    if wrong.is_empty() { Ok(weights) } else { Err(WeightsError::Mismatch(wrong)) }
+    let names = tensors.names().into_iter().map(str::to_string).collect();
+    let find = |name: &str| {
+        let tensor = tensors.tensor(name).ok()?;
+        let values = (tensor.dtype() == Dtype::F32).then(|| floats(tensor.data()).collect());
+        Some(Found { kind: format!("{:?}", tensor.dtype()), shape: tensor.shape().to_vec(), values })
+    };
+    gather(names, find, shape_in_pytorch)
+}
+
+fn to_burnpack(weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
+    let tensor = |(name, shape, values): (&str, &[usize], &[f32])| {
+        burn_pack::Tensor::new(name.into(), DType::F32, shape.to_vec(), None, Bytes::from_bytes_vec(bytes(values)))
+    };
+    let file = Writer::new(parts(weights).map(tensor).collect()).into_bytes();
+    file.map(|file| file.to_vec()).map_err(|error| WeightsError::Format(error.to_string()))
+}
+
+fn from_burnpack(file: &[u8]) -> Result<Vec<f32>, WeightsError> {
+    let format = |error: burn_pack::Error| WeightsError::Format(error.to_string());
+    let reader = Reader::from_bytes(Bytes::from_bytes_vec(file.to_vec())).map_err(format)?;
+    let tensors = reader.into_tensors().map_err(format)?;
+    let names = tensors.iter().map(|tensor| tensor.name.clone()).collect();
+    let find = |name: &str| {
+        let tensor = tensors.iter().find(|tensor| tensor.name == name)?;
+        let bytes = tensor.to_bytes().ok()?;
+        let values = (tensor.dtype == DType::F32).then(|| floats(&bytes).collect());
+        Some(Found { kind: format!("{:?}", tensor.dtype), shape: tensor.shape.to_vec(), values })
+    };
+    gather(names, find, as_they_are)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Weights;
+    use crate::{
+        kernels::Kernels,
+        model::{Cnn, Weights},
+    };
+    use burn::{module::Module, store::ModuleRecord, tensor::Device};
     use proptest::prelude::*;
 
     #[test]
-    fn weights_survive_and_lie_as_in_pytorch() {
+    fn weights_survive_every_format_and_lie_as_in_pytorch() {
         let weights = Weights::random(3).0;
-        let file = to_safetensors(&weights.concat()).unwrap();
-        assert_eq!(from_safetensors(&file).unwrap(), weights.concat());
+        for format in Format::ALL {
+            let file = file(format, &weights.concat()).unwrap();
+            if format != Format::Onnx {
+                assert_eq!(read(&file).unwrap(), weights.concat(), "{format:?}");
+            }
+        }
+        let file = file(Format::Safetensors, &weights.concat()).unwrap();
         let tensors = SafeTensors::deserialize(&file).unwrap();
         let dense = tensors.tensor("dense2.weight").unwrap();
         assert_eq!(dense.shape(), [10, 128]);
@@ -112,25 +215,54 @@ mod tests {
     }
 
     #[test]
+    fn burn_itself_loads_the_burnpack_file() {
+        let (there, device) = (Weights::random(5), Device::flex());
+        let file = file(Format::Burnpack, &there.0.concat()).unwrap();
+        let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(file)).unwrap();
+        let other = Cnn::new(Weights::random(6), Kernels::Fused, &device);
+        let loaded = other.load_record(record);
+        let found: Vec<Vec<f32>> =
+            loaded.parameters().into_iter().map(|parameter| parameter.into_data().try_into_vec().unwrap()).collect();
+        assert_eq!(found, there.0);
+    }
+
+    #[test]
     fn every_mismatch_is_named() {
         let bias = [0u8; 40];
         let views = [
             ("conv1.bias", TensorView::new(Dtype::F32, vec![10], &bias).unwrap()),
             ("dense2.bias", TensorView::new(Dtype::F16, vec![20], &bias).unwrap()),
+            ("head.bias", TensorView::new(Dtype::F16, vec![20], &bias).unwrap()),
         ];
-        let error = from_safetensors(&serialize(views, None).unwrap()).unwrap_err().to_string();
-        for words in
-            ["conv1.weight is missing", "conv1.bias is F32 [10] instead of F32 [32]", "dense2.bias is F16 [20]"]
-        {
+        let error = read(&serialize(views, None).unwrap()).unwrap_err().to_string();
+        for words in [
+            "conv1.weight is missing",
+            "conv1.bias is F32 [10] instead of F32 [32]",
+            "dense2.bias is F16 [20]",
+            "head.bias is none of its tensors",
+        ] {
             assert!(error.contains(words), "{error}");
         }
-        assert!(matches!(to_safetensors(&[0.0; 9]), Err(WeightsError::Mismatch(_))));
+        assert!(matches!(file(Format::Onnx, &[0.0; 9]), Err(WeightsError::Mismatch(_))));
+        let mut weights = Weights::random(1).0.concat();
+        weights[7] = f32::NAN;
+        assert_eq!(read(&to_burnpack(&weights).unwrap()), Err(WeightsError::NotFinite));
     }
 
     proptest! {
         #[test]
         fn any_bytes_give_weights_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(from_safetensors(&bytes).is_err());
+            prop_assert!(read(&bytes).is_err());
+            prop_assert!(onnx::weights(&bytes).is_err());
+        }
+
+        #[test]
+        fn a_file_that_is_cut_or_damaged_gives_an_error_or_weights(at in 0usize..4000, byte: u8, burnpack: bool) {
+            let format = if burnpack { Format::Burnpack } else { Format::Safetensors };
+            let mut file = file(format, &Weights::random(1).0.concat()).unwrap();
+            prop_assert!(read(&file[..file.len() - 1 - at]).is_err());
+            file[at] = byte;
+            let _ = read(&file); // no panic, and no endless allocation
         }
     }
 }

@@ -31,11 +31,15 @@
 //! [`model`], [`optimizer`], [`kernels`], [`train`], [`replicas`], [`device`], [`export`] and [`session`] exist with the feature `cpu` only: the page's own wasm has no Burn in it.
 
 pub mod augment;
+pub mod calibration;
 pub mod charts;
 pub mod checkpoint;
+pub mod compare;
 pub mod data;
 #[cfg(feature = "cpu")]
 pub mod device;
+#[cfg(feature = "cpu")]
+pub mod explain;
 #[cfg(feature = "cpu")]
 pub mod export;
 pub mod healing;
@@ -46,6 +50,8 @@ pub mod metrics;
 #[cfg(feature = "cpu")]
 pub mod model;
 #[cfg(feature = "cpu")]
+pub mod onnx;
+#[cfg(feature = "cpu")]
 pub mod optimizer;
 pub mod protocol;
 pub mod random;
@@ -54,8 +60,11 @@ pub mod replicas;
 #[cfg(feature = "cpu")]
 pub mod resident;
 #[cfg(feature = "cpu")]
+pub mod robustness;
+#[cfg(feature = "cpu")]
 pub mod session;
 pub mod settings;
+pub mod shelf;
 pub mod sketch;
 pub mod summary;
 #[cfg(feature = "cpu")]

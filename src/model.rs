@@ -54,7 +54,20 @@ impl Cnn {
     fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let x = self.conv1.block(images, self.kernels); // [N, 32, 13, 13]
         let x = self.conv2.block(x, self.kernels); // [N, 64, 5, 5]
+        self.hidden(x)
+    }
+
+    fn hidden(&self, x: Tensor<4>) -> Tensor<2> {
         relu(self.dense1.forward(x.flatten(1, 3))) // [N, 128]
+    }
+
+    /// What both blocks give for `images`, `[N, 32, 13, 13]` and `[N, 64, 5, 5]`, and the logits: by Burn's own operations,
+    /// which know a gradient at the images as well.
+    pub fn trace(&self, images: Tensor<4>) -> ([Tensor<4>; 2], Tensor<2>) {
+        let first = self.conv1.block(images, Kernels::Stock);
+        let second = self.conv2.block(first.clone(), Kernels::Stock);
+        let logits = self.dense2.forward(self.hidden(second.clone()));
+        ([first, second], logits)
     }
 
     /// The network with these weights on `device`.

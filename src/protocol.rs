@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    calibration::Calibration,
     checkpoint::Checkpoint,
     metrics::{ConfusionMatrix, Parts},
-    settings::Settings,
+    settings::{Adjustable, Settings},
 };
 
 /// Number of a run. The page gives each run a new one; an event of another run is stale and is dropped.
@@ -23,8 +24,22 @@ pub enum Command {
         /// Where to go on, if not from the beginning: a checkpoint of a run with the same settings.
         from: Option<Box<Checkpoint>>,
     },
+    /// Begin a run with the weights of a file, safetensors or burnpack, and rest before its first step.
+    Import {
+        /// Its number.
+        run: RunId,
+        /// What to do when it goes on.
+        settings: Settings,
+        /// The file.
+        #[serde(with = "serde_bytes")]
+        file: Vec<u8>,
+    },
     /// Rest before the next step.
     Pause,
+    /// While resting: do one training step, or evaluate one batch, and rest again.
+    Step,
+    /// Go on with another learning rate or augmentation.
+    Adjust(Adjustable),
     /// Go on.
     Resume,
     /// End the run and keep its weights.
@@ -33,8 +48,28 @@ pub enum Command {
     Reset,
     /// Score the test set with the weights of this moment.
     Test,
-    /// Hand out the weights of this moment as a safetensors file.
-    SaveWeights,
+    /// Hand out the weights of this moment as a file.
+    Save(Format),
+    /// Show images of the data set.
+    Browse(Query),
+    /// Show what happens inside the network for one image.
+    Explain {
+        /// Number of the question; the answer carries it.
+        id: u32,
+        /// Pixels `[28, 28]`.
+        #[serde(with = "serde_bytes")]
+        pixels: Vec<u8>,
+    },
+    /// Classify several images, and find the training images that are most like the first.
+    Diagnose {
+        /// Number of the question; the answer carries it.
+        id: u32,
+        /// Pixels `[N, 28, 28]`, at least one image.
+        #[serde(with = "serde_bytes")]
+        pixels: Vec<u8>,
+    },
+    /// Measure how the accuracy falls as test images are turned, shifted and zoomed.
+    Robustness,
     /// Classify one image with the weights of this moment.
     Predict {
         /// Number of the question; the answer carries it.
@@ -42,7 +77,145 @@ pub enum Command {
         /// Pixels `[28, 28]`, 0 (paper) to 255 (ink).
         #[serde(with = "serde_bytes")]
         pixels: Vec<u8>,
+        /// With the weights after this epoch; none for those of this moment.
+        epoch: Option<u32>,
     },
+}
+
+/// A file format for weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Format {
+    /// With PyTorch's names and shapes.
+    Safetensors,
+    /// Burn's own, with the names and shapes of [`crate::model`].
+    Burnpack,
+    /// The network with its weights, for ONNX Runtime and others.
+    Onnx,
+}
+
+impl Format {
+    /// All of them, in the order of a menu.
+    pub const ALL: [Self; 3] = [Self::Safetensors, Self::Burnpack, Self::Onnx];
+
+    /// The end of a file's name.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Safetensors => "safetensors",
+            Self::Burnpack => "bpk",
+            Self::Onnx => "onnx",
+        }
+    }
+}
+
+/// A part of the data set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// What is trained on.
+    Train,
+    /// What is held out to watch the training.
+    #[default]
+    Validation,
+    /// What scores the network.
+    Test,
+}
+
+impl Part {
+    /// All of them, in the order of a menu.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// The name in a menu.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// Which images are to be shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Query {
+    /// Number of the question; the answer carries it.
+    pub id: u32,
+    /// Of this part.
+    pub part: Part,
+    /// Of this class only.
+    pub label: Option<u8>,
+    /// Only those that the last evaluation took for this class.
+    pub predicted: Option<u8>,
+    /// Only those that the last evaluation took for another class than theirs.
+    pub mistakes: bool,
+    /// Leave out so many.
+    pub from: u32,
+    /// At most so many.
+    pub count: u32,
+}
+
+/// An image that is shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Specimen {
+    /// Its number in its file.
+    pub number: u32,
+    /// Its class.
+    pub label: u8,
+    /// What the last evaluation of its part took it for, and how sure it was.
+    pub answer: Option<(u8, f32)>,
+    /// Pixels `[28, 28]`.
+    #[serde(with = "serde_bytes")]
+    pub pixels: Vec<u8>,
+}
+
+/// What happens inside the network for one image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Steps that these weights have seen.
+    pub steps: u32,
+    /// The network's output, `[10]`.
+    pub logits: Vec<f32>,
+    /// Softmax of the logits, `[10]`.
+    pub probabilities: Vec<f32>,
+    /// What both convolution blocks give: 32 maps of 13x13, 64 of 5x5.
+    pub blocks: [Maps; 2],
+    /// How much each pixel moves the logit of the most probable class: the size of the gradient (Simonyan et al. 2013),
+    /// `[28, 28]`.
+    pub saliency: Maps,
+}
+
+/// Maps of numbers from 0 up, as shades.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Maps {
+    /// Rows, and columns, of a map.
+    pub side: u32,
+    /// What 255 stands for: the largest number of all maps.
+    pub largest: f32,
+    /// The maps one after another, row by row, 0 to 255.
+    #[serde(with = "serde_bytes")]
+    pub shades: Vec<u8>,
+}
+
+/// Accuracy on images that were all moved in the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Robust {
+    /// How they were moved.
+    pub motion: Motion,
+    /// By how much: degrees, or a share of the side, or a factor less one.
+    pub amount: f64,
+    /// Share that was predicted right.
+    pub accuracy: f64,
+}
+
+/// A way to move an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Motion {
+    /// Turned, in degrees.
+    Rotation,
+    /// Moved to the right, as a share of the width.
+    Shift,
+    /// Enlarged, as a factor less one.
+    Zoom,
 }
 
 impl Command {
@@ -107,16 +280,68 @@ pub enum Event {
     Checkpoint(Box<Checkpoint>),
     /// The test set is scored.
     Test(TestResult),
-    /// The answer to [`Command::SaveWeights`]: the file.
-    Weights(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// The weights of [`Command::Import`] are good: what follows is of this run.
+    Imported {
+        /// Its number.
+        run: RunId,
+    },
+    /// The answer to [`Command::Adjust`].
+    Adjusted {
+        /// Steps that were done before.
+        step: u32,
+        /// How the run goes on.
+        to: Adjustable,
+    },
+    /// The answer to [`Command::Save`].
+    File {
+        /// Its format.
+        format: Format,
+        /// The file.
+        #[serde(with = "serde_bytes")]
+        bytes: Vec<u8>,
+    },
+    /// The answer to [`Command::Browse`].
+    Specimens {
+        /// Number of the question.
+        id: u32,
+        /// How many there are in all.
+        total: u32,
+        /// The first of them, from where it was asked.
+        specimens: Vec<Specimen>,
+    },
+    /// The answer to [`Command::Explain`].
+    Explained {
+        /// Number of the question.
+        id: u32,
+        /// What happens.
+        explanation: Box<Explanation>,
+    },
+    /// The answer to [`Command::Diagnose`].
+    Diagnosed {
+        /// Number of the question.
+        id: u32,
+        /// Probability of each digit for each image.
+        probabilities: Vec<Vec<f32>>,
+        /// The training images nearest to the first, by the distance of their pixels.
+        nearest: Vec<Specimen>,
+    },
+    /// One more point of the answer to [`Command::Robustness`].
+    Robustness {
+        /// The point.
+        point: Robust,
+        /// How many are still to come.
+        left: u32,
+    },
     /// The answer to [`Command::Predict`].
     Prediction {
         /// Number of the question.
         id: u32,
         /// Probability of each digit, or `None` while there is no network yet.
         probabilities: Option<Vec<f32>>,
-        /// Training steps that these weights have seen.
+        /// Training steps that the network has seen.
         steps: u32,
+        /// With the weights after this epoch, if it was asked for.
+        epoch: Option<u32>,
     },
     /// Something worth saying that stops nothing.
     Warning(String),
@@ -277,7 +502,7 @@ pub struct EpochRecord {
 }
 
 /// The score on the test set.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TestResult {
     /// Share of the test set that was predicted right.
     pub accuracy: f64,
@@ -287,6 +512,11 @@ pub struct TestResult {
     pub loss: f64,
     /// Test images by true and predicted class.
     pub confusion: ConfusionMatrix,
+    /// How often the network was as sure as it was right.
+    pub calibration: Calibration,
+    /// 1 for each test image that was predicted right, else 0: two runs are compared by them.
+    #[serde(with = "serde_bytes")]
+    pub right: Vec<u8>,
     /// Seconds that scoring took.
     pub seconds: f64,
 }

@@ -76,6 +76,9 @@ pub struct Settings {
     pub kernels: Kernels,
     /// Peak learning rate of the schedule.
     pub lr: f64,
+    /// Epochs without a lower validation loss after which a run ends early; 0 means never.
+    #[serde(default)]
+    pub patience: u32,
     /// Seed of everything random.
     pub seed: u32,
     /// Whether training images are augmented.
@@ -96,12 +99,29 @@ impl Default for Settings {
             replicas: 0,
             kernels: Kernels::Fused,
             lr: 0.004,
+            patience: 0,
             seed: 42,
             augment: true,
             augmentation: Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 },
             images: 0,
         }
     }
+}
+
+/// The settings that may change while a run lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adjustable {
+    /// Peak learning rate of the schedule, whose course stays.
+    pub lr: f64,
+    /// Whether training images are augmented.
+    pub augment: bool,
+    /// Ranges of the augmentation.
+    pub augmentation: Augmentation,
+}
+
+impl Adjustable {
+    /// Names of these settings in a URL.
+    pub const KEYS: [&str; 6] = ["lr", "augment", "rotation", "shift_x", "shift_y", "zoom"];
 }
 
 /// A recipe that was found by measuring.
@@ -194,7 +214,7 @@ const DATASETS: &[&str] = &["mnist", "synthetic"];
 pub const MOST_REPLICAS: u32 = 16;
 
 /// All settings, in the order of the URL.
-pub const FIELDS: [Field; 14] = [
+pub const FIELDS: [Field; 15] = [
     Field { key: "dataset", label: "Data set", rule: Rule::Words(DATASETS) },
     Field { key: "backend", label: "Backend", rule: Rule::Words(BACKENDS) },
     Field { key: "epochs", label: "Epochs", rule: Rule::Whole(1, 100) },
@@ -202,6 +222,7 @@ pub const FIELDS: [Field; 14] = [
     Field { key: "replicas", label: "Replicas", rule: Rule::Whole(0, MOST_REPLICAS) },
     Field { key: "kernels", label: "Kernels", rule: Rule::Words(KERNELS) },
     Field { key: "lr", label: "Learning rate", rule: Rule::Number(1e-6, 1.0) },
+    Field { key: "patience", label: "Early stopping", rule: Rule::Whole(0, 100) },
     Field { key: "seed", label: "Seed", rule: Rule::Whole(0, u32::MAX) },
     Field { key: "images", label: "Training images", rule: Rule::Whole(0, 60_000) },
     Field { key: "augment", label: "Augmentation", rule: Rule::Switch },
@@ -266,6 +287,7 @@ impl Settings {
             "replicas" => self.replicas.to_string(),
             "kernels" => self.kernels.key().into(),
             "lr" => self.lr.to_string(),
+            "patience" => self.patience.to_string(),
             "seed" => self.seed.to_string(),
             "images" => self.images.to_string(),
             "augment" => u8::from(self.augment).to_string(),
@@ -300,6 +322,7 @@ impl Settings {
             ("batch", Value::Whole(value)) => self.batch = value,
             ("replicas", Value::Whole(value)) => self.replicas = value,
             ("lr", Value::Number(value)) => self.lr = value,
+            ("patience", Value::Whole(value)) => self.patience = value,
             ("seed", Value::Whole(value)) => self.seed = value,
             ("images", Value::Whole(value)) if value != 0 && value < FEWEST_IMAGES => {
                 return Err(field.error(format!("0 (all) or a whole number from {FEWEST_IMAGES} to 60000"), text));
@@ -344,6 +367,16 @@ impl Settings {
     pub fn to_query(&self) -> String {
         let pairs: Vec<String> = FIELDS.iter().map(|f| format!("{}={}", f.key, self.get(f.key))).collect();
         pairs.join("&")
+    }
+
+    /// What of them may change while a run lasts.
+    pub fn adjustable(&self) -> Adjustable {
+        Adjustable { lr: self.lr, augment: self.augment, augmentation: self.augmentation }
+    }
+
+    /// These settings, changed.
+    pub fn adjusted(&self, to: Adjustable) -> Self {
+        Settings { lr: to.lr, augment: to.augment, augmentation: to.augmentation, ..self.clone() }
     }
 
     /// The augmentation, if it is on.
@@ -414,7 +447,7 @@ mod tests {
         fn every_valid_setting_survives_a_url(epochs in 1u32..=100, batch in 1u32..=1024, lr in 1e-6f64..=1.0, seed: u32,
             augment: bool, rotation in 0f64..=180.0, shift_x in 0f64..=0.5, zoom in 0f64..=0.9, images in 24u32..=60_000) {
             let augmentation = Augmentation { rotation, shift_x, shift_y: 0.25, zoom };
-            let settings = Settings { epochs, batch, replicas: batch % 17, kernels: Kernels::Stock, lr, seed, augment, augmentation, images,
+            let settings = Settings { epochs, batch, replicas: batch % 17, kernels: Kernels::Stock, lr, patience: batch % 101, seed, augment, augmentation, images,
                 dataset: DatasetName::Synthetic, backend: BackendChoice::Ndarray };
             prop_assert_eq!(Settings::from_query(&settings.to_query()), (settings, vec![]));
         }

@@ -6,8 +6,10 @@ use crate::{
     checkpoint::Checkpoint,
     healing::{Incident, Remedy},
     metrics::{ConfusionMatrix, Smoothed},
-    protocol::{BackendInfo, Envelope, EpochRecord, Event, Loaded, Loading, Progress, RunId, RunState, TestResult},
-    settings::Settings,
+    protocol::{
+        BackendInfo, Envelope, EpochRecord, Event, Loaded, Loading, Progress, Robust, RunId, RunState, TestResult,
+    },
+    settings::{Adjustable, Settings},
 };
 
 /// How much of the past a point of the smoothed training curves keeps: about the last 20 steps.
@@ -49,6 +51,19 @@ pub struct RunSummary {
     pub warnings: Vec<String>,
     /// Workers that were lost under this run, and what was done.
     pub incidents: Vec<Incident>,
+    /// Settings that were changed while it lasted, and after how many steps.
+    pub adjustments: Vec<(u32, Adjustable)>,
+    /// Accuracy on moved images, as far as it was measured.
+    pub robustness: Vec<Robust>,
+    /// Points of it that are still to come.
+    #[serde(skip)]
+    pub robustness_left: u32,
+    /// The score on the test set.
+    #[serde(skip)]
+    pub test: Option<TestResult>,
+    /// What is kept of each epoch.
+    #[serde(skip)]
+    pub snapshots: Vec<Snapshot>,
     /// Where the run can go on from.
     #[serde(skip)]
     pub checkpoint: Option<Box<Checkpoint>>,
@@ -65,6 +80,20 @@ pub struct RunSummary {
     #[serde(skip)]
     pub curves: Curves,
 }
+
+/// An epoch to go back to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Number of the epoch, from 1.
+    pub epoch: u32,
+    /// Validation images by true and predicted class.
+    pub confusion: ConfusionMatrix,
+    /// Weights of the first convolution, `[32, 3, 3]`; empty if none were handed out with that epoch.
+    pub filters: Vec<f32>,
+}
+
+/// Weights of the first convolution: 32 filters of 3x3.
+const FILTER_WEIGHTS: usize = 32 * 9;
 
 /// The data set of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -132,15 +161,18 @@ pub struct SavedRun {
     pub settings: Settings,
     history: Vec<EpochRecord>,
     curves: Curves,
-    confusion_matrix: Option<ConfusionMatrix>,
     incidents: Vec<Incident>,
+    adjustments: Vec<(u32, Adjustable)>,
+    robustness: Vec<Robust>,
+    snapshots: Vec<Snapshot>,
+    test: Option<TestResult>,
     /// Steps of the whole run.
     steps: u32,
     checkpoint: Box<Checkpoint>,
 }
 
 /// The form of [`SavedRun`] that this build writes and reads.
-const SAVED_VERSION: u32 = 1;
+const SAVED_VERSION: u32 = 2;
 
 impl SavedRun {
     /// Whether this build can go on with it.
@@ -157,7 +189,9 @@ impl SavedRun {
     pub fn sentence(&self) -> String {
         let (step, steps, epochs) = (self.checkpoint.trainer.step, self.steps, self.settings.epochs);
         if self.is_finished() {
-            return format!("This browser has kept the run that finished its {epochs} epochs here.");
+            let epochs = self.history.len();
+            let plural = if epochs == 1 { "" } else { "s" };
+            return format!("This browser has kept the run that finished its {epochs} epoch{plural} here.");
         }
         let epoch = self.checkpoint.epoch;
         format!("This browser has kept a run that ended early here: epoch {epoch} of {epochs}, step {step} of {steps}.")
@@ -176,8 +210,11 @@ impl RunSummary {
             settings: self.settings.clone(),
             history: self.history.iter().filter(|record| record.epoch < checkpoint.epoch).copied().collect(),
             curves,
-            confusion_matrix: self.confusion_matrix.filter(|_| self.confusion_matrix_of == Some("validation")),
             incidents: self.incidents.clone(),
+            adjustments: self.adjustments.clone(),
+            robustness: self.robustness.clone(),
+            snapshots: self.snapshots.iter().filter(|shot| shot.epoch < checkpoint.epoch).cloned().collect(),
+            test: self.test.clone(),
             steps: (per_epoch * f64::from(self.settings.epochs)).round() as u32,
             checkpoint,
         })
@@ -185,16 +222,23 @@ impl RunSummary {
 
     /// The run that was kept, about to go on.
     pub fn restored(run: RunId, saved: SavedRun, backend: BackendInfo) -> Self {
-        let SavedRun { settings, history, curves, confusion_matrix, incidents, checkpoint, .. } = saved;
+        let SavedRun { settings, history, curves, incidents, adjustments, robustness, snapshots, test, .. } = saved;
         let mut summary = RunSummary::new(run, settings, backend);
         summary.state = RunState::Loading;
         summary.timings.epochs_seconds = history.iter().map(|record| record.seconds).sum();
-        if let Some(matrix) = &confusion_matrix {
-            summary.show(matrix, "validation");
+        if let Some(snapshot) = snapshots.last() {
+            summary.show(&snapshot.confusion, "validation");
         }
-        (summary.history, summary.curves, summary.incidents) = (history, curves, incidents);
-        summary.checkpoint = Some(checkpoint);
-        summary
+        if let Some(test) = test {
+            summary.scored(test);
+        }
+        RunSummary { history, curves, incidents, adjustments, robustness, snapshots, ..summary }
+            .going_on(saved.checkpoint)
+    }
+
+    fn going_on(mut self, checkpoint: Box<Checkpoint>) -> Self {
+        self.checkpoint = Some(checkpoint);
+        self
     }
 
     /// No run yet, with the settings of the page.
@@ -216,6 +260,11 @@ impl RunSummary {
             build: crate::BUILD,
             warnings: Vec::new(),
             incidents: Vec::new(),
+            adjustments: Vec::new(),
+            robustness: Vec::new(),
+            robustness_left: 0,
+            test: None,
+            snapshots: Vec::new(),
             checkpoint: None,
             progress: None,
             loading: None,
@@ -254,14 +303,20 @@ impl RunSummary {
             Event::Epoch { record, confusion } => {
                 self.timings.epochs_seconds += record.seconds;
                 self.history.push(*record);
+                self.snapshots.push(Snapshot { epoch: record.epoch, confusion: *confusion, filters: Vec::new() });
                 self.show(confusion, "validation");
             }
-            Event::Test(TestResult { accuracy, interval, confusion, seconds, .. }) => {
+            Event::Test(result) => {
                 self.testing = false;
-                self.timings.test_seconds = *seconds;
-                self.test_accuracy = Some(*accuracy);
-                self.test_accuracy_interval = Some(*interval);
-                self.show(confusion, "test");
+                self.scored(result.clone());
+            }
+            Event::Adjusted { step, to } => {
+                self.settings = self.settings.adjusted(*to);
+                self.adjustments.push((*step, *to));
+            }
+            Event::Robustness { point, left } => {
+                self.robustness.push(*point);
+                self.robustness_left = *left;
             }
             Event::Warning(message) => {
                 self.testing = false; // it may be the answer to that
@@ -274,9 +329,17 @@ impl RunSummary {
             Event::Checkpoint(checkpoint) => {
                 self.checkpoint = Some(checkpoint.clone());
                 self.curves.mark();
+                // What comes with an epoch's end has its weights.
+                if let Some(snapshot) = self.snapshots.last_mut().filter(|_| checkpoint.done == 0) {
+                    snapshot.filters = checkpoint.trainer.first(FILTER_WEIGHTS);
+                }
             }
             Event::Fetching { .. }
-            | Event::Weights(_)
+            | Event::Imported { .. }
+            | Event::File { .. }
+            | Event::Specimens { .. }
+            | Event::Explained { .. }
+            | Event::Diagnosed { .. }
             | Event::Ready { .. }
             | Event::Unavailable { .. }
             | Event::Prediction { .. } => {}
@@ -299,6 +362,8 @@ impl RunSummary {
         if remedy != Remedy::None {
             self.curves.cut();
             self.history.retain(|record| record.epoch < epochs);
+            self.snapshots.retain(|snapshot| snapshot.epoch < epochs);
+            self.robustness_left = 0;
             self.timings.epochs_seconds = self.history.iter().map(|record| record.seconds).sum();
             self.state = RunState::Loading;
             self.loading = None;
@@ -321,6 +386,19 @@ impl RunSummary {
             );
         }
         csv
+    }
+
+    fn scored(&mut self, test: TestResult) {
+        self.timings.test_seconds = test.seconds;
+        self.test_accuracy = Some(test.accuracy);
+        self.test_accuracy_interval = Some(test.interval);
+        self.show(&test.confusion, "test");
+        self.test = Some(test);
+    }
+
+    /// Weights of the first convolution at the last checkpoint, `[32, 3, 3]`.
+    pub fn filters(&self) -> Option<Vec<f32>> {
+        self.checkpoint.as_ref().map(|checkpoint| checkpoint.trainer.first(FILTER_WEIGHTS))
     }
 
     fn show(&mut self, confusion: &ConfusionMatrix, of: &'static str) {

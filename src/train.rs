@@ -103,6 +103,11 @@ impl Trainer {
         pass.metrics
     }
 
+    /// Goes on with another peak of the learning rate's course.
+    pub fn set_peak(&mut self, peak: f64) {
+        self.recipe.schedule.peak = peak;
+    }
+
     /// Moves the weights against the gradients of a whole step, one a parameter.
     pub fn update(&mut self, gradients: Vec<Tensor<1>>) {
         let start = Instant::now();
@@ -112,15 +117,28 @@ impl Trainer {
         self.parts.update += start.elapsed().as_secs_f64();
     }
 
-    /// Probability of each digit for one image, `[28, 28]`, 0 to 255.
+    /// Probability of each digit for images `[N, 28, 28]`, 0 to 255: `[N, 10]`. With `weights` in place of its own, if there
+    /// are any.
     ///
     /// # Errors
     /// [`ReadError`] if the device is lost or out of memory.
-    pub async fn predict(&self, pixels: &[u8]) -> Result<Vec<f32>, ReadError> {
+    pub async fn predict(&self, pixels: &[u8], weights: Option<&[f32]>) -> Result<Vec<f32>, ReadError> {
+        let labels = vec![0; pixels.len() / IMAGE];
         let pixels = pixels.iter().map(|&p| f32::from(p) / 255.0).collect();
-        let (image, _) = upload(Batch { pixels, labels: vec![0] }, &self.device.clone().inner());
-        let log_probabilities = log_probabilities(&self.model, image).await?;
+        let (images, _) = upload(Batch { pixels, labels }, &self.device.clone().inner());
+        let other = weights.map(|weights| Cnn::from_flat(weights.to_vec(), self.recipe.kernels, &self.device));
+        let log_probabilities = log_probabilities(other.as_ref().unwrap_or(&self.model), images).await?;
         Ok(log_probabilities.into_iter().map(f32::exp).collect())
+    }
+
+    /// Loss and predictions of a batch.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the device is lost or out of memory.
+    pub async fn evaluate(&self, batch: Batch) -> Result<Evaluated, ReadError> {
+        let labels = batch.labels.clone();
+        let (images, _) = upload(batch, &self.device.clone().inner());
+        Evaluated::new(&self.model, images, labels).await
     }
 
     /// Steps done.
@@ -315,12 +333,19 @@ pub struct Evaluated {
     /// Most probable class of each image.
     #[serde(with = "serde_bytes")]
     pub predictions: Vec<u8>,
+    /// The probability of that class.
+    pub confidences: Vec<f32>,
     /// True class of each image.
     #[serde(with = "serde_bytes")]
     pub labels: Vec<u8>,
 }
 
 impl Evaluated {
+    /// How many were predicted right.
+    pub fn right(&self) -> u32 {
+        self.predictions.iter().zip(&self.labels).map(|(a, b)| u32::from(a == b)).sum()
+    }
+
     /// Loss and predictions of `model` for the first of `images` `[N, 1, 28, 28]`, as many as there are `labels`, without
     /// dropout.
     ///
@@ -330,7 +355,8 @@ impl Evaluated {
         let log_probabilities = log_probabilities(model, images).await?;
         let rows = log_probabilities.chunks_exact(CLASSES).take(labels.len());
         let loss = rows.clone().zip(&labels).map(|(row, &label)| -f64::from(row[usize::from(label)])).sum();
-        Ok(Evaluated { loss, predictions: rows.map(argmax).collect(), labels })
+        let confidences = rows.clone().map(|row| row[usize::from(argmax(row))].exp()).collect();
+        Ok(Evaluated { loss, predictions: rows.map(argmax).collect(), confidences, labels })
     }
 }
 

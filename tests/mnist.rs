@@ -64,7 +64,7 @@ fn one_epoch_reaches_the_accuracy_that_is_promised_and_reads_sketches() {
     for index in 0..200 {
         log.borrow_mut().clear();
         let pixels = normalise(&on_the_pad(test.image(index))).unwrap();
-        session.command(Command::Predict { id: index as u32, pixels });
+        session.command(Command::Predict { id: index as u32, pixels, epoch: None });
         while block_on(session.work()) {}
         let log = log.borrow();
         let Some(Event::Prediction { probabilities: Some(p), .. }) = log.last() else { panic!("{log:?}") };

@@ -2,38 +2,23 @@
 #![allow(clippy::unwrap_used)] // a test that fails here says where
 #![cfg(all(not(target_arch = "wasm32"), feature = "cpu"))]
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+#[path = "common/session.rs"]
+mod common;
+
+use std::time::Duration;
+
+use common::{Log, finish, session, tiny};
 
 use inkling::{
     checkpoint::{Checkpoint, TrainerState},
     data::{IMAGE, source::DatasetName, synthetic},
-    device::{Backend, BackendKind},
-    export::from_safetensors,
-    protocol::{Activity, Command, Envelope, EpochRecord, Event, RunState},
-    replicas::NoCrew,
-    session::Session,
+    export,
+    protocol::{Activity, Command, Envelope, EpochRecord, Event, Format, RunState},
     settings::Settings,
     summary::RunSummary,
 };
 use pollster::block_on;
 use proptest::prelude::*;
-
-type Log = Rc<RefCell<Vec<Envelope>>>;
-
-fn session() -> (Session, Log) {
-    let log = Log::default();
-    let sink = log.clone();
-    let backend = block_on(Backend::open(BackendKind::Cpu)).unwrap();
-    (Session::new(backend, NoCrew, move |envelope| sink.borrow_mut().push(envelope)), log)
-}
-
-fn tiny() -> Settings {
-    Settings { dataset: DatasetName::Synthetic, images: 120, batch: 32, epochs: 2, ..Settings::default() }
-}
-
-fn finish(session: &mut Session) {
-    while block_on(session.work()) {}
-}
 
 #[test]
 fn a_whole_run_tells_its_story_in_order() {
@@ -88,7 +73,8 @@ fn it_learns_the_synthetic_digits_and_the_same_seed_learns_the_same() {
         session.command(Command::start(1, settings));
         finish(&mut session);
         let log = log.borrow();
-        let test = log.iter().find_map(|e| if let Event::Test(test) = &e.event { Some(*test) } else { None }).unwrap();
+        let test =
+            log.iter().find_map(|e| if let Event::Test(test) = &e.event { Some(test.clone()) } else { None }).unwrap();
         (test.accuracy, test.loss)
     };
     let (accuracy, loss) = run(3);
@@ -108,10 +94,12 @@ fn a_command_takes_effect_before_the_next_step() {
     assert!(!block_on(session.work()), "a paused session has nothing to do");
     assert_eq!(session.state(), RunState::Paused);
     let before = log.borrow().len();
-    session.command(Command::Predict { id: 4, pixels: vec![0; IMAGE] });
+    session.command(Command::Predict { id: 4, pixels: vec![0; IMAGE], epoch: None });
     assert!(block_on(session.work()), "a question is answered while paused");
     let answer = log.borrow()[before].event.clone();
-    let Event::Prediction { id: 4, probabilities: Some(p), steps: 1 } = answer else { panic!("{answer:?}") };
+    let Event::Prediction { id: 4, probabilities: Some(p), steps: 1, epoch: None } = answer else {
+        panic!("{answer:?}")
+    };
     assert!((p.iter().sum::<f32>() - 1.0).abs() < 1e-5);
     session.command(Command::Test);
     finish(&mut session);
@@ -122,10 +110,10 @@ fn a_command_takes_effect_before_the_next_step() {
     assert!(!block_on(session.work()));
     assert_eq!(session.state(), RunState::Stopped);
     session.command(Command::Reset);
-    session.command(Command::Predict { id: 5, pixels: vec![0; IMAGE] });
+    session.command(Command::Predict { id: 5, pixels: vec![0; IMAGE], epoch: None });
     finish(&mut session);
     let last = log.borrow().last().unwrap().event.clone();
-    assert_eq!(last, Event::Prediction { id: 5, probabilities: None, steps: 0 });
+    assert_eq!(last, Event::Prediction { id: 5, probabilities: None, steps: 0, epoch: None });
 }
 
 #[test]
@@ -189,7 +177,12 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Command(Command::Stop)),
         1 => Just(Act::Command(Command::Reset)),
         1 => Just(Act::Command(Command::Test)),
-        1 => (0usize..3).prop_map(|n| Act::Command(Command::Predict { id: 1, pixels: vec![9; [0, IMAGE, IMAGE + 1][n]] })),
+        1 => Just(Act::Command(Command::Step)),
+        1 => Just(Act::Command(Command::Robustness)),
+        1 => Just(Act::Command(Command::Explain { id: 1, pixels: vec![9; IMAGE] })),
+        1 => (0f64..0.1).prop_map(|lr| Act::Command(Command::Adjust(Settings { lr, ..tiny() }.adjustable()))),
+        1 => (0u32..4).prop_map(|run| Act::Command(Command::Import { run, settings: tiny(), file: vec![1; 9] })),
+        1 => (0usize..3).prop_map(|n| Act::Command(Command::Predict { id: 1, pixels: vec![9; [0, IMAGE, IMAGE + 1][n]], epoch: None })),
         1 => any::<bool>().prop_map(Act::Provide),
     ]
 }
@@ -277,7 +270,7 @@ fn a_checkpoint_of_another_network_is_refused_in_words() {
     let (mut session, log) = session();
     for (step, values) in [(3, vec![0.0; 7]), (0, vec![0.0; 225_034 * 3]), (3, vec![0.0; 225_034])] {
         let trainer = TrainerState::new(step, &values);
-        let from = Checkpoint { epoch: 1, done: 32, loss: 1.0, hits: 3.0, seconds: 0.5, trainer };
+        let from = Checkpoint { epoch: 1, done: 32, loss: 1.0, hits: 3.0, seconds: 0.5, best: None, trainer };
         session.command(Command::Start { run: 1, settings: tiny(), from: Some(Box::new(from)) });
         finish(&mut session);
         assert_eq!(session.state(), RunState::Failed);
@@ -289,17 +282,22 @@ fn a_checkpoint_of_another_network_is_refused_in_words() {
 #[test]
 fn the_weights_can_be_had_at_any_time_after_there_is_a_network() {
     let (mut session, log) = session();
-    session.command(Command::SaveWeights);
-    assert!(matches!(&log.borrow()[0].event, Event::Warning(words) if words.contains("no weights")));
+    session.command(Command::Save(Format::Onnx));
+    assert!(matches!(&log.borrow()[0].event, Event::Warning(words) if words.contains("no network")));
     session.command(Command::start(1, tiny()));
     block_on(session.work());
     block_on(session.work());
     session.command(Command::Pause);
-    session.command(Command::SaveWeights);
-    assert!(block_on(session.work()));
+    Format::ALL.into_iter().for_each(|format| session.command(Command::Save(format)));
+    finish(&mut session);
     let log = log.borrow();
-    let Some(Event::Weights(file)) = log.last().map(|e| &e.event) else { panic!("{:?}", log.last()) };
-    assert_eq!(from_safetensors(file).unwrap().len(), 225_034);
+    let files = log.iter().filter_map(|e| match &e.event {
+        Event::File { format, bytes } => Some((*format, bytes.clone())),
+        _ => None,
+    });
+    let files: Vec<_> = files.collect();
+    assert_eq!(files.iter().map(|file| file.0).collect::<Vec<_>>(), Format::ALL);
+    assert_eq!(export::read(&files[0].1), export::read(&files[1].1));
 }
 
 #[test]

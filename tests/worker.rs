@@ -89,13 +89,15 @@ async fn a_session_learns_in_a_worker() {
 #[wasm_bindgen_test]
 fn messages_survive_the_link() {
     let pixels: Vec<u8> = (0..784).map(|i| (i % 256) as u8).collect();
-    for command in
-        [Command::start(3, Settings::default()), Command::Pause, Command::Predict { id: 9, pixels: pixels.clone() }]
-    {
+    for command in [
+        Command::start(3, Settings::default()),
+        Command::Pause,
+        Command::Predict { id: 9, pixels: pixels.clone(), epoch: None },
+    ] {
         let value = serde_wasm_bindgen::to_value(&command).unwrap();
         assert_eq!(serde_wasm_bindgen::from_value::<Command>(value).unwrap(), command);
     }
-    let question = serde_wasm_bindgen::to_value(&Command::Predict { id: 9, pixels }).unwrap();
+    let question = serde_wasm_bindgen::to_value(&Command::Predict { id: 9, pixels, epoch: None }).unwrap();
     let inner = js_sys::Reflect::get(&question, &"Predict".into()).unwrap();
     let sent = js_sys::Reflect::get(&inner, &"pixels".into()).unwrap();
     assert!(wasm_bindgen::JsCast::is_instance_of::<js_sys::Uint8Array>(&sent), "pixels go as a typed array");

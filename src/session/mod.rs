@@ -5,24 +5,27 @@
 //! answer, so a command takes effect within a step.
 
 mod evaluation;
+mod look;
+mod training;
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
 
 use web_time::Instant;
 
 use crate::{
-    checkpoint::Checkpoint,
+    checkpoint::{Checkpoint, TrainerState},
     data::{Dataset, SharedDataset, Split, source::DatasetName, synthetic},
     device::Backend,
-    export::to_safetensors,
+    export,
     metrics::{Stopwatch, Throughput},
-    protocol::{Activity, Command, Envelope, EpochRecord, Event, Loaded, Progress, RunId, RunState, StepPoint},
-    replicas::{Crew, Images, Team},
-    resident::Resident,
-    settings::Settings,
-    train::{ReadError, Recipe, Schedule, StepMetrics, Trainer, read_flat, read_metrics},
+    model::PARAMETERS,
+    protocol::{Command, Envelope, Event, Loaded, Motion, Part, RunId, RunState, StepPoint},
+    replicas::{Crew, Team},
+    settings::{Adjustable, Settings},
+    train::{ReadError, Recipe, Schedule, Trainer},
 };
 use evaluation::Evaluation;
+use training::{Pace, Phase, Training};
 
 /// Share of the hidden units that training drops at each step.
 const DROPOUT: f64 = 0.3;
@@ -47,58 +50,18 @@ pub struct Session {
     from: Option<Box<Checkpoint>>,
     checkpoint_after: Duration,
     training: Option<Training>,
+    /// The run is to rest before it goes on: its weights came from a file.
+    rest_first: bool,
+    /// While it rests: one unit of work is to be done.
+    step_asked: bool,
     /// A test that the visitor asked for; training waits for it.
     requested_test: Option<Evaluation>,
-    /// The visitor asked for the weights.
-    save_requested: bool,
-    questions: VecDeque<(u32, Vec<u8>)>,
-}
-
-/// A run from the moment that its data is there.
-struct Training {
-    data: SharedDataset,
-    /// The training and the test file on a GPU, if the backend is one and they fit.
-    resident: [Option<Resident>; 2],
-    split: Split,
-    trainer: Trainer,
-    phase: Phase,
-    epoch: u32,
-    steps_an_epoch: u32,
-    /// Training images of this epoch in their order, and how many are done.
-    order: Vec<u32>,
-    done: usize,
-    unread: Vec<(StepMetrics, usize)>,
-    pace: Pace,
-    last_read: Instant,
-    last_checkpoint: Instant,
-    loss: f64,
-    hits: f64,
-    watch: Stopwatch,
-    throughput: Throughput,
-    evaluation_speed: Option<f64>,
-}
-
-/// How many steps a GPU may be given before their losses are awaited: enough to keep it busy, and so few that it is never
-/// long behind, or the page would lose its frames and a command its effect.
-struct Pace {
-    steps: usize,
-}
-
-impl Pace {
-    /// After a read that took `waited`.
-    fn adapt(&mut self, waited: Duration) {
-        self.steps = match waited.as_millis() {
-            0..20 => (self.steps * 2).min(64),
-            20..100 => self.steps,
-            _ => (self.steps / 2).max(1),
-        };
-    }
-}
-
-enum Phase {
-    Train,
-    Validate(Evaluation),
-    Test(Evaluation),
+    /// What is to be measured of the network's robustness; training takes turns with it.
+    robustness: VecDeque<(Motion, f64)>,
+    /// The turn is the training's.
+    trains_next: bool,
+    /// Commands that are answered by an event.
+    questions: VecDeque<Command>,
 }
 
 impl Session {
@@ -118,8 +81,11 @@ impl Session {
             from: None,
             checkpoint_after: CHECKPOINT_AFTER,
             training: None,
+            rest_first: false,
+            step_asked: false,
             requested_test: None,
-            save_requested: false,
+            robustness: VecDeque::new(),
+            trains_next: false,
             questions: VecDeque::new(),
         }
     }
@@ -141,6 +107,9 @@ impl Session {
                 self.warn("A run is under way. Stop it before starting another.")
             }
             Command::Start { run, settings, from } => self.start(run, settings, from),
+            Command::Import { run, settings, file } => self.import(run, settings, &file),
+            Command::Step if self.state == RunState::Paused => self.step_asked = true,
+            Command::Adjust(to) if self.training.is_some() && self.state.is_active() => self.adjust(to),
             Command::Pause if self.state == RunState::Training => {
                 self.set_state(RunState::Paused);
                 self.watches(Stopwatch::stop);
@@ -156,32 +125,39 @@ impl Session {
                 self.set_state(RunState::Stopped);
             }
             Command::Reset => {
-                self.training = None;
-                self.requested_test = None;
+                self.forget();
                 self.set_state(RunState::Idle);
             }
             Command::Test if self.training.is_none() => self.warn("There is no network to test yet. Train one first."),
             Command::Test => {
                 self.requested_test.get_or_insert_with(Evaluation::new);
             }
-            Command::SaveWeights if self.training.is_none() => {
-                self.warn("There are no weights to save yet. Train a network first.")
+            Command::Save(_) | Command::Browse(_) | Command::Robustness if self.training.is_none() => {
+                self.warn("There is no network yet. Train one first.")
             }
-            Command::SaveWeights => self.save_requested = true,
-            Command::Predict { id, pixels } if pixels.len() == crate::data::IMAGE => {
-                // Only the newest sketch matters; older ones would make the answer late.
-                self.questions.clear();
-                self.questions.push_back((id, pixels));
+            Command::Robustness => self.robustness = crate::robustness::points().into(),
+            Command::Save(_) => self.questions.push_back(command),
+            Command::Predict { ref pixels, .. }
+            | Command::Explain { ref pixels, .. }
+            | Command::Diagnose { ref pixels, .. }
+                if pixels.is_empty() || !pixels.len().is_multiple_of(crate::data::IMAGE) =>
+            {
+                self.warn("A sketch must have 28x28 pixels.")
             }
-            Command::Predict { .. } => self.warn("A sketch must have 28x28 pixels."),
+            Command::Predict { .. } | Command::Explain { .. } | Command::Diagnose { .. } | Command::Browse(_) => {
+                // Only the newest question of its kind matters; older ones would make the answer late.
+                let kind = mem::discriminant(&command);
+                self.questions.retain(|question| mem::discriminant(question) != kind);
+                self.questions.push_back(command);
+            }
             // What is so already, or has ended meanwhile: the page may ask twice before it has heard.
-            Command::Pause | Command::Resume | Command::Stop => {}
+            Command::Pause | Command::Resume | Command::Stop | Command::Step | Command::Adjust(_) => {}
         }
     }
 
     /// Whether the driver is to fetch MNIST now. It says so once; the driver answers with [`Session::provide`].
     pub fn wants_mnist(&mut self) -> bool {
-        std::mem::take(&mut self.mnist_wanted)
+        mem::take(&mut self.mnist_wanted)
     }
 
     /// MNIST is on its way already: [`Session::wants_mnist`] is not to ask for it.
@@ -208,17 +184,23 @@ impl Session {
 
     /// Does one unit of work; false if there is nothing to do until the next command.
     pub async fn work(&mut self) -> bool {
-        let result = if let Some((id, pixels)) = self.questions.pop_front() {
-            self.answer(id, &pixels).await
-        } else if std::mem::take(&mut self.save_requested) {
-            self.save_weights().await
+        let result = if let Some(question) = self.questions.pop_front() {
+            self.answer(question).await
         } else if self.requested_test.is_some() && self.training.is_some() {
             self.advance_requested_test().await
         } else if self.state == RunState::Loading && self.settings.dataset == DatasetName::Synthetic {
             self.begin();
             Ok(())
+        } else if !self.robustness.is_empty() && !mem::take(&mut self.trains_next) {
+            self.trains_next = self.state == RunState::Training;
+            self.measure_robustness().await
         } else if self.state == RunState::Training {
-            self.advance().await
+            self.advance(false).await
+        } else if self.state == RunState::Paused && mem::take(&mut self.step_asked) {
+            self.watches(Stopwatch::start);
+            let result = self.advance(true).await;
+            self.watches(Stopwatch::stop);
+            result
         } else {
             return false;
         };
@@ -238,8 +220,7 @@ impl Session {
     fn start(&mut self, run: RunId, settings: Settings, from: Option<Box<Checkpoint>>) {
         self.run = run;
         self.from = from;
-        self.training = None;
-        self.requested_test = None;
+        self.forget();
         self.settings = settings;
         if let Err(error) = self.settings.validate() {
             return self.fail(&error.to_string());
@@ -254,6 +235,53 @@ impl Session {
                 None => (self.mnist_wanted, self.mnist_coming) = (true, true),
             }
         }
+    }
+
+    fn forget(&mut self) {
+        self.training = None;
+        self.requested_test = None;
+        self.robustness.clear();
+        (self.rest_first, self.step_asked) = (false, false);
+    }
+
+    /// A file that is no network's changes nothing.
+    fn import(&mut self, run: RunId, settings: Settings, file: &[u8]) {
+        if self.state.is_active() {
+            return self.warn("A run is under way. Stop it before opening weights.");
+        }
+        match export::read(file) {
+            Ok(weights) => {
+                let trainer = TrainerState::new(0, &weights);
+                let beginning =
+                    Checkpoint { epoch: 1, done: 0, loss: 0.0, hits: 0.0, seconds: 0.0, best: None, trainer };
+                self.emit(Event::Imported { run });
+                self.start(run, settings, Some(Box::new(beginning)));
+                self.rest_first = true;
+                self.rest_if_imported();
+            }
+            Err(error) => self.emit(Event::Warning(format!("The file was not opened: {error}."))),
+        }
+    }
+
+    fn rest_if_imported(&mut self) {
+        if self.state == RunState::Training && mem::take(&mut self.rest_first) {
+            self.watches(Stopwatch::stop);
+            self.set_state(RunState::Paused);
+        }
+    }
+
+    fn adjust(&mut self, to: Adjustable) {
+        let settings = self.settings.adjusted(to);
+        if let Err(error) = settings.validate() {
+            return self.warn(&error.to_string());
+        }
+        self.settings = settings;
+        let Some(training) = &mut self.training else { return };
+        training.trainer.set_peak(to.lr);
+        // The run that goes on after a loss is to know of it.
+        training.checkpoint_due = true;
+        let step = training.trainer.steps_done();
+        self.emit(Event::Adjusted { step, to });
     }
 
     /// The data is there, or is drawn now: splits it and starts training.
@@ -283,6 +311,7 @@ impl Session {
         let schedule = Schedule { peak: lr, steps: steps_an_epoch * epochs };
         let recipe = Recipe { seed, dropout: DROPOUT, schedule, kernels };
         let from = self.from.take();
+        let imported = from.as_ref().is_some_and(|from| from.trainer.step == 0);
         let trainer = match &from {
             Some(from) if from.epoch <= epochs && from.done as usize >= split.train.len() => None,
             Some(from) => Trainer::restored(recipe, &from.trainer, &self.backend.device),
@@ -308,8 +337,13 @@ impl Session {
             pace: Pace { steps: 8 },
             last_read: Instant::now(),
             last_checkpoint: Instant::now(),
+            checkpoint_due: false,
             throughput: Throughput::default(),
             evaluation_speed: None,
+            best: None,
+            answers: [None, None],
+            past: VecDeque::new(),
+            imported,
         });
         if let (Some(from), Some(training)) = (from, &mut self.training) {
             training.go_on_from(&from, &self.settings);
@@ -317,15 +351,18 @@ impl Session {
         self.emit(Event::Loaded(loaded));
         self.set_state(RunState::Training);
         self.report_progress();
+        self.rest_if_imported();
     }
 
-    async fn advance(&mut self) -> Result<(), ReadError> {
+    /// The next unit of the run; its losses are read at once if they are wanted `now`.
+    async fn advance(&mut self, now: bool) -> Result<(), ReadError> {
         let Some(training) = &mut self.training else { return Ok(()) };
         match &mut training.phase {
             Phase::Train => {
                 training.step(&self.settings, &mut self.team).await?;
                 let epoch_over = training.done == training.order.len();
-                if epoch_over
+                if now
+                    || epoch_over
                     || training.unread.len() >= training.pace.steps
                     || training.last_read.elapsed() >= READ_AFTER
                 {
@@ -335,29 +372,36 @@ impl Session {
                         training.throughput = Throughput { images: training.done as u64, seconds };
                         training.phase = Phase::Validate(Evaluation::new());
                     }
-                    let due = !epoch_over && training.last_checkpoint.elapsed() >= self.checkpoint_after;
+                    let late = training.last_checkpoint.elapsed() >= self.checkpoint_after;
+                    let due = !epoch_over && (late || training.checkpoint_due);
                     if self.report_steps(points) && due {
-                        self.checkpoint().await?;
+                        self.checkpoint(None).await?;
                     }
                 }
             }
-            Phase::Validate(evaluation) => {
-                let images = Images { host: &training.data.train, resident: training.resident[0].as_ref() };
-                let indices = Some(&training.split.validation[..]);
-                if evaluation.advance(&mut self.team, &mut training.trainer, images, indices).await? {
-                    let evaluation = std::mem::replace(evaluation, Evaluation::new());
+            Phase::Validate(_) => {
+                if let Some(evaluation) = training.evaluate(&mut self.team, Part::Validation).await? {
                     let record = training.end_epoch(&evaluation);
-                    training.next_epoch(&self.settings);
+                    let early = training.is_over_early(&record, &self.settings);
+                    training.answers[0] = Some(evaluation.answers);
+                    match early {
+                        None => training.next_epoch(&self.settings),
+                        Some(_) => training.begin_epoch(self.settings.epochs + 1, &self.settings),
+                    }
                     self.emit(Event::Epoch { record, confusion: evaluation.confusion });
-                    self.checkpoint().await?;
+                    if let Some(best) = early {
+                        let epoch = record.epoch;
+                        self.warn(&format!(
+                            "Stopped early after epoch {epoch}: the validation loss was lowest in epoch {best}."
+                        ));
+                    }
+                    self.checkpoint(Some(record.epoch)).await?;
                 }
                 self.report_progress();
             }
-            Phase::Test(evaluation) => {
-                let images = Images { host: &training.data.test, resident: training.resident[1].as_ref() };
-                if evaluation.advance(&mut self.team, &mut training.trainer, images, None).await? {
-                    let result = evaluation.result();
-                    self.emit(Event::Test(result));
+            Phase::Test(_) => {
+                if let Some(evaluation) = training.evaluate(&mut self.team, Part::Test).await? {
+                    self.tested(evaluation);
                     self.set_state(RunState::Finished);
                 } else {
                     self.report_progress();
@@ -365,6 +409,14 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    fn tested(&mut self, evaluation: Evaluation) {
+        let result = evaluation.result();
+        if let Some(training) = &mut self.training {
+            training.answers[1] = Some(evaluation.answers);
+        }
+        self.emit(Event::Test(result));
     }
 
     /// The next batch of the test that the visitor asked for; the run's own clock rests meanwhile.
@@ -379,34 +431,11 @@ impl Session {
 
     async fn requested_test_batch(&mut self) -> Result<(), ReadError> {
         let (Some(evaluation), Some(training)) = (&mut self.requested_test, &mut self.training) else { return Ok(()) };
-        let images = Images { host: &training.data.test, resident: training.resident[1].as_ref() };
-        if evaluation.advance(&mut self.team, &mut training.trainer, images, None).await? {
-            let result = evaluation.result();
-            self.requested_test = None;
-            self.emit(Event::Test(result));
+        let over = training.advance_evaluation(evaluation, &mut self.team, Part::Test).await?;
+        if let Some(evaluation) = self.requested_test.take_if(|_| over) {
+            self.tested(evaluation);
         }
         self.report_progress(); // a slow backend is not a silent one
-        Ok(())
-    }
-
-    async fn save_weights(&mut self) -> Result<(), ReadError> {
-        let Some(training) = &self.training else { return Ok(()) };
-        let weights = read_flat("weights", training.trainer.model().parameters()).await?;
-        match to_safetensors(&weights) {
-            Ok(file) => self.emit(Event::Weights(file)),
-            Err(error) => self.warn(&format!("The weights could not be saved: {error}.")),
-        }
-        Ok(())
-    }
-
-    async fn answer(&mut self, id: u32, pixels: &[u8]) -> Result<(), ReadError> {
-        let (probabilities, steps) = match &self.training {
-            Some(training) if training.trainer.steps_done() > 0 => {
-                (Some(training.trainer.predict(pixels).await?), training.trainer.steps_done())
-            }
-            _ => (None, 0),
-        };
-        self.emit(Event::Prediction { id, probabilities, steps });
         Ok(())
     }
 
@@ -431,8 +460,8 @@ impl Session {
         self.fail(&format!("The {reason}. Choose a smaller learning rate and start again."));
     }
 
-    /// Hands out where the run can go on from.
-    async fn checkpoint(&mut self) -> Result<(), ReadError> {
+    /// Hands out where the run can go on from, and keeps the weights if an epoch has ended.
+    async fn checkpoint(&mut self, ended: Option<u32>) -> Result<(), ReadError> {
         let Some(training) = &mut self.training else { return Ok(()) };
         let trainer = training.trainer.state().await?;
         training.last_checkpoint = Instant::now();
@@ -441,7 +470,12 @@ impl Session {
             self.diverged("network", trainer.step);
             return Ok(());
         }
+        training.checkpoint_due = false;
+        if let Some(epoch) = ended {
+            training.keep(epoch, trainer.first(PARAMETERS));
+        }
         let checkpoint = Checkpoint {
+            best: training.best,
             epoch: training.epoch,
             done: training.done as u32,
             loss: training.loss,
@@ -481,119 +515,13 @@ impl Session {
 
     fn fail(&mut self, reason: &str) {
         self.requested_test = None;
+        self.robustness.clear();
         self.emit(Event::Failed(reason.into()));
         self.set_state(RunState::Failed);
     }
 
     fn emit(&mut self, event: Event) {
         (self.emit)(Envelope { run: self.run, event });
-    }
-}
-
-impl Training {
-    async fn step(&mut self, settings: &Settings, team: &mut Team) -> Result<(), ReadError> {
-        let end = (self.done + settings.batch as usize).min(self.order.len());
-        let augmentation = settings.active_augmentation().map(|ranges| (*ranges, self.epoch));
-        let images = Images { host: &self.data.train, resident: self.resident[0].as_ref() };
-        let numbers = &self.order[self.done..end];
-        let metrics = team.step(&mut self.trainer, images, numbers, augmentation, settings.batch as usize).await?;
-        self.unread.push((metrics, end - self.done));
-        self.done = end;
-        Ok(())
-    }
-
-    async fn read(&mut self) -> Result<Vec<StepPoint>, ReadError> {
-        let (metrics, sizes): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unread).into_iter().unzip();
-        let first = self.trainer.steps_done() - sizes.len() as u32 + 1;
-        let asked = Instant::now();
-        let values = read_metrics(metrics).await?;
-        self.last_read = Instant::now();
-        self.pace.adapt(self.last_read - asked);
-        let waited = (self.last_read - asked).as_secs_f64();
-        self.trainer.parts.waiting += waited;
-        self.trainer.parts.steps += waited;
-        let mut points = Vec::with_capacity(values.len());
-        for (([loss, accuracy], size), step) in values.into_iter().zip(sizes).zip(first..) {
-            self.loss += loss * size as f64;
-            self.hits += accuracy * size as f64;
-            points.push(StepPoint { step, loss, accuracy });
-        }
-        Ok(points)
-    }
-
-    /// The line in the history of the epoch whose validation is done.
-    fn end_epoch(&mut self, evaluation: &Evaluation) -> EpochRecord {
-        self.evaluation_speed =
-            Throughput { images: evaluation.done as u64, seconds: evaluation.watch.seconds() }.per_second();
-        EpochRecord {
-            epoch: self.epoch,
-            step: self.trainer.steps_done(),
-            train_loss: self.loss / self.done as f64,
-            train_accuracy: self.hits / self.done as f64,
-            validation_loss: evaluation.mean_loss(),
-            validation_accuracy: evaluation.confusion.accuracy(),
-            images_per_second: self.throughput.per_second().unwrap_or(0.0),
-            seconds: self.watch.seconds(),
-            parts: std::mem::take(&mut self.trainer.parts),
-        }
-    }
-
-    fn next_epoch(&mut self, settings: &Settings) {
-        self.begin_epoch(self.epoch + 1, settings);
-        self.watch = Stopwatch::started();
-        self.last_read = Instant::now();
-    }
-
-    /// After the last epoch comes the test.
-    fn begin_epoch(&mut self, epoch: u32, settings: &Settings) {
-        self.epoch = epoch;
-        self.phase = if epoch > settings.epochs { Phase::Test(Evaluation::new()) } else { Phase::Train };
-        self.order = self.split.order(settings.seed, epoch);
-        (self.done, self.loss, self.hits) = (0, 0.0, 0.0);
-    }
-
-    fn go_on_from(&mut self, from: &Checkpoint, settings: &Settings) {
-        self.begin_epoch(from.epoch, settings);
-        self.done = from.done as usize;
-        (self.loss, self.hits) = (from.loss, from.hits);
-        self.watch = Stopwatch::started_at(from.seconds);
-    }
-
-    fn progress(&self, settings: &Settings, workers: usize) -> Progress {
-        let (step, steps) = (self.trainer.steps_done(), self.steps_an_epoch * settings.epochs);
-        let training = matches!(self.phase, Phase::Train);
-        let images_per_second = if training {
-            Throughput { images: self.done as u64, seconds: self.watch.seconds() }.per_second()
-        } else {
-            self.throughput.per_second()
-        };
-        // An evaluated image costs about a third of a trained one, until it is measured: forward without backward.
-        let seconds_left = images_per_second.map(|speed| {
-            let evaluation_speed = self.evaluation_speed.unwrap_or(3.0 * speed);
-            let to_train = f64::from(steps - step) * f64::from(settings.batch);
-            let validations = (settings.epochs + 1).saturating_sub(self.epoch) as usize * self.split.validation.len();
-            let to_evaluate = match &self.phase {
-                Phase::Train => validations + self.data.test.len(),
-                Phase::Validate(evaluation) => validations + self.data.test.len() - evaluation.done,
-                Phase::Test(evaluation) => self.data.test.len() - evaluation.done,
-            };
-            to_train / speed + to_evaluate as f64 / evaluation_speed
-        });
-        Progress {
-            activity: match self.phase {
-                Phase::Train => Activity::Train,
-                Phase::Validate(_) => Activity::Validate,
-                Phase::Test(_) => Activity::Test,
-            },
-            epoch: self.epoch.min(settings.epochs),
-            epochs: settings.epochs,
-            step,
-            steps,
-            images_per_second,
-            seconds_left,
-            workers: workers as u32,
-            parts: self.trainer.parts,
-        }
     }
 }
 
@@ -617,7 +545,7 @@ mod tests {
         assert!(
             matches!(&log.borrow()[..], [.., Event::Failed(words), Event::State(RunState::Failed)] if words.contains("step 5"))
         );
-        session.command(Command::Predict { id: 1, pixels: vec![0; crate::data::IMAGE] });
+        session.command(Command::Predict { id: 1, pixels: vec![0; crate::data::IMAGE], epoch: None });
         pollster::block_on(session.work());
         assert!(matches!(log.borrow().last(), Some(Event::Prediction { probabilities: None, .. })));
     }

@@ -1,0 +1,36 @@
+//! A session on burn-flex whose events are kept.
+#![allow(dead_code)] // not every test uses all of it
+
+use std::{cell::RefCell, rc::Rc};
+
+use inkling::{
+    data::source::DatasetName,
+    device::{Backend, BackendKind},
+    protocol::{Envelope, Event},
+    replicas::NoCrew,
+    session::Session,
+    settings::Settings,
+};
+use pollster::block_on;
+
+pub type Log = Rc<RefCell<Vec<Envelope>>>;
+
+pub fn session() -> (Session, Log) {
+    let log = Log::default();
+    let sink = log.clone();
+    let backend = block_on(Backend::open(BackendKind::Cpu)).unwrap();
+    (Session::new(backend, NoCrew, move |envelope| sink.borrow_mut().push(envelope)), log)
+}
+
+pub fn tiny() -> Settings {
+    Settings { dataset: DatasetName::Synthetic, images: 120, batch: 32, epochs: 2, ..Settings::default() }
+}
+
+pub fn finish(session: &mut Session) {
+    while block_on(session.work()) {}
+}
+
+/// What `pick` takes of the events.
+pub fn all<T>(log: &Log, pick: impl Fn(&Event) -> Option<T>) -> Vec<T> {
+    log.borrow().iter().filter_map(|envelope| pick(&envelope.event)).collect()
+}

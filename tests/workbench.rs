@@ -1,0 +1,264 @@
+//! What a visitor can do with a run beside letting it run: by commands and events, as the page does.
+#![allow(clippy::unwrap_used)] // a test that fails here says where
+#![cfg(all(not(target_arch = "wasm32"), feature = "cpu"))]
+
+#[path = "common/session.rs"]
+mod common;
+
+use common::{Log, all, finish, session, tiny};
+use inkling::{
+    data::IMAGE,
+    export,
+    model::Weights,
+    protocol::{Command, Envelope, Event, Format, Motion, Part, Query, RunState, Specimen},
+    settings::Settings,
+    summary::RunSummary,
+};
+use pollster::block_on;
+
+fn steps(log: &Log) -> Vec<(u32, f64)> {
+    let points = |event: &Event| if let Event::Steps(points) = event { Some(points.clone()) } else { None };
+    all(log, points).into_iter().flatten().map(|point| (point.step, point.loss)).collect()
+}
+
+fn warnings(log: &Log) -> Vec<String> {
+    all(log, |event| if let Event::Warning(words) = event { Some(words.clone()) } else { None })
+}
+
+#[test]
+fn a_run_that_is_stepped_through_is_the_run_that_runs() {
+    let (mut whole, expected) = session();
+    whole.command(Command::start(1, tiny()));
+    finish(&mut whole);
+    let (mut session, log) = session();
+    session.command(Command::start(1, tiny()));
+    block_on(session.work());
+    session.command(Command::Pause);
+    for done in 1..=4 {
+        session.command(Command::Step);
+        assert!(block_on(session.work()));
+        assert!(!block_on(session.work()), "one step, and it rests again");
+        assert_eq!((session.state(), steps(&log).len()), (RunState::Paused, done), "a step is seen at once");
+    }
+    session.command(Command::Resume);
+    session.command(Command::Step);
+    finish(&mut session);
+    assert_eq!(steps(&log), steps(&expected));
+}
+
+#[test]
+fn learning_rate_and_augmentation_change_while_it_runs_and_a_reload_knows() {
+    let settings = Settings { batch: 9, epochs: 2, ..tiny() };
+    let story = |change: bool| {
+        let (mut session, log) = session();
+        session.command(Command::start(1, settings.clone()));
+        (0..6).for_each(|_| assert!(block_on(session.work())));
+        if change {
+            session.command(Command::Adjust(Settings { lr: 0.02, augment: false, ..settings.clone() }.adjustable()));
+            session.command(Command::Adjust(Settings { lr: 7.0, ..settings.clone() }.adjustable()));
+        }
+        finish(&mut session);
+        log
+    };
+    let (plain, changed) = (story(false), story(true));
+    assert!(warnings(&changed)[0].contains("Learning rate must be"), "{:?}", warnings(&changed));
+    let (a, b) = (steps(&plain), steps(&changed));
+    assert_eq!(a[..5], b[..5]);
+    // Step 6 sees other images, the ones after it other weights as well.
+    assert!(a[5..].iter().zip(&b[5..]).all(|(a, b)| a != b), "{a:?} {b:?}");
+
+    let mut page = RunSummary::new(1, settings, Default::default());
+    let mut kept = None;
+    for envelope in changed.borrow().iter() {
+        page.apply(envelope);
+        if kept.is_none() && !page.adjustments.is_empty() {
+            kept = page.saved(); // with the next losses, not with the end of the epoch
+        }
+    }
+    assert_eq!((page.adjustments.len(), page.adjustments[0].0), (1, 5));
+    let kept = kept.unwrap();
+    assert_eq!((kept.settings.lr, kept.settings.augment), (0.02, false));
+    let (mut rest, log) = session();
+    let page = RunSummary::restored(2, kept.clone(), Default::default());
+    rest.command(Command::Start { run: 2, settings: kept.settings, from: page.checkpoint });
+    finish(&mut rest);
+    let rest = steps(&log);
+    assert_eq!(rest[..], b[b.len() - rest.len()..]);
+}
+
+#[test]
+fn it_stops_early_when_the_validation_loss_rises_and_says_which_epoch_was_best() {
+    // So high a rate that it gets worse at once, and nothing else.
+    let settings = Settings { lr: 0.3, patience: 2, epochs: 40, ..tiny() };
+    let (mut session, log) = session();
+    session.command(Command::start(1, settings.clone()));
+    finish(&mut session);
+    let losses = all(&log, |e| if let Event::Epoch { record, .. } = e { Some(record.validation_loss) } else { None });
+    let best = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
+    assert!(losses.len() < 40 && losses.len() == best + 3, "{losses:?}");
+    let words =
+        format!("Stopped early after epoch {}: the validation loss was lowest in epoch {}.", best + 3, best + 1);
+    assert_eq!(warnings(&log), [words]);
+    assert_eq!(session.state(), RunState::Finished);
+    assert_eq!(all(&log, |e| matches!(e, Event::Test(_)).then_some(())).len(), 1);
+    let mut page = RunSummary::new(1, settings, Default::default());
+    log.borrow().iter().for_each(|envelope| assert!(page.apply(envelope)));
+    assert!(page.saved().unwrap().is_finished());
+}
+
+#[test]
+fn weights_from_a_file_are_asked_tested_and_trained_on() {
+    let weights = Weights::random(9).0.concat();
+    for format in [Format::Safetensors, Format::Burnpack] {
+        let (mut session, log) = session();
+        session.command(Command::start(1, tiny()));
+        let file = export::file(format, &weights).unwrap();
+        let import = |file: &[u8]| Command::Import { run: 2, settings: tiny(), file: file.to_vec() };
+        session.command(import(&file));
+        assert!(warnings(&log)[0].contains("A run is under way"));
+        finish(&mut session);
+        let before = log.borrow().len();
+        session.command(import(&file[..file.len() - 9]));
+        assert!(warnings(&log)[1].starts_with("The file was not opened: "), "{:?}", warnings(&log));
+        assert_eq!((session.state(), log.borrow().len()), (RunState::Finished, before + 1), "nothing is lost");
+        session.command(import(&file));
+        finish(&mut session);
+        assert_eq!(session.state(), RunState::Paused);
+        session.command(Command::Predict { id: 3, pixels: vec![99; IMAGE], epoch: None });
+        session.command(Command::Save(format));
+        finish(&mut session);
+        let saved = all(&log, |e| if let Event::File { bytes, .. } = e { Some(bytes.clone()) } else { None });
+        assert_eq!(export::read(&saved[0]).unwrap(), weights);
+        assert!(matches!(
+            log.borrow().iter().rev().nth(1),
+            Some(Envelope { run: 2, event: Event::Prediction { probabilities: Some(_), steps: 0, .. } })
+        ));
+        session.command(Command::Resume);
+        finish(&mut session);
+        assert_eq!(session.state(), RunState::Finished);
+    }
+}
+
+fn ask(query: Query, session: &mut inkling::session::Session, log: &Log) -> (u32, Vec<Specimen>) {
+    session.command(Command::Browse(query));
+    assert!(block_on(session.work()));
+    let Some(Event::Specimens { id, total, specimens }) = log.borrow().last().map(|e| e.event.clone()) else {
+        panic!()
+    };
+    assert_eq!(id, query.id);
+    (total, specimens)
+}
+
+#[test]
+fn images_are_shown_by_class_and_by_mistake_the_surest_first() {
+    let (mut session, log) = session();
+    let settings = Settings { images: 600, epochs: 1, ..tiny() };
+    session.command(Command::start(1, settings));
+    finish(&mut session);
+    let test = all(&log, |e| if let Event::Test(test) = e { Some(test.clone()) } else { None }).remove(0);
+    let query = Query { id: 1, part: Part::Test, count: 7, ..Query::default() };
+    let (total, shown) = ask(query, &mut session, &log);
+    assert_eq!((total, shown.len()), (test.confusion.total(), 7));
+    let mut mistakes = 0;
+    for label in 0..10u8 {
+        for predicted in 0..10u8 {
+            let count = test.confusion.counts[usize::from(label)][usize::from(predicted)];
+            let query = Query { label: Some(label), predicted: Some(predicted), count: 100, ..query };
+            let (total, shown) = ask(query, &mut session, &log);
+            assert_eq!((total, shown.len() as u32), (count, count.min(100)));
+            assert!(shown.iter().all(|s| s.label == label && s.answer.unwrap().0 == predicted));
+            assert!(shown.is_sorted_by(|a, b| a.answer.unwrap().1 >= b.answer.unwrap().1));
+            mistakes += if label == predicted { 0 } else { count };
+        }
+    }
+    assert!(mistakes > 0, "a test without mistakes shows nothing");
+    let (total, shown) = ask(Query { mistakes: true, count: 200, ..query }, &mut session, &log);
+    assert_eq!((total, shown.len() as u32), (mistakes, mistakes.min(200)));
+    // What it answers for an image that it has shown is what it said there.
+    let image = &shown[0];
+    session.command(Command::Predict { id: 2, pixels: image.pixels.clone(), epoch: None });
+    block_on(session.work());
+    let Some(Event::Prediction { probabilities: Some(p), .. }) = log.borrow().last().map(|e| e.event.clone()) else {
+        panic!()
+    };
+    let (class, confidence) = image.answer.unwrap();
+    assert!((p[usize::from(class)] - confidence).abs() < 1e-5);
+    let (total, shown) =
+        ask(Query { part: Part::Train, label: Some(3), from: 2, count: 5, ..query }, &mut session, &log);
+    assert!(total > 40 && shown.len() == 5 && shown.iter().all(|s| s.label == 3 && s.answer.is_none()));
+}
+
+#[test]
+fn a_score_says_how_sure_it_was_and_which_images_were_right() {
+    let (mut session, log) = session();
+    session.command(Command::start(1, Settings { images: 600, ..tiny() }));
+    finish(&mut session);
+    let test = all(&log, |e| if let Event::Test(test) = e { Some(test.clone()) } else { None }).remove(0);
+    assert_eq!(test.right.len() as u32, test.confusion.total());
+    assert_eq!(test.right.iter().map(|&right| u32::from(right)).sum::<u32>(), test.confusion.correct());
+    let counted = |of: fn(&inkling::calibration::Bin) -> u32| test.calibration.bins.iter().map(of).sum::<u32>();
+    assert_eq!(counted(|bin| bin.images), test.confusion.total());
+    assert_eq!(counted(|bin| bin.right), test.confusion.correct());
+    assert!((0.0..0.6).contains(&test.calibration.error()));
+}
+
+#[test]
+fn robustness_is_measured_while_it_trains_and_training_stays_the_same() {
+    let (mut whole, expected) = session();
+    whole.command(Command::start(1, tiny()));
+    finish(&mut whole);
+    let (mut session, log) = session();
+    session.command(Command::start(1, tiny()));
+    (0..3).for_each(|_| assert!(block_on(session.work())));
+    session.command(Command::Robustness);
+    finish(&mut session);
+    let points = all(&log, |e| if let Event::Robustness { point, left } = e { Some((*point, *left)) } else { None });
+    assert_eq!(points.iter().map(|p| p.1).collect::<Vec<_>>(), (0..points.len() as u32).rev().collect::<Vec<_>>());
+    for motion in [Motion::Rotation, Motion::Shift, Motion::Zoom] {
+        assert!(points.iter().filter(|p| p.0.motion == motion).count() >= 11);
+    }
+    assert_eq!(steps(&log), steps(&expected));
+    let first = log.borrow().iter().position(|e| matches!(e.event, Event::Robustness { .. })).unwrap();
+    assert!(log.borrow()[first..].iter().any(|e| matches!(e.event, Event::Steps(_))), "training waited for all of it");
+}
+
+#[test]
+fn a_sketch_is_explained_diagnosed_and_shown_to_earlier_epochs() {
+    let (mut session, log) = session();
+    session.command(Command::start(1, tiny()));
+    finish(&mut session);
+    let Specimen { pixels, number, .. } =
+        ask(Query { part: Part::Train, count: 1, ..Query::default() }, &mut session, &log).1.remove(0);
+    session.command(Command::Explain { id: 7, pixels: pixels.clone() });
+    session.command(Command::Diagnose { id: 8, pixels: [pixels.clone(), vec![0; IMAGE]].concat() });
+    finish(&mut session);
+    let explained =
+        all(&log, |e| if let Event::Explained { id: 7, explanation } = e { Some(explanation.clone()) } else { None });
+    let diagnosed = all(&log, |e| match e {
+        Event::Diagnosed { id: 8, probabilities, nearest } => Some((probabilities.clone(), nearest.clone())),
+        _ => None,
+    });
+    let (probabilities, nearest) = &diagnosed[0];
+    assert_eq!(probabilities.len(), 2);
+    assert!(probabilities[0].iter().zip(&explained[0].probabilities).all(|(a, b)| (a - b).abs() < 1e-5));
+    assert_ne!(probabilities[0], probabilities[1]);
+    assert_eq!((nearest.len(), nearest[0].number), (8, number), "an image of the set is nearest to itself");
+
+    for epoch in [Some(1), Some(2), Some(3), None] {
+        session.command(Command::Predict { id: epoch.unwrap_or(0), pixels: pixels.clone(), epoch });
+        finish(&mut session);
+    }
+    let answers =
+        all(&log, |e| if let Event::Prediction { probabilities, .. } = e { Some(probabilities.clone()) } else { None });
+    assert_ne!(answers[0], answers[1]);
+    assert_eq!(
+        (answers[1].as_ref(), answers[2].as_ref()),
+        (answers[3].as_ref(), None),
+        "the last epoch is the present"
+    );
+    let mut page = RunSummary::new(1, tiny(), Default::default());
+    log.borrow().iter().for_each(|envelope| assert!(page.apply(envelope)));
+    let filters: Vec<_> = page.snapshots.iter().map(|snapshot| &snapshot.filters).collect();
+    assert!(filters.len() == 2 && filters[0].len() == 288 && filters[0] != filters[1]);
+    assert_eq!(Some(filters[1].clone()), page.filters());
+}
