@@ -25,6 +25,18 @@ pub struct Theme {
     pub mistake: RGBColor,
 }
 
+/// Colours of other runs: each has a contrast of at least 3 : 1 to either paper.
+pub const OTHERS: [RGBColor; 8] = [
+    RGBColor(138, 111, 209),
+    RGBColor(21, 140, 158),
+    RGBColor(190, 88, 148),
+    RGBColor(105, 136, 40),
+    RGBColor(168, 123, 42),
+    RGBColor(91, 127, 166),
+    RGBColor(190, 95, 80),
+    RGBColor(79, 143, 106),
+];
+
 impl Theme {
     /// Dark ink on white paper. Each curve has a contrast of at least 3 : 1 to the paper.
     pub const LIGHT: Theme = Theme {
@@ -55,6 +67,10 @@ pub struct Curve<'a> {
     pub validation: &'a [(f64, f64)],
     /// Where the run went on after a worker was lost, in epochs done.
     pub marks: &'a [f64],
+    /// Where settings were changed, likewise.
+    pub changes: &'a [f64],
+    /// Validations of other runs, and their colours.
+    pub others: &'a [(RGBColor, Vec<(f64, f64)>)],
     /// Right end of the axis.
     pub epochs: f64,
     /// What is drawn, which decides the range of the other axis.
@@ -77,7 +93,8 @@ impl Curve<'_> {
             return if self.metric == Metric::Loss { (0.0, 2.5) } else { (0.0, 1.0) };
         }
         let settled = &self.train[self.train.len() / 10..];
-        let values = settled.iter().chain(self.validation).map(|point| point.1).filter(|v| v.is_finite());
+        let others = self.others.iter().flat_map(|other| &other.1[other.1.len() / 3..]);
+        let values = settled.iter().chain(self.validation).chain(others).map(|point| point.1).filter(|v| v.is_finite());
         match self.metric {
             Metric::Loss => (0.0, values.fold(0.05, f64::max) * 1.08),
             Metric::Accuracy => {
@@ -123,13 +140,16 @@ pub fn curve<DB: DrawingBackend>(
         .x_desc("epoch")
         .axis_desc_style(font)
         .draw()?;
-    for &mark in curve.marks {
-        chart.draw_series(DashedLineSeries::new(
-            [(mark, low), (mark, high)],
-            px(4.0),
-            px(4.0),
-            theme.mistake.stroke_width(px(1.5)),
-        ))?;
+    let lost = curve.marks.iter().map(|&mark| (mark, theme.mistake, px(4.0)));
+    let changed = curve.changes.iter().map(|&mark| (mark, theme.text, px(2.0)));
+    for (mark, colour, dash) in lost.chain(changed) {
+        let line = [(mark, low), (mark, high)];
+        chart.draw_series(DashedLineSeries::new(line, dash, px(4.0), colour.stroke_width(px(1.5))))?;
+    }
+    for (colour, points) in curve.others {
+        let inside = points.iter().map(|&(x, y)| (x, y.clamp(low, high)));
+        chart.draw_series(LineSeries::new(inside.clone(), colour.stroke_width(px(1.5))))?;
+        chart.draw_series(inside.map(|point| Circle::new(point, px(2.5), colour.filled())))?;
     }
     // At most about one point a CSS pixel: a run may have tens of thousands.
     let width = f64::from(area.dim_in_pixel().0) / scale;
@@ -143,6 +163,84 @@ pub fn curve<DB: DrawingBackend>(
     chart.draw_series(LineSeries::new(validation(), theme.validation.stroke_width(px(2.0))))?;
     chart.draw_series(validation().map(|point| Circle::new(point, px(3.5), theme.validation.filled())))?;
     area.present()
+}
+
+/// A line of a [`plot`].
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Its points, from left to right.
+    pub points: Vec<(f64, f64)>,
+    /// Its colour.
+    pub colour: RGBColor,
+}
+
+/// A chart of lines over any quantity; the other axis goes from 0 to 1.
+#[derive(Clone, Copy, Debug)]
+pub struct Plot<'a> {
+    /// The lines.
+    pub lines: &'a [Line],
+    /// Ends of the axis.
+    pub from: f64,
+    /// Likewise.
+    pub to: f64,
+    /// What is along it.
+    pub along: &'a str,
+    /// Whether equality is marked: a dashed diagonal.
+    pub diagonal: bool,
+}
+
+/// Draws lines with their points. `scale` is the number of device pixels of a CSS pixel.
+///
+/// # Errors
+/// What the drawing backend says.
+pub fn plot<DB: DrawingBackend>(
+    area: &DrawingArea<DB, Shift>,
+    plot: &Plot,
+    theme: &Theme,
+    scale: f64,
+) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    area.fill(&theme.background)?;
+    let px = |css: f64| (css * scale).round().max(1.0) as u32;
+    let mut chart = ChartBuilder::on(area)
+        .margin(px(6.0))
+        .margin_right(px(14.0))
+        .x_label_area_size(px(34.0))
+        .y_label_area_size(px(40.0))
+        .build_cartesian_2d(plot.from..plot.to, 0.0..1.0)?;
+    let font = ("sans-serif", px(12.0)).into_font().color(&theme.text);
+    chart
+        .configure_mesh()
+        .x_labels(7)
+        .y_labels(6)
+        .max_light_lines(0)
+        .bold_line_style(theme.grid.stroke_width(px(1.0)))
+        .axis_style(theme.grid.stroke_width(px(1.0)))
+        .label_style(font.clone())
+        .x_label_formatter(&|x| format!("{}", (x * 100.0).round() / 100.0))
+        .y_label_formatter(&|y| format!("{y:.1}"))
+        .x_desc(plot.along)
+        .axis_desc_style(font)
+        .draw()?;
+    if plot.diagonal {
+        let line = [(plot.from, plot.from), (plot.to, plot.to)];
+        chart.draw_series(DashedLineSeries::new(line, px(4.0), px(4.0), theme.text.stroke_width(px(1.0))))?;
+    }
+    for Line { points, colour } in plot.lines {
+        chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(px(2.0))))?;
+        chart.draw_series(points.iter().map(|&point| Circle::new(point, px(3.0), colour.filled())))?;
+    }
+    area.present()
+}
+
+/// Where a point of a heatmap of this size lies: true and predicted class.
+pub fn cell_at(x: f64, y: f64, width: f64, height: f64, scale: f64) -> Option<(u8, u8)> {
+    let margin = (34.0 * scale).floor();
+    let cell = (((width - margin).min(height - margin)) / CLASSES as f64).floor().max(1.0);
+    let place = |at: f64| {
+        let index = ((at - margin) / cell).floor();
+        (0.0..CLASSES as f64).contains(&index).then_some(index as u8)
+    };
+    Some((place(y)?, place(x)?))
 }
 
 /// Draws a confusion matrix: rows true, columns predicted. The diagonal is shaded by recall, mistakes by their count, so

@@ -96,6 +96,43 @@ pub struct Report {
     pub weighted_average: ClassScore,
 }
 
+impl Report {
+    /// Its lines: name, precision, recall, F1 and support; accuracy has neither precision nor recall.
+    pub fn rows(&self) -> Vec<(String, Option<[f64; 2]>, f64, u32)> {
+        let row = |name: String, s: &ClassScore| (name, Some([s.precision, s.recall]), s.f1, s.support);
+        let digits = self.classes.iter().enumerate().map(|(digit, score)| row(digit.to_string(), score));
+        digits
+            .chain([
+                ("accuracy".into(), None, self.accuracy, self.macro_average.support),
+                row("macro avg".into(), &self.macro_average),
+                row("weighted avg".into(), &self.weighted_average),
+            ])
+            .collect()
+    }
+
+    /// As a table of plain text, in the columns of scikit-learn's.
+    pub fn text(&self) -> String {
+        let mut text = format!("{:>12}{:>11}{:>10}{:>10}{:>10}\n\n", "", "precision", "recall", "f1-score", "support");
+        for (name, shares, f1, support) in self.rows() {
+            let [precision, recall] =
+                shares.map_or_else(Default::default, |shares| shares.map(|share| format!("{share:.4}")));
+            text += &format!("{name:>12}{precision:>11}{recall:>10}{f1:>10.4}{support:>10}\n");
+        }
+        text
+    }
+
+    /// As a Markdown table.
+    pub fn markdown(&self) -> String {
+        let mut text = String::from("| digit | precision | recall | F1 | support |\n|---|--:|--:|--:|--:|\n");
+        for (name, shares, f1, support) in self.rows() {
+            let [precision, recall] =
+                shares.map_or_else(Default::default, |shares| shares.map(|share| format!("{share:.4}")));
+            text += &format!("| {name} | {precision} | {recall} | {f1:.4} | {support} |\n");
+        }
+        text
+    }
+}
+
 fn ratio(part: u32, whole: u32) -> f64 {
     if whole == 0 { 0.0 } else { f64::from(part) / f64::from(whole) }
 }
@@ -226,6 +263,21 @@ mod tests {
             let [l, h] = wilson_interval(correct, total);
             assert!((l - low).abs() < 5e-5 && (h - high).abs() < 5e-5, "{correct}/{total}: {l} {h}");
         }
+    }
+
+    #[test]
+    fn a_report_has_a_line_for_each_digit_and_the_averages_in_every_form() {
+        let mut matrix = ConfusionMatrix::default();
+        (0..10).for_each(|digit| matrix.add(digit, digit));
+        matrix.add(4, 9);
+        let report = matrix.report();
+        let text = report.text();
+        assert_eq!(text.lines().count(), 15);
+        assert!(text.contains("           4     1.0000    0.5000    0.6667         2\n"), "{text}");
+        assert!(text.contains("    accuracy                         0.9091        11\n"), "{text}");
+        let markdown = report.markdown();
+        assert_eq!(markdown.lines().count(), 15);
+        assert!(markdown.contains("| 9 | 0.5000 | 1.0000 | 0.6667 | 1 |"), "{markdown}");
     }
 
     #[test]

@@ -26,8 +26,10 @@ pub enum Command {
     },
     /// Begin a run with the weights of a file, safetensors or burnpack, and rest before its first step.
     Import {
-        /// Its number.
+        /// The run of this moment, which hears whether the file is good.
         run: RunId,
+        /// Number of the new run.
+        next: RunId,
         /// What to do when it goes on.
         settings: Settings,
         /// The file.

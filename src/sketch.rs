@@ -59,39 +59,79 @@ impl Sketch {
 
     /// The image of the strokes, `[28, 28]`, 0 to 255; `None` if there is no ink on the pad.
     pub fn image(&self) -> Option<Vec<u8>> {
+        self.prepared(Preparation::MNIST)
+    }
+
+    /// The image as it is with this preparation.
+    pub fn prepared(&self, preparation: Preparation) -> Option<Vec<u8>> {
+        prepare(&self.sheet()?, preparation)
+    }
+
+    fn sheet(&self) -> Option<Sheet> {
         let mut sheet = Sheet::new(PAD);
         for stroke in &self.strokes {
             sheet.stroke(stroke, PEN_RADIUS);
         }
-        normalise(&sheet)
+        Some(sheet)
     }
+}
+
+/// What is done to a sketch before the network sees it; MNIST's images have had all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preparation {
+    /// The ink is scaled to fit the box of 20 by 20; else the whole pad becomes the image.
+    pub fit: bool,
+    /// The centre of mass comes to the centre of the image; else the middle of the ink's box.
+    pub centre: bool,
+    /// A pixel is as dark as it is covered; else black or white.
+    pub smooth: bool,
+}
+
+impl Preparation {
+    /// What MNIST's images have had.
+    pub const MNIST: Self = Preparation { fit: true, centre: true, smooth: true };
 }
 
 /// A sheet of any size as MNIST would have normalised it, `[28, 28]`, 0 to 255; `None` if there is no ink.
 pub fn normalise(sheet: &Sheet) -> Option<Vec<u8>> {
-    let (rows, columns) = bounding_box(sheet)?;
-    let scale = BOX as f32 / rows.len().max(columns.len()) as f32;
-    let fit = |len: usize| ((len as f32 * scale).round() as usize).clamp(1, BOX);
+    prepare(sheet, Preparation::MNIST)
+}
+
+fn prepare(sheet: &Sheet, preparation: Preparation) -> Option<Vec<u8>> {
+    let ink = bounding_box(sheet)?;
+    let (rows, columns) = if preparation.fit { ink } else { (0..sheet.side, 0..sheet.side) };
+    let box_side = if preparation.fit { BOX } else { SIDE };
+    let scale = box_side as f32 / rows.len().max(columns.len()) as f32;
+    let fit = |len: usize| ((len as f32 * scale).round() as usize).clamp(1, box_side);
     let (height, width) = (fit(rows.len()), fit(columns.len()));
     let mut fitted = vec![0.0f32; height * width];
     for (y, line) in fitted.chunks_exact_mut(width).enumerate() {
         for (x, pixel) in line.iter_mut().enumerate() {
-            *pixel = area_mean(sheet, part(&rows, y, height), part(&columns, x, width));
+            let covered = area_mean(sheet, part(&rows, y, height), part(&columns, x, width));
+            *pixel = if preparation.smooth { covered } else { (covered * 2.0).floor().min(1.0) };
         }
     }
-    let total: f32 = fitted.iter().sum();
+    let total: f32 = fitted.iter().sum::<f32>().max(f32::MIN_POSITIVE);
     let mean = |position: &dyn Fn(usize) -> usize| {
         fitted.iter().enumerate().map(|(i, ink)| ink * position(i) as f32).sum::<f32>() / total
     };
     let (centre_y, centre_x) = (mean(&|i| i / width), mean(&|i| i % width));
     let offset = |centre: f32, len: usize| {
-        let offset = (SIDE as f32 / 2.0 - centre).round();
-        offset.clamp(0.0, (SIDE - len) as f32) as usize
+        let middle = (SIDE - len) as f32 / 2.0;
+        match (preparation.centre, preparation.fit) {
+            (true, true) => (SIDE as f32 / 2.0 - centre).round().clamp(0.0, 2.0 * middle),
+            (true, false) => (SIDE as f32 / 2.0 - centre).round(),
+            (false, _) => middle.floor(),
+        }
     };
-    let (top, left) = (offset(centre_y, height), offset(centre_x, width));
+    let (top, left) = (offset(centre_y, height) as isize, offset(centre_x, width) as isize);
     let mut image = vec![0u8; IMAGE];
     for (i, ink) in fitted.iter().enumerate() {
-        image[(top + i / width) * SIDE + left + i % width] = (ink * 255.0).round() as u8;
+        let (y, x) = (top + (i / width) as isize, left + (i % width) as isize);
+        let inside = 0..SIDE as isize;
+        if inside.contains(&y) && inside.contains(&x) {
+            image[y as usize * SIDE + x as usize] = (ink * 255.0).round() as u8;
+        }
     }
     Some(image)
 }
@@ -178,6 +218,23 @@ mod tests {
             image.iter().enumerate().map(|(i, &p)| f32::from(p) * position(i) as f32).sum::<f32>() / total
         };
         assert!((centre(&|i| i / SIDE) - 14.0).abs() <= 0.51 && (centre(&|i| i % SIDE) - 14.0).abs() <= 0.51);
+    }
+
+    #[test]
+    fn each_stage_of_the_preparation_can_be_left_out() {
+        let sketch = seven(-40.0, 30.0);
+        let with = |fit, centre, smooth| sketch.prepared(Preparation { fit, centre, smooth }).unwrap();
+        assert_eq!(with(true, true, true), sketch.image().unwrap());
+        assert!(with(true, true, false).iter().all(|&p| p == 0 || p == 255));
+        let rows = |image: &[u8]| {
+            let inked = (0..SIDE).filter(|&r| image[r * SIDE..(r + 1) * SIDE].iter().any(|&p| p > 0));
+            (inked.clone().min().unwrap(), inked.max().unwrap())
+        };
+        // 140 of 280 rows, and the pen's width: about 16 of 28, where they were drawn.
+        let (top, bottom) = rows(&with(false, false, true));
+        assert!((7..=9).contains(&top) && (23..=25).contains(&bottom), "{top} {bottom}");
+        assert_eq!(rows(&with(true, false, true)), (4, 23));
+        assert_ne!(with(false, true, true), with(false, false, true));
     }
 
     #[test]

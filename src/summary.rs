@@ -61,6 +61,9 @@ pub struct RunSummary {
     /// The score on the test set.
     #[serde(skip)]
     pub test: Option<TestResult>,
+    /// Its weights came from a file: there is a network before the first step.
+    #[serde(skip)]
+    pub imported: bool,
     /// What is kept of each epoch.
     #[serde(skip)]
     pub snapshots: Vec<Snapshot>,
@@ -264,6 +267,7 @@ impl RunSummary {
             robustness: Vec::new(),
             robustness_left: 0,
             test: None,
+            imported: false,
             snapshots: Vec::new(),
             checkpoint: None,
             progress: None,

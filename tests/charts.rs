@@ -34,11 +34,26 @@ fn series() -> (Points, Points) {
 fn the_curves_look_as_they_did() {
     let (train, validation) = series();
     let share = |points: &[(f64, f64)]| points.iter().map(|&(x, y)| (x, 1.0 - y / 2.5)).collect::<Points>();
-    let loss = Curve { train: &train, validation: &validation, marks: &[], epochs: 5.0, metric: Metric::Loss };
+    let loss = Curve {
+        train: &train,
+        validation: &validation,
+        marks: &[],
+        changes: &[],
+        others: &[],
+        epochs: 5.0,
+        metric: Metric::Loss,
+    };
     assert_golden("loss.svg", (480, 240), |area| charts::curve(area, &loss, &Theme::LIGHT, 1.0).unwrap());
     let (train, validation) = (share(&train), share(&validation));
-    let accuracy =
-        Curve { train: &train, validation: &validation, marks: &[2.4], epochs: 5.0, metric: Metric::Accuracy };
+    let accuracy = Curve {
+        train: &train,
+        validation: &validation,
+        marks: &[2.4],
+        changes: &[],
+        others: &[],
+        epochs: 5.0,
+        metric: Metric::Accuracy,
+    };
     assert_golden("accuracy.svg", (960, 480), |area| charts::curve(area, &accuracy, &Theme::DARK, 2.0).unwrap());
 }
 
@@ -48,7 +63,7 @@ fn empty_curves_and_strange_values_are_drawn_too() {
     for metric in [Metric::Loss, Metric::Accuracy] {
         for train in [&[][..], &strange[..]] {
             let mut svg = String::new();
-            let curve = Curve { train, validation: &[], marks: &[], epochs: 0.0, metric };
+            let curve = Curve { train, validation: &[], marks: &[], changes: &[], others: &[], epochs: 0.0, metric };
             let area = SVGBackend::with_string(&mut svg, (60, 40)).into_drawing_area();
             charts::curve(&area, &curve, &Theme::LIGHT, 1.0).unwrap();
         }

@@ -181,7 +181,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Command(Command::Robustness)),
         1 => Just(Act::Command(Command::Explain { id: 1, pixels: vec![9; IMAGE] })),
         1 => (0f64..0.1).prop_map(|lr| Act::Command(Command::Adjust(Settings { lr, ..tiny() }.adjustable()))),
-        1 => (0u32..4).prop_map(|run| Act::Command(Command::Import { run, settings: tiny(), file: vec![1; 9] })),
+        1 => (0u32..4).prop_map(|run| Act::Command(Command::Import { run, next: run + 1, settings: tiny(), file: vec![1; 9] })),
         1 => (0usize..3).prop_map(|n| Act::Command(Command::Predict { id: 1, pixels: vec![9; [0, IMAGE, IMAGE + 1][n]], epoch: None })),
         1 => any::<bool>().prop_map(Act::Provide),
     ]

@@ -113,7 +113,7 @@ fn weights_from_a_file_are_asked_tested_and_trained_on() {
         let (mut session, log) = session();
         session.command(Command::start(1, tiny()));
         let file = export::file(format, &weights).unwrap();
-        let import = |file: &[u8]| Command::Import { run: 2, settings: tiny(), file: file.to_vec() };
+        let import = |file: &[u8]| Command::Import { run: 1, next: 2, settings: tiny(), file: file.to_vec() };
         session.command(import(&file));
         assert!(warnings(&log)[0].contains("A run is under way"));
         finish(&mut session);

@@ -1,4 +1,4 @@
-// The last run, in IndexedDB: one record, replaced as a whole or not at all. The page's program calls this (src/web/store.rs).
+// The last run, in IndexedDB: a record for the last run and one for the runs side by side, each replaced as a whole or not at all. The page's program calls this (src/web/store.rs).
 "use strict";
 self.inklingStore = (() => {
   const open = () =>
@@ -40,6 +40,8 @@ self.inklingStore = (() => {
     // Waits for its turn: what another tab left behind is offered then.
     load: async () => (await owned, transact("readonly", (runs) => runs.get("last"))),
     save: (run) => inMine((runs) => runs.put(run, "last")),
+    loadShelf: () => transact("readonly", (runs) => runs.get("shelf")),
+    saveShelf: (shelf) => inMine((runs) => runs.put(shelf, "shelf")),
     forget: () => inMine((runs) => runs.delete("last")),
   };
 })();

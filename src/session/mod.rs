@@ -107,7 +107,13 @@ impl Session {
                 self.warn("A run is under way. Stop it before starting another.")
             }
             Command::Start { run, settings, from } => self.start(run, settings, from),
-            Command::Import { run, settings, file } => self.import(run, settings, &file),
+            Command::Import { .. } if self.state.is_active() => {
+                self.warn("A run is under way. Stop it before opening weights.")
+            }
+            Command::Import { run, next, settings, file } => {
+                self.run = run;
+                self.import(next, settings, &file);
+            }
             Command::Step if self.state == RunState::Paused => self.step_asked = true,
             Command::Adjust(to) if self.training.is_some() && self.state.is_active() => self.adjust(to),
             Command::Pause if self.state == RunState::Training => {
@@ -246,9 +252,6 @@ impl Session {
 
     /// A file that is no network's changes nothing.
     fn import(&mut self, run: RunId, settings: Settings, file: &[u8]) {
-        if self.state.is_active() {
-            return self.warn("A run is under way. Stop it before opening weights.");
-        }
         match export::read(file) {
             Ok(weights) => {
                 let trainer = TrainerState::new(0, &weights);

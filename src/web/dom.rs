@@ -2,9 +2,10 @@
 
 use plotters::{coord::Shift, prelude::*};
 use plotters_canvas::CanvasBackend;
-use wasm_bindgen::{JsCast, closure::Closure};
+use wasm_bindgen::{Clamped, JsCast, closure::Closure};
 use web_sys::{
-    CanvasRenderingContext2d, Document, Element, Event, HtmlButtonElement, HtmlCanvasElement, HtmlElement, Window,
+    CanvasRenderingContext2d, Document, Element, Event, HtmlButtonElement, HtmlCanvasElement, HtmlElement,
+    HtmlInputElement, ImageData, Window,
 };
 
 /// The window.
@@ -51,6 +52,23 @@ pub fn set_hidden(id: &str, hidden: bool) {
 pub fn set_attribute(id: &str, name: &str, value: &str) {
     if let Some(element) = element::<Element>(id) {
         let _ = element.set_attribute(name, value);
+    }
+}
+
+/// An attribute of element `id`, if it has it.
+pub fn attribute(id: &str, name: &str) -> Option<String> {
+    element::<Element>(id)?.get_attribute(name)
+}
+
+/// Whether the visitor has opened `<details>` `id`: what is closed is not drawn.
+pub fn is_open(id: &str) -> bool {
+    attribute(id, "open").is_some()
+}
+
+/// Enables or disables input `id`.
+pub fn set_input_enabled(id: &str, enabled: bool) {
+    if let Some(input) = element::<HtmlInputElement>(id) {
+        input.set_disabled(!enabled);
     }
 }
 
@@ -111,6 +129,45 @@ pub fn sharp_canvas(id: &str) -> Option<(HtmlCanvasElement, f64)> {
 pub fn drawing_area(id: &str) -> Option<(DrawingArea<CanvasBackend, Shift>, f64)> {
     let (canvas, ratio) = sharp_canvas(id)?;
     Some((CanvasBackend::with_canvas_object(canvas)?.into_drawing_area(), ratio))
+}
+
+/// Square images of 0 (black) to 255 (white) one after another, in rows of `columns` on canvas `id`.
+pub fn draw_shades(id: &str, shades: &[u8], side: usize, columns: usize) {
+    draw_tiles(id, shades.len(), side, columns, |index| [shades[index]; 3]);
+}
+
+/// Square images of numbers, blue below zero and orange above.
+pub fn draw_signed(id: &str, values: &[f32], side: usize, columns: usize) {
+    let largest = values.iter().fold(1e-9f32, |m, v| m.max(v.abs()));
+    draw_tiles(id, values.len(), side, columns, |index| {
+        let share = values[index] / largest;
+        let [r, g, b] = if share < 0.0 { [37.0, 120.0, 255.0] } else { [245.0, 150.0, 40.0] };
+        [r, g, b].map(|part: f32| (part * share.abs()) as u8)
+    });
+}
+
+/// One pixel lies between two images.
+fn draw_tiles(id: &str, len: usize, side: usize, columns: usize, colour: impl Fn(usize) -> [u8; 3]) {
+    let Some(canvas) = element::<HtmlCanvasElement>(id) else { return };
+    let (tile, count) = (side * side, len / (side * side));
+    let rows = count.div_ceil(columns);
+    let (width, height) = (columns * (side + 1) - 1, rows * (side + 1) - 1);
+    let mut pixels = vec![0u8; 4 * width * height];
+    for index in 0..count * tile {
+        let (image, y, x) = (index / tile, index % tile / side, index % side);
+        let (row, column) = (image / columns * (side + 1) + y, image % columns * (side + 1) + x);
+        let at = 4 * (row * width + column);
+        pixels[at..at + 3].copy_from_slice(&colour(index));
+        pixels[at + 3] = 255;
+    }
+    if (canvas.width(), canvas.height()) != (width as u32, height as u32) {
+        canvas.set_width(width as u32);
+        canvas.set_height(height as u32);
+    }
+    let data = ImageData::new_with_u8_clamped_array_and_sh(Clamped(&pixels), width as u32, height as u32);
+    if let (Some(context), Ok(data)) = (context(&canvas), data) {
+        let _ = context.put_image_data(&data, 0.0, 0.0);
+    }
 }
 
 /// The 2D context of a canvas.

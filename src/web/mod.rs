@@ -5,6 +5,7 @@ mod crew;
 mod dom;
 #[cfg(feature = "cpu")]
 mod fetch;
+mod files;
 mod link;
 pub mod page;
 mod panels;

@@ -10,7 +10,7 @@ use web_sys::{Event, MediaQueryList};
 use super::{
     dom,
     link::{Incoming, Link},
-    panels::{self, sketch::SketchPad},
+    panels::{self, doctor, doctor::Doctor, inside, inside::Inside, look, look::Look, sketch::SketchPad},
     probe::{Gpu, Pick, pick},
     store, tasks,
     verdict::{self, Verdict},
@@ -21,6 +21,7 @@ use crate::{
     healing::{Incident, Remedy},
     protocol::{BackendInfo, Command, Envelope, Event as RunEvent, RunState},
     settings::{BackendChoice, Settings, autostart},
+    shelf::Shelf,
     summary::{RunSummary, SavedRun},
 };
 
@@ -32,6 +33,16 @@ pub struct Page {
     pub settings: Settings,
     /// The sketch pad.
     pub sketch: SketchPad,
+    /// The images that are looked at.
+    pub look: Look,
+    /// The image that the network is looked into with.
+    pub inside: Inside,
+    /// What the doctor says of the sketch.
+    pub doctor: Doctor,
+    /// Runs that are over.
+    pub shelf: Shelf,
+    /// The epoch that the time machine is at; none is now.
+    pub moment: Option<u32>,
     /// The run that the browser has kept, while it is offered.
     pub kept: Option<SavedRun>,
     /// The browser is just keeping the run.
@@ -135,6 +146,11 @@ pub fn start() {
         summary: RunSummary::new(0, settings.clone(), BackendInfo::default()),
         settings: settings.clone(),
         sketch: SketchPad::default(),
+        look: Look::default(),
+        inside: Inside::default(),
+        doctor: Doctor::default(),
+        shelf: Shelf::default(),
+        moment: None,
         kept: None,
         keeping: false,
         keep_again: false,
@@ -149,10 +165,7 @@ pub fn start() {
     };
     PAGE.set(Some(page));
     panels::controls::mount(&settings);
-    panels::sketch::mount();
-    panels::summary::mount();
-    panels::save::mount();
-    panels::resume::mount();
+    panels::mount();
     redraw_when_the_look_changes();
     if let Some(body) = dom::document().and_then(|document| document.body()) {
         let _ = body.set_attribute("data-started", "");
@@ -167,6 +180,9 @@ pub fn start() {
         }
     });
     wasm_bindgen_futures::spawn_local(async {
+        if let Some(shelf) = store::load_shelf().await {
+            update(|page| page.shelf = shelf);
+        }
         let kept = store::load().await;
         update(|page| page.kept = kept);
     });
@@ -229,7 +245,16 @@ impl Page {
         if self.summary.state.is_active() {
             return;
         }
-        let Some(kept) = self.kept.take() else { return };
+        if let Some(kept) = self.kept.take() {
+            self.go_on_with(kept);
+        }
+    }
+
+    /// Goes on with a run that was saved.
+    pub fn go_on_with(&mut self, kept: SavedRun) {
+        if self.summary.state.is_active() {
+            return;
+        }
         self.settings = kept.settings.clone();
         panels::controls::show(&self.settings);
         self.summary = RunSummary::restored(self.summary.run + 1, kept, self.summary.backend.clone());
@@ -242,8 +267,33 @@ impl Page {
         wasm_bindgen_futures::spawn_local(store::forget());
     }
 
+    /// Asks for a run with the weights in a file. Until they are found good, nothing changes.
+    pub fn import(&mut self, file: Vec<u8>) {
+        let (run, settings) = (self.summary.run, self.settings.clone());
+        self.send(Command::Import { run, next: run + 1, settings, file });
+    }
+
+    /// Whether there is a network to ask.
+    pub fn has_network(&self) -> bool {
+        let summary = &self.summary;
+        let trained = summary.progress.is_some_and(|progress| progress.step > 0) || summary.imported;
+        trained && self.worker_note().is_none() && summary.state != RunState::Failed
+    }
+
+    /// Says something that stops nothing.
+    pub fn warn(&mut self, words: String) {
+        self.summary.warnings.push(words);
+    }
+
+    /// Has the browser keep the runs side by side.
+    pub fn keep_shelf(&self) {
+        let shelf = self.shelf.clone();
+        wasm_bindgen_futures::spawn_local(async move { store::save_shelf(&shelf).await });
+    }
+
     fn begin(&mut self) {
         self.kept = None;
+        self.moment = None;
         self.stop_asked = false;
         self.summary.state = RunState::Loading;
         (self.start_when_ready, self.pause_when_back) = (true, false);
@@ -281,6 +331,7 @@ impl Page {
         if self.summary.checkpoint.is_some() {
             self.forget();
         }
+        self.moment = None;
         self.send(Command::Reset);
         let backend = self.summary.backend.clone();
         self.summary = RunSummary::new(self.summary.run, self.settings.clone(), backend);
@@ -359,17 +410,49 @@ impl Page {
             return;
         }
         match &envelope.event {
-            RunEvent::Prediction { id, probabilities, steps } => {
+            RunEvent::Prediction { id, probabilities, steps, .. } => {
                 self.sketch.answered(*id, probabilities.as_deref(), *steps)
             }
-            RunEvent::Steps(_) | RunEvent::Epoch { .. } => self.ask_again(),
+            RunEvent::Steps(_) => self.ask_again(),
+            RunEvent::Epoch { .. } => {
+                self.ask_again();
+                look::again(self);
+                inside::again(self);
+            }
+            RunEvent::Test(_) => {
+                look::again(self);
+                inside::again(self);
+                self.shelve();
+                self.keep();
+            }
+            RunEvent::Robustness { left: 0, .. } => self.shelve(),
             RunEvent::Checkpoint(_) => self.keep(),
-            RunEvent::Weights(file) => panels::save::weights(self, file),
+            RunEvent::Imported { run } => {
+                let backend = self.summary.backend.clone();
+                self.summary = RunSummary::new(*run, self.settings.clone(), backend);
+                self.summary.imported = true;
+                (self.kept, self.moment, self.stop_asked) = (None, None, false);
+                self.sketch.forget_answer();
+            }
+            RunEvent::File { format, bytes } => panels::files::weights(self, *format, bytes),
+            RunEvent::Specimens { id, total, specimens } => look::answered(self, *id, *total, specimens),
+            RunEvent::Explained { id, explanation } => inside::answered(self, *id, explanation),
+            RunEvent::Diagnosed { id, probabilities, nearest } => doctor::answered(self, *id, probabilities, nearest),
+            RunEvent::State(RunState::Finished | RunState::Stopped) => {
+                self.shelf.add(&self.summary);
+                self.keep_shelf();
+            }
             RunEvent::State(RunState::Training) if std::mem::take(&mut self.pause_when_back) => {
                 self.send(Command::Pause)
             }
             _ => {}
         }
+    }
+
+    /// What was measured of a run that is over stands with it.
+    fn shelve(&mut self) {
+        self.shelf.update(&self.summary);
+        self.keep_shelf();
     }
 
     /// Has the browser keep the run, for a reload, a crash or a closed tab.
@@ -407,7 +490,7 @@ impl Page {
 
     /// Asks what the network thinks of the sketch, if something is drawn and no answer is awaited.
     pub fn ask_again(&mut self) {
-        if let Some(question) = self.sketch.question() {
+        if let Some(question) = self.sketch.question(self.moment) {
             self.send(question);
         }
     }

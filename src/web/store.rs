@@ -4,7 +4,7 @@ use serde::Serialize;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::tasks::words;
-use crate::summary::SavedRun;
+use crate::{shelf::Shelf, summary::SavedRun};
 
 // `www/store.js`
 #[wasm_bindgen]
@@ -13,6 +13,10 @@ extern "C" {
     async fn load_value() -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = inklingStore, js_name = save, catch)]
     async fn save_value(run: &JsValue) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingStore, js_name = loadShelf, catch)]
+    async fn load_shelf_value() -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingStore, js_name = saveShelf, catch)]
+    async fn save_shelf_value(shelf: &JsValue) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = inklingStore, js_name = forget, catch)]
     async fn forget_value() -> Result<JsValue, JsValue>;
 }
@@ -32,6 +36,19 @@ pub async fn save(run: &SavedRun) -> Result<(), String> {
     let serializer = serde_wasm_bindgen::Serializer::new();
     let value = run.serialize(&serializer).map_err(|error| error.to_string())?;
     save_value(&value).await.map(|_| ()).map_err(|error| words(&error))
+}
+
+/// The runs that were put side by side.
+pub async fn load_shelf() -> Option<Shelf> {
+    let kept = load_shelf_value().await.ok().filter(|kept| !kept.is_undefined())?;
+    serde_wasm_bindgen::from_value(kept).ok()
+}
+
+/// Keeps the runs that are side by side. If it can't, they last as long as the page.
+pub async fn save_shelf(shelf: &Shelf) {
+    if let Ok(value) = shelf.serialize(&serde_wasm_bindgen::Serializer::new()) {
+        let _ = save_shelf_value(&value).await;
+    }
 }
 
 /// Forgets the run that is kept. If it can't, the next one replaces it.

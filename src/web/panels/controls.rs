@@ -5,7 +5,7 @@ use web_sys::{Event, HtmlElement, HtmlInputElement, HtmlSelectElement};
 
 use crate::{
     protocol::{Command, RunState},
-    settings::{FIELDS, PRESETS, Preset, Rule, SettingError, Settings},
+    settings::{Adjustable, FIELDS, PRESETS, Preset, Rule, SettingError, Settings},
     web::{
         dom,
         page::{self, Page},
@@ -35,6 +35,7 @@ pub fn mount(settings: &Settings) {
             _ => page.send(Command::Pause),
         });
     });
+    dom::listen("step", "click", |_: Event| page::update(|page| page.send(Command::Step)));
     dom::listen("stop", "click", |_: Event| page::update(Page::stop));
     dom::listen("reset", "click", |_: Event| page::update(Page::reset));
     dom::listen("test", "click", |_: Event| {
@@ -50,6 +51,7 @@ pub fn draw(page: &Page) {
     let state = page.summary.state;
     let trained = page.summary.progress.is_some_and(|progress| progress.step > 0);
     dom::set_enabled("pause", matches!(state, RunState::Training | RunState::Paused), "stop");
+    dom::set_enabled("step", state == RunState::Paused, "pause");
     dom::set_enabled("stop", state.is_active(), "train");
     dom::set_enabled("train", !state.is_active(), "stop");
     dom::set_text("pause", if state == RunState::Paused { "Resume" } else { "Pause" });
@@ -64,6 +66,7 @@ pub fn draw(page: &Page) {
     // A wrong range must be seen, or Train would seem to do nothing.
     let wrong = dom::document().and_then(|d| d.query_selector("#ranges [aria-invalid=true]").ok()?).is_some();
     dom::set_hidden("ranges", !page.settings.augment && !wrong);
+    dom::set_hidden("preview", !page.settings.augment);
 }
 
 /// Which preset the settings are, if one.
@@ -114,6 +117,9 @@ fn changed(page: &mut Page, key: &str, rule: &Rule) {
         Ok(()) => {
             clear_error(key);
             mirror(&page.settings);
+            if page.summary.state.is_active() && Adjustable::KEYS.contains(&key) {
+                page.send(Command::Adjust(page.settings.adjustable()));
+            }
             // A finished run keeps its worker, and with it its network, until the next one begins.
             if key == "backend" && page.summary.state == RunState::Idle {
                 page.engage(page.settings.backend);

@@ -2,14 +2,20 @@
 
 pub mod controls;
 mod curves;
+pub mod doctor;
+pub mod files;
+pub mod inside;
+pub mod look;
 mod matrix;
+mod preview;
 mod report;
 pub mod resume;
-pub mod save;
+pub mod runs;
 pub mod sketch;
 mod status;
 pub mod summary;
 mod time;
+pub mod trust;
 
 use super::{dom, page::Page};
 use crate::charts::Theme;
@@ -19,12 +25,31 @@ pub fn draw(page: &Page) {
     status::draw(page);
     time::draw(&page.summary);
     controls::draw(page);
-    curves::draw(&page.summary);
-    matrix::draw(&page.summary);
+    preview::draw(page);
+    curves::draw(page);
+    matrix::draw(page);
     report::draw(&page.summary);
-    save::draw(page);
+    files::draw(page);
     resume::draw(page);
     sketch::draw(page);
+    doctor::draw(page);
+    look::draw(page);
+    inside::draw(page);
+    trust::draw(page);
+    runs::draw(page);
+}
+
+/// Listens to what has controls of its own.
+pub fn mount() {
+    sketch::mount();
+    summary::mount();
+    files::mount();
+    resume::mount();
+    doctor::mount();
+    look::mount();
+    inside::mount();
+    trust::mount();
+    runs::mount();
 }
 
 /// The colours of the charts under the visitor's colour scheme.

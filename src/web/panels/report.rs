@@ -1,10 +1,6 @@
 //! The classification report as a table.
 
-use crate::{
-    metrics::{ClassScore, Report},
-    summary::RunSummary,
-    web::dom,
-};
+use crate::{metrics::Report, summary::RunSummary, web::dom};
 
 /// Draws precision, recall, F1 and support of each digit and the averages, of the newest matrix.
 pub fn draw(summary: &RunSummary) {
@@ -18,17 +14,13 @@ pub fn draw(summary: &RunSummary) {
 }
 
 fn rows(report: &Report) -> String {
-    let row = |name: &str, score: &ClassScore| {
+    let row = |(name, shares, f1, support): (String, Option<[f64; 2]>, f64, u32)| {
+        let class = if shares.is_none() { "rule" } else { "" };
+        let [precision, recall] =
+            shares.map_or_else(Default::default, |shares| shares.map(|share| format!("{share:.4}")));
         format!(
-            "<tr><th scope=\"row\">{name}</th><td>{:.4}</td><td>{:.4}</td><td>{:.4}</td><td>{}</td></tr>",
-            score.precision, score.recall, score.f1, score.support
+            "<tr class=\"{class}\"><th scope=\"row\">{name}</th><td>{precision}</td><td>{recall}</td><td>{f1:.4}</td><td>{support}</td></tr>"
         )
     };
-    let digits: String =
-        report.classes.iter().enumerate().map(|(digit, score)| row(&digit.to_string(), score)).collect();
-    let accuracy = format!(
-        "<tr class=\"rule\"><th scope=\"row\">accuracy</th><td></td><td></td><td>{:.4}</td><td>{}</td></tr>",
-        report.accuracy, report.macro_average.support
-    );
-    digits + &accuracy + &row("macro avg.", &report.macro_average) + &row("weighted avg.", &report.weighted_average)
+    report.rows().into_iter().map(row).collect()
 }

@@ -35,12 +35,13 @@ struct Answer {
 }
 
 impl SketchPad {
-    /// The question to put now, if something is drawn and no answer is awaited.
-    pub fn question(&mut self) -> Option<Command> {
+    /// The question to put now, if something is drawn and no answer is awaited: to the network of this moment, or as it was
+    /// after `epoch`.
+    pub fn question(&mut self, epoch: Option<u32>) -> Option<Command> {
         let pixels = self.image.clone().filter(|_| !self.awaited)?;
         self.awaited = true;
         self.question += 1;
-        Some(Command::Predict { id: self.question, pixels })
+        Some(Command::Predict { id: self.question, pixels, epoch })
     }
 
     /// Takes an answer; an earlier question's is of another drawing.
@@ -56,6 +57,16 @@ impl SketchPad {
         self.question += 1; // an answer that is on its way is none to this
         self.awaited = false;
         self.answer = None;
+    }
+
+    /// The strokes.
+    pub fn sketch(&self) -> &Sketch {
+        &self.sketch
+    }
+
+    /// The image of the strokes, `[28, 28]`, if there are any.
+    pub fn image(&self) -> Option<&[u8]> {
+        self.image.as_deref()
     }
 
     fn redrawn(&mut self) {
@@ -157,10 +168,17 @@ fn note(page: &Page) -> String {
             let best = (0..10).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b])).unwrap_or(0);
             // For screen readers: only when the opinion changes, not with every step.
             dom::set_text("sketch-said", &format!("It looks like a {best}."));
-            format!("It looks like a {best} ({:.0} %), after {steps} training steps.", 100.0 * probabilities[best])
+            let share = 100.0 * probabilities[best];
+            match page.moment {
+                None => format!("It looks like a {best} ({share:.0} %), after {steps} training steps."),
+                Some(epoch) => format!("After epoch {epoch} it looked like a {best} ({share:.0} %)."),
+            }
         }
         None => {
             dom::set_text("sketch-said", "");
+            if let (Some(epoch), Some(_)) = (page.moment, &pad.image) {
+                return format!("What the network was after epoch {epoch} is not kept any more.");
+            }
             let trained = page.summary.progress.is_some_and(|progress| progress.step > 0);
             if trained {
                 "Draw a digit and see what the network thinks of it.".into()

@@ -1,0 +1,51 @@
+//! Files in and out, by `www/files.js`.
+
+use serde::Serialize;
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+
+use super::tasks::words;
+use crate::summary::SavedRun;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Lets the browser save bytes as a file.
+    #[wasm_bindgen(js_namespace = inklingFiles, js_name = save)]
+    pub fn save(name: &str, bytes: &[u8]);
+    /// Lets the browser save what canvas `id` shows.
+    #[wasm_bindgen(js_namespace = inklingFiles, js_name = savePng)]
+    pub fn save_png(name: &str, id: &str);
+    #[wasm_bindgen(js_namespace = inklingFiles, js_name = read, catch)]
+    async fn read_value(id: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingFiles, js_name = saveRun, catch)]
+    async fn save_run_value(name: &str, run: &JsValue) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingFiles, js_name = openRun, catch)]
+    async fn open_run_value(bytes: &[u8]) -> Result<JsValue, JsValue>;
+}
+
+/// The file that the visitor picked in input `id`, if one.
+///
+/// # Errors
+/// The browser's words.
+pub async fn read(id: &str) -> Result<Option<Vec<u8>>, String> {
+    let value = read_value(id).await.map_err(|error| words(&error))?;
+    Ok((!value.is_undefined()).then(|| js_sys::Uint8Array::new(&value).to_vec()))
+}
+
+/// Lets the browser save a whole run as a file, once that reads as it was written.
+///
+/// # Errors
+/// What went wrong, in words.
+pub async fn save_run(name: &str, run: &SavedRun) -> Result<(), String> {
+    let value = run.serialize(&serde_wasm_bindgen::Serializer::new()).map_err(|error| error.to_string())?;
+    save_run_value(name, &value).await.map(|_| ()).map_err(|error| words(&error))
+}
+
+/// The run in a file that [`save_run`] made.
+///
+/// # Errors
+/// What is wrong with the file, in words.
+pub async fn open_run(bytes: &[u8]) -> Result<SavedRun, String> {
+    let value = open_run_value(bytes).await.map_err(|error| words(&error))?;
+    let run: SavedRun = serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string())?;
+    if run.is_readable() { Ok(run) } else { Err("it was saved by another version of Inkling".into()) }
+}

@@ -1,0 +1,61 @@
+// Files in and out (src/web/files.rs): what the visitor picks, pictures of canvases, and a whole run as one file: gzipped
+// JSON, in which bytes stand as {"base64": "..."}.
+"use strict";
+self.inklingFiles = (() => {
+  // The largest file that has a use here is MNIST's training images, unpacked.
+  const MOST = 64 << 20;
+  const save = (name, blob) => {
+    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  };
+  const base64 = (bytes) => {
+    let text = "";
+    for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+    return btoa(text);
+  };
+  const limited = async (stream) => {
+    const chunks = [];
+    let size = 0;
+    for (const reader = stream.getReader(); ; ) {
+      const { done, value } = await reader.read();
+      if (done) return new Blob(chunks).arrayBuffer().then((buffer) => new Uint8Array(buffer));
+      chunks.push(value);
+      if ((size += value.length) > MOST) throw new Error(`it is larger than ${MOST >> 20} MiB`);
+    }
+  };
+  const through = (bytes, transform) => limited(new Blob([bytes]).stream().pipeThrough(transform));
+  const pack = async (run) => {
+    const text = JSON.stringify(run, (_, value) => (value instanceof Uint8Array ? { base64: base64(value) } : value));
+    return through(new TextEncoder().encode(text), new CompressionStream("gzip"));
+  };
+  const unpack = async (bytes) => {
+    const plain = await through(bytes, new DecompressionStream("gzip")).catch((error) => {
+      throw new Error(/larger/.test(error.message) ? error.message : "it is not gzipped, or cut short");
+    });
+    return JSON.parse(new TextDecoder().decode(plain), (_, value) =>
+      typeof value?.base64 === "string" ? Uint8Array.from(atob(value.base64), (c) => c.charCodeAt(0)) : value);
+  };
+  return {
+    save: (name, bytes) => save(name, new Blob([bytes])),
+    savePng: (name, id) => document.getElementById(id).toBlob((blob) => save(name, blob)),
+    // The file of an <input>, which is emptied: the same file can be picked again.
+    read: async (id) => {
+      const input = document.getElementById(id);
+      const [file] = input.files;
+      if (!file) return undefined;
+      if (file.size > MOST) throw new Error(`it is larger than ${MOST >> 20} MiB`);
+      const bytes = new Uint8Array(await file.arrayBuffer());
+      input.value = "";
+      return bytes;
+    },
+    // Read again before it is handed out.
+    saveRun: async (name, run) => {
+      const file = await pack(run);
+      const plain = (value) => JSON.stringify(value, (_, v) => (v instanceof Uint8Array ? base64(v) : v));
+      if (plain(await unpack(file)) !== plain(run)) throw new Error("the file does not read as it was written");
+      save(name, new Blob([file]));
+    },
+    openRun: unpack,
+  };
+})();
