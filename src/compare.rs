@@ -30,8 +30,9 @@ impl McNemar {
             (true, _) => format!("{second} is better"),
             (false, _) => "this may well be chance".into(),
         };
+        let p = if p < 0.001 { "below 0.001".into() } else { format!("{p:.3}") };
         format!(
-            "{first_only} test images are right only in {first}, {second_only} only in {second}: {verdict} (p = {p:.2e}, exact McNemar test)."
+            "{first_only} test images are right only in {first}, {second_only} only in {second}: {verdict} (p {p}, exact McNemar test)."
         )
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     calibration::Calibration,
     checkpoint::Checkpoint,
+    data::own::NamedFile,
     metrics::{ConfusionMatrix, Parts},
     settings::{Adjustable, Settings},
 };
@@ -35,6 +36,13 @@ pub enum Command {
         /// The file.
         #[serde(with = "serde_bytes")]
         file: Vec<u8>,
+    },
+    /// Take a data set of the visitor's own; the runs on it come later.
+    UseData {
+        /// The run of this moment, which hears whether the files are good.
+        run: RunId,
+        /// Two or four IDX files.
+        files: Vec<NamedFile>,
     },
     /// Rest before the next step.
     Pause,
@@ -286,6 +294,13 @@ pub enum Event {
     Imported {
         /// Its number.
         run: RunId,
+    },
+    /// The files of [`Command::UseData`] are good.
+    DataTaken {
+        /// Images to train and validate with.
+        train: u32,
+        /// Images to test with.
+        test: u32,
     },
     /// The answer to [`Command::Adjust`].
     Adjusted {

@@ -208,7 +208,7 @@ pub enum Rule {
 
 const BACKENDS: &[&str] = &["auto", "webgpu", "cpu", "ndarray"];
 const KERNELS: &[&str] = &["fused", "stock"];
-const DATASETS: &[&str] = &["mnist", "synthetic"];
+const DATASETS: &[&str] = &["mnist", "synthetic", "own"];
 
 /// The most workers that may share a batch.
 pub const MOST_REPLICAS: u32 = 16;

@@ -340,6 +340,7 @@ impl RunSummary {
             }
             Event::Fetching { .. }
             | Event::Imported { .. }
+            | Event::DataTaken { .. }
             | Event::File { .. }
             | Event::Specimens { .. }
             | Event::Explained { .. }

@@ -20,7 +20,7 @@ use crate::{
     model::{Cnn, HIDDEN, PARAMETERS, Weights},
     optimizer::NetworkAdam,
     random::{Purpose, generator},
-    resident::Resident,
+    resident::{self, Resident},
 };
 
 /// Why a result could not be read from the device.
@@ -192,7 +192,8 @@ impl Pass {
         let start = Instant::now();
         let Feed { images, labels, counted, weights } = feed;
         let [n, ..] = images.dims();
-        let dropout = dropout(recipe, shard, n, &images.device());
+        let packed = resident::POSSIBLE && weights.is_some();
+        let dropout = dropout(recipe, shard, n, &images.device(), packed);
         let logits = model.forward_dropping(images, dropout);
         let losses = cross_entropies(logits.clone(), labels.clone()); // [N]
         let hits = logits.inner().argmax(1).squeeze_dim::<1>(1).equal(labels.inner()).float(); // [N]
@@ -271,15 +272,28 @@ pub fn filled<T: Clone>(mut values: Vec<T>, size: usize) -> Vec<T> {
 
 /// What the hidden units are multiplied by, `[N, 128]`: 0 where one is dropped, else what keeps their mean (Srivastava et
 /// al. 2014). It depends on seed, step and place in the batch alone, so that shards drop what the whole batch would.
-fn dropout(recipe: Recipe, shard: Shard, images: usize, device: &Device) -> Tensor<2> {
+///
+/// `packed`, it goes to the device as bits: 1 KB for 64 images instead of 32.
+fn dropout(recipe: Recipe, shard: Shard, images: usize, device: &Device, packed: bool) -> Tensor<2> {
+    const WORD: usize = u32::BITS as usize;
     let limit = (recipe.dropout * f64::from(u32::MAX)) as u32;
-    let kept = 1.0 / (1.0 - recipe.dropout) as f32;
-    let mut values = Vec::with_capacity(images * HIDDEN);
+    let factor = 1.0 / (1.0 - recipe.dropout) as f32;
+    let mut keeps = Vec::with_capacity(images * HIDDEN);
     for image in shard.first..shard.first + images {
         let mut rng = generator(recipe.seed, Purpose::Dropout, u64::from(shard.step), image as u64);
-        values.extend((0..HIDDEN).map(|_| if rng.random::<u32>() < limit { 0.0 } else { kept }));
+        keeps.extend((0..HIDDEN).map(|_| rng.random::<u32>() >= limit));
     }
-    Tensor::from_data(TensorData::new(values, [images, HIDDEN]), device)
+    if !packed {
+        let values: Vec<f32> = keeps.into_iter().map(|keep| if keep { factor } else { 0.0 }).collect();
+        return Tensor::from_data(TensorData::new(values, [images, HIDDEN]), device);
+    }
+    let word = |keeps: &[bool]| keeps.iter().rev().fold(0u32, |word, &keep| word << 1 | u32::from(keep)) as i32;
+    let words: Vec<i32> = keeps.chunks(WORD).map(word).collect();
+    let shape = [images, HIDDEN / WORD, WORD];
+    let words = Tensor::<2, Int>::from_data(TensorData::new(words, [images, HIDDEN / WORD]), device);
+    let places = Tensor::<1, Int>::arange(0..WORD as i64, device).reshape([1, 1, WORD]).expand(shape);
+    let bits = words.unsqueeze_dim::<3>(2).expand(shape).bitwise_right_shift(places).bitwise_and_scalar(1);
+    (bits.float() * factor).reshape([images, HIDDEN])
 }
 
 async fn log_probabilities(model: &Cnn, images: Tensor<4>) -> Result<Vec<f32>, ReadError> {
@@ -409,6 +423,19 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dropout_as_bits_is_the_same_dropout() {
+        let schedule = Schedule { peak: 0.002, steps: 10 };
+        let recipe = Recipe { seed: 3, dropout: 0.3, schedule, kernels: Kernels::Fused };
+        let shard = Shard { step: 2, first: 5, of: 30 };
+        let values =
+            |packed| dropout(recipe, shard, 9, &Device::flex(), packed).into_data().try_into_vec::<f32>().unwrap();
+        let plain = values(false);
+        assert_eq!(values(true), plain);
+        let dropped = plain.iter().filter(|value| **value == 0.0).count() as f64 / plain.len() as f64;
+        assert!((dropped - 0.3).abs() < 0.05, "{dropped}");
+    }
 
     #[test]
     fn the_schedule_rises_to_the_peak_and_falls_to_nearly_nothing() {

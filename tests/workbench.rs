@@ -7,7 +7,7 @@ mod common;
 
 use common::{Log, all, finish, session, tiny};
 use inkling::{
-    data::IMAGE,
+    data::{IMAGE, source::DatasetName},
     export,
     model::Weights,
     protocol::{Command, Envelope, Event, Format, Motion, Part, Query, RunState, Specimen},
@@ -104,6 +104,31 @@ fn it_stops_early_when_the_validation_loss_rises_and_says_which_epoch_was_best()
     let mut page = RunSummary::new(1, settings, Default::default());
     log.borrow().iter().for_each(|envelope| assert!(page.apply(envelope)));
     assert!(page.saved().unwrap().is_finished());
+}
+
+#[test]
+fn a_data_set_of_ones_own_is_trained_on_and_a_bad_one_changes_nothing() {
+    use inkling::data::{own::NamedFile, synthetic};
+    let (mut session, log) = session();
+    let settings = Settings { dataset: DatasetName::Own, images: 0, epochs: 1, ..tiny() };
+    session.command(Command::start(1, settings.clone()));
+    assert_eq!(session.state(), RunState::Failed);
+    let failed = |e: &Event| matches!(e, Event::Failed(words) if words.contains("Choose the files")).then_some(());
+    assert_eq!(all(&log, failed).len(), 1);
+    let set = synthetic::generate(280, 5).train;
+    let count = (set.len() as u32).to_be_bytes();
+    let images = [&[0, 0, 8, 3][..], &count, &[0, 0, 0, 28, 0, 0, 0, 28], &set.pixels].concat();
+    let labels = [&[0, 0, 8, 1][..], &count, &set.labels].concat();
+    let file = |bytes: &[u8]| NamedFile { name: "file".into(), bytes: bytes.to_vec() };
+    session.command(Command::UseData { run: 1, files: vec![file(&labels), file(&images)] });
+    session.command(Command::UseData { run: 1, files: vec![file(&labels), file(b"junk")] });
+    assert!(warnings(&log)[0].starts_with("The data set was not taken: "), "{:?}", warnings(&log));
+    session.command(Command::start(2, settings));
+    finish(&mut session);
+    assert_eq!(session.state(), RunState::Finished);
+    let loaded = all(&log, |e| if let Event::Loaded(loaded) = e { Some(loaded.clone()) } else { None });
+    assert_eq!((loaded[0].source.as_str(), loaded[0].test), ("your own files", 40));
+    assert_eq!(loaded[0].train + loaded[0].validation, 240);
 }
 
 #[test]

@@ -49,6 +49,11 @@ self.inklingFiles = (() => {
       input.value = "";
       return bytes;
     },
+    readAll: (id) =>
+      Promise.all([...document.getElementById(id).files].map(async (file) => {
+        if (file.size > MOST) throw new Error(`${file.name} is larger than ${MOST >> 20} MiB`);
+        return { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
+      })),
     // Read again before it is handed out.
     saveRun: async (name, run) => {
       const file = await pack(run);

@@ -14,6 +14,17 @@ const SIMD = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11,
 ]);
 
+// Files that the page knows to be wanted are on their way while the program comes (src/web/fetch.rs takes them from here),
+// unless the browser has kept them.
+self.inklingEarly = Object.fromEntries(
+  (query.get("early") ?? "").split(",").filter(Boolean).map((path) => {
+    const url = new URL(path, self.location).href;
+    const kept = new URL(`cached/${path.split("/").pop()}`, self.location).href;
+    const have = self.caches?.match(kept).catch(() => undefined);
+    return [url, Promise.resolve(have).then((have) => (have ? undefined : fetch(url).catch(() => undefined)))];
+  }),
+);
+
 if (typeof WebAssembly !== "object" || !WebAssembly.validate(SIMD)) {
   unavailable("this browser has no WebAssembly with SIMD; a browser of 2023 or later has it");
 } else {

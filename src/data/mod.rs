@@ -1,6 +1,7 @@
 //! Data sets: labelled images in memory, split into train / validation / test, and served in batches.
 
 pub mod idx;
+pub mod own;
 pub mod source;
 pub mod synthetic;
 

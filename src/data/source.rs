@@ -18,17 +18,20 @@ pub enum DatasetName {
     Mnist,
     /// Procedurally drawn digits, made in the tab. Not MNIST.
     Synthetic,
+    /// The visitor's own IDX files.
+    Own,
 }
 
 impl DatasetName {
     /// All of them, in the order of a menu.
-    pub const ALL: [Self; 2] = [Self::Mnist, Self::Synthetic];
+    pub const ALL: [Self; 3] = [Self::Mnist, Self::Synthetic, Self::Own];
 
     /// The name in a URL.
     pub fn key(self) -> &'static str {
         match self {
             Self::Mnist => "mnist",
             Self::Synthetic => "synthetic",
+            Self::Own => "own",
         }
     }
 }
@@ -75,6 +78,11 @@ pub const SOURCES: [&str; 3] = [
     "https://cdn.jsdelivr.net/gh/fgnt/mnist@ae608a02b796c9ee908c082585a5f006fe05258e/",
     "https://raw.githubusercontent.com/fgnt/mnist/ae608a02b796c9ee908c082585a5f006fe05258e/",
 ];
+
+/// The four files at the first source, which is beside the page.
+pub fn first_source() -> [String; 4] {
+    FILES.map(|file| format!("{}{}", SOURCES[0], file.name))
+}
 
 /// Why the bytes of a source are not the file that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

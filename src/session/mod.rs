@@ -14,7 +14,12 @@ use web_time::Instant;
 
 use crate::{
     checkpoint::{Checkpoint, TrainerState},
-    data::{Dataset, SharedDataset, Split, source::DatasetName, synthetic},
+    data::{
+        Dataset, SharedDataset, Split,
+        own::{self, NamedFile},
+        source::DatasetName,
+        synthetic,
+    },
     device::Backend,
     export,
     metrics::{Stopwatch, Throughput},
@@ -46,6 +51,8 @@ pub struct Session {
     mnist_coming: bool,
     loading_since: Instant,
     mnist: Option<(SharedDataset, String)>,
+    /// The visitor's own.
+    own: Option<SharedDataset>,
     /// Where the run that is loading goes on.
     from: Option<Box<Checkpoint>>,
     checkpoint_after: Duration,
@@ -78,6 +85,7 @@ impl Session {
             mnist_coming: false,
             loading_since: Instant::now(),
             mnist: None,
+            own: None,
             from: None,
             checkpoint_after: CHECKPOINT_AFTER,
             training: None,
@@ -113,6 +121,13 @@ impl Session {
             Command::Import { run, next, settings, file } => {
                 self.run = run;
                 self.import(next, settings, &file);
+            }
+            Command::UseData { .. } if self.state.is_active() => {
+                self.warn("A run is under way. Stop it before choosing other data.")
+            }
+            Command::UseData { run, files } => {
+                self.run = run;
+                self.use_data(&files);
             }
             Command::Step if self.state == RunState::Paused => self.step_asked = true,
             Command::Adjust(to) if self.training.is_some() && self.state.is_active() => self.adjust(to),
@@ -194,7 +209,7 @@ impl Session {
             self.answer(question).await
         } else if self.requested_test.is_some() && self.training.is_some() {
             self.advance_requested_test().await
-        } else if self.state == RunState::Loading && self.settings.dataset == DatasetName::Synthetic {
+        } else if self.state == RunState::Loading && self.settings.dataset != DatasetName::Mnist {
             self.begin();
             Ok(())
         } else if !self.robustness.is_empty() && !mem::take(&mut self.trains_next) {
@@ -233,6 +248,10 @@ impl Session {
         }
         self.loading_since = Instant::now();
         self.set_state(RunState::Loading);
+        if self.settings.dataset == DatasetName::Own && self.own.is_none() {
+            return self
+                .fail("Choose the files of your data set first: images and labels in IDX form, as MNIST's are.");
+        }
         if self.settings.dataset == DatasetName::Mnist {
             match self.mnist {
                 Some(_) => self.begin(),
@@ -248,6 +267,18 @@ impl Session {
         self.requested_test = None;
         self.robustness.clear();
         (self.rest_first, self.step_asked) = (false, false);
+    }
+
+    /// Files that are no data set change nothing.
+    fn use_data(&mut self, files: &[NamedFile]) {
+        match own::assemble(files) {
+            Ok(data) => {
+                let (train, test) = (data.train.len() as u32, data.test.len() as u32);
+                self.own = Some(Arc::new(data));
+                self.emit(Event::DataTaken { train, test });
+            }
+            Err(error) => self.emit(Event::Warning(format!("The data set was not taken: {error}."))),
+        }
     }
 
     /// A file that is no network's changes nothing.
@@ -291,8 +322,9 @@ impl Session {
     fn begin(&mut self) {
         let Settings { images, seed, batch, epochs, lr, replicas, kernels, .. } = self.settings;
         self.team.muster(replicas as usize);
-        let (data, source) = match (&self.mnist, self.settings.dataset) {
-            (Some((data, source)), DatasetName::Mnist) => (data.clone(), source.clone()),
+        let (data, source) = match (&self.mnist, &self.own, self.settings.dataset) {
+            (Some((data, source)), _, DatasetName::Mnist) => (data.clone(), source.clone()),
+            (_, Some(data), DatasetName::Own) => (data.clone(), "your own files".to_string()),
             _ => {
                 let len = if images == 0 { synthetic::DEFAULT_LEN } else { images as usize };
                 (

@@ -123,7 +123,10 @@ impl From<JsValue> for Failure {
 }
 
 async fn download(url: &str, advance: &impl Fn(u64)) -> Result<Vec<u8>, Failure> {
-    let response: Response = within(SILENCE_MS, scope().fetch_with_str(url)).await?.dyn_into()?;
+    let response: Response = match early(url).await {
+        Some(response) => response,
+        None => within(SILENCE_MS, scope().fetch_with_str(url)).await?.dyn_into()?,
+    };
     if !response.ok() {
         let status = response.status();
         let busy = status >= 500 || status == 408 || status == 429;
@@ -144,6 +147,14 @@ async fn download(url: &str, advance: &impl Fn(u64)) -> Result<Vec<u8>, Failure>
         part.copy_to(&mut bytes[start..]);
         advance(bytes.len() as u64);
     }
+}
+
+/// The answer that `worker-loader.js` has asked for while the program came, once.
+async fn early(url: &str) -> Option<Response> {
+    let waiting = js_sys::Reflect::get(&scope(), &"inklingEarly".into()).ok()?;
+    let promise: js_sys::Promise = js_sys::Reflect::get(&waiting, &url.into()).ok()?.dyn_into().ok()?;
+    let _ = js_sys::Reflect::set(&waiting, &url.into(), &JsValue::UNDEFINED);
+    within(SILENCE_MS, promise).await.ok()?.dyn_into().ok()
 }
 
 /// `path` as a URL: beside the worker's script, which lies beside the page.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::tasks::words;
-use crate::summary::SavedRun;
+use crate::{data::own::NamedFile, summary::SavedRun};
 
 #[wasm_bindgen]
 extern "C" {
@@ -16,6 +16,8 @@ extern "C" {
     pub fn save_png(name: &str, id: &str);
     #[wasm_bindgen(js_namespace = inklingFiles, js_name = read, catch)]
     async fn read_value(id: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingFiles, js_name = readAll, catch)]
+    async fn read_all_value(id: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = inklingFiles, js_name = saveRun, catch)]
     async fn save_run_value(name: &str, run: &JsValue) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = inklingFiles, js_name = openRun, catch)]
@@ -29,6 +31,15 @@ extern "C" {
 pub async fn read(id: &str) -> Result<Option<Vec<u8>>, String> {
     let value = read_value(id).await.map_err(|error| words(&error))?;
     Ok((!value.is_undefined()).then(|| js_sys::Uint8Array::new(&value).to_vec()))
+}
+
+/// All files that the visitor picked in input `id`.
+///
+/// # Errors
+/// The browser's words.
+pub async fn read_all(id: &str) -> Result<Vec<NamedFile>, String> {
+    let value = read_all_value(id).await.map_err(|error| words(&error))?;
+    serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string())
 }
 
 /// Lets the browser save a whole run as a file, once that reads as it was written.

@@ -1,6 +1,6 @@
 //! The page's side of the link: one worker, its messages as events, its errors as sentences.
 
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
 use web_sys::{ErrorEvent, MessageEvent, Worker};
 
 use super::tasks::words;
@@ -15,6 +15,20 @@ pub enum Incoming {
     Envelope(Box<Envelope>),
     /// It can't go on: its script did not load, or it trapped.
     Broken(String),
+}
+
+// `www/offline.js`
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = inklingOffline, js_name = keep, catch)]
+    fn keep_for_offline(files: Vec<String>, build: &str) -> Result<JsValue, JsValue>;
+}
+
+/// Has the browser keep the files of worker `name`, for a visit without a network; it may not be able to.
+pub fn keep(name: &str) {
+    let binary = name.split('&').next().unwrap_or_default();
+    let files = ["worker-loader.js".into(), format!("{binary}.js"), format!("{binary}_bg.wasm")];
+    let _ = keep_for_offline(files.map(|file| format!("{file}?build={BUILD}")).to_vec(), BUILD);
 }
 
 /// A worker. Dropping the link ends it.

@@ -9,7 +9,7 @@ use web_sys::{Event, MediaQueryList};
 
 use super::{
     dom,
-    link::{Incoming, Link},
+    link::{self, Incoming, Link},
     panels::{self, doctor, doctor::Doctor, inside, inside::Inside, look, look::Look, sketch::SketchPad},
     probe::{Gpu, Pick, pick},
     store, tasks,
@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     BUILD,
-    data::source::DatasetName,
+    data::{
+        own::NamedFile,
+        source::{DatasetName, first_source},
+    },
     healing::{Incident, Remedy},
     protocol::{BackendInfo, Command, Envelope, Event as RunEvent, RunState},
     settings::{BackendChoice, Settings, autostart},
@@ -41,6 +44,10 @@ pub struct Page {
     pub doctor: Doctor,
     /// Runs that are over.
     pub shelf: Shelf,
+    /// Names of the classes, where the visitor gave some.
+    pub classes: Vec<String>,
+    /// Files of the visitor's own data set, for the next worker as well.
+    own: Vec<NamedFile>,
     /// The epoch that the time machine is at; none is now.
     pub moment: Option<u32>,
     /// The run that the browser has kept, while it is offered.
@@ -150,6 +157,8 @@ pub fn start() {
         inside: Inside::default(),
         doctor: Doctor::default(),
         shelf: Shelf::default(),
+        classes: Vec::new(),
+        own: Vec::new(),
         moment: None,
         kept: None,
         keeping: false,
@@ -273,6 +282,18 @@ impl Page {
         self.send(Command::Import { run, next: run + 1, settings, file });
     }
 
+    /// Takes the files of the visitor's own data set.
+    pub fn use_data(&mut self, files: Vec<NamedFile>) {
+        self.own = files.clone();
+        self.send(Command::UseData { run: self.summary.run, files });
+    }
+
+    /// What class `class` is called.
+    pub fn class(&self, class: u8) -> String {
+        let name = self.classes.get(usize::from(class)).filter(|name| !name.is_empty());
+        name.filter(|_| self.summary.settings.dataset == DatasetName::Own).cloned().unwrap_or_else(|| class.to_string())
+    }
+
     /// Whether there is a network to ask.
     pub fn has_network(&self) -> bool {
         let summary = &self.summary;
@@ -377,7 +398,7 @@ impl Page {
         let generation = self.generation;
         let receive = move |incoming| hear(incoming, generation);
         let waits = self.start_when_ready && self.summary.settings.dataset == DatasetName::Mnist;
-        let early = if waits { "&data=mnist" } else { "" };
+        let early = if waits { format!("&early={}", first_source().join(",")) } else { String::new() };
         match Link::open(&format!("{}{early}", pick.worker()), receive) {
             Ok(link) => {
                 self.worker = Some(Engaged { choice, pick, link, fetched: (0, false), ready: false, makeshift: false });
@@ -434,6 +455,7 @@ impl Page {
                 (self.kept, self.moment, self.stop_asked) = (None, None, false);
                 self.sketch.forget_answer();
             }
+            RunEvent::DataTaken { train, test } => panels::data::taken(*train, *test),
             RunEvent::File { format, bytes } => panels::files::weights(self, *format, bytes),
             RunEvent::Specimens { id, total, specimens } => look::answered(self, *id, *total, specimens),
             RunEvent::Explained { id, explanation } => inside::answered(self, *id, explanation),
@@ -502,6 +524,7 @@ impl Page {
         }
         let Some(worker) = &mut self.worker else { return };
         worker.ready = true;
+        link::keep(&worker.pick.worker());
         let Pick { reason, gpu, .. } = &worker.pick;
         if let Some(check) = &backend.check {
             verdict::keep(&gpu.adapter, &Verdict::Passed(check.clone()));
@@ -511,6 +534,9 @@ impl Page {
         let adapter = if gpu.adapter.is_empty() { &backend.adapter } else { &gpu.adapter };
         let (adapter, reason) = (adapter.clone(), reason.clone());
         self.summary.backend = BackendInfo { name: backend.name.clone(), adapter, reason, check };
+        if !self.own.is_empty() {
+            self.use_data(self.own.clone());
+        }
         self.start_if_ready();
     }
 

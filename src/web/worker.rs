@@ -97,7 +97,7 @@ async fn serve(kind: BackendKind) -> Result<(), JsValue> {
     let inbox = Inbox::listen()?;
     let macrotask = Macrotask::new()?;
     // The page knows that MNIST will be wanted: it comes while the backend is tested.
-    let early = query("data").as_deref() == Some("mnist");
+    let early = query("early").is_some();
     if early {
         fetch_mnist(&inbox);
     }

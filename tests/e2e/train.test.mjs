@@ -1,6 +1,5 @@
 // A visitor trains on synthetic digits, on the CPU, in the built page below a sub-path.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { SEVEN, draw, launch, open, serve, summary, until } from "./lib.mjs";
 
@@ -123,30 +122,4 @@ test("nothing is wider than a phone", async () => {
     assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, `at ${width} pixels`);
     await page.close();
   }
-});
-
-test("weights and history are saved as files that others can read", async () => {
-  const page = await open(browser, `${server.url}${RUN.replace("epochs=3", "epochs=2")}&autostart=1`);
-  assert.ok(await page.locator("#save-weights").isDisabled(), "there is nothing to save yet");
-  const done = await until(page, "finished run", (s) => s.state === "finished");
-  const save = async (name) => {
-    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name }).click()]);
-    return [download.suggestedFilename(), await readFile(await download.path())];
-  };
-  const [weightsName, weights] = await save("Save the weights");
-  assert.equal(weightsName, "inkling-step-70.safetensors");
-  const length = Number(weights.readBigUInt64LE());
-  const { __metadata__, ...tensors } = JSON.parse(weights.subarray(8, 8 + length));
-  assert.equal(__metadata__.format, "pt");
-  const shapes = Object.fromEntries(Object.entries(tensors).map(([name, { dtype, shape }]) => [name, [dtype, ...shape]]));
-  assert.deepEqual(shapes, {
-    "conv1.weight": ["F32", 32, 1, 3, 3], "conv1.bias": ["F32", 32], "conv2.weight": ["F32", 64, 32, 3, 3], "conv2.bias": ["F32", 64],
-    "dense1.weight": ["F32", 128, 1600], "dense1.bias": ["F32", 128], "dense2.weight": ["F32", 10, 128], "dense2.bias": ["F32", 10],
-  });
-  assert.equal(weights.length, 8 + length + 4 * 225034);
-  const [historyName, history] = await save("Save the history");
-  assert.equal(historyName, "inkling-history.csv");
-  const [head, ...lines] = history.toString().trim().split("\r\n").map((line) => line.split(","));
-  assert.deepEqual(lines.map((line) => Object.fromEntries(line.map((value, i) => [head[i], Number(value)]))), done.history.map(({ parts, ...rest }) => rest));
-  assert.deepEqual(page.problems, []);
 });

@@ -49,15 +49,13 @@ pub fn mount(settings: &Settings) {
 /// Enables what can be done now.
 pub fn draw(page: &Page) {
     let state = page.summary.state;
-    let trained = page.summary.progress.is_some_and(|progress| progress.step > 0);
     dom::set_enabled("pause", matches!(state, RunState::Training | RunState::Paused), "stop");
     dom::set_enabled("step", state == RunState::Paused, "pause");
     dom::set_enabled("stop", state.is_active(), "train");
     dom::set_enabled("train", !state.is_active(), "stop");
     dom::set_text("pause", if state == RunState::Paused { "Resume" } else { "Pause" });
     dom::set_enabled("reset", state != RunState::Idle, "train");
-    let testable = trained && page.worker_note().is_none() && state != RunState::Failed;
-    dom::set_enabled("test", testable && !page.summary.testing, "train");
+    dom::set_enabled("test", page.has_network() && !page.summary.testing, "train");
     if let Some(fields) = dom::element::<HtmlElement>("settings") {
         // A disabled fieldset disables what is in it: a run's settings stand while it lasts.
         let _ = fields.toggle_attribute_with_force("disabled", state.is_active());

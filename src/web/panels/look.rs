@@ -2,7 +2,7 @@
 
 use web_sys::{Element, Event, HtmlInputElement, HtmlSelectElement, MouseEvent};
 
-use super::inside;
+use super::{escaped, inside};
 use crate::{
     charts,
     data::SIDE,
@@ -122,18 +122,22 @@ pub fn answered(page: &mut Page, id: u32, total: u32, specimens: &[Specimen]) {
 fn open(page: &mut Page, place: usize) {
     let Some(specimen) = page.look.specimens.get(place).cloned() else { return };
     dom::set_attribute("inside", "open", "");
-    inside::explain(page, specimen.pixels.clone(), words(&specimen));
+    let words = words(page, &specimen);
+    inside::explain(page, specimen.pixels.clone(), words);
     if let Some(inside) = dom::element::<Element>("inside") {
         inside.scroll_into_view();
     }
 }
 
-fn words(specimen: &Specimen) -> String {
+fn words(page: &Page, specimen: &Specimen) -> String {
     let Specimen { number, label, answer, .. } = specimen;
+    let class = page.class(*label);
     match answer {
-        Some((taken, sure)) if taken == label => format!("Image {number}: a {label}, {:.1} % sure", 100.0 * sure),
-        Some((taken, sure)) => format!("Image {number}: a {label} taken for a {taken}, {:.1} % sure", 100.0 * sure),
-        None => format!("Image {number}: a {label}"),
+        Some((taken, sure)) if taken == label => format!("Image {number}: a {class}, {:.1} % sure", 100.0 * sure),
+        Some((taken, sure)) => {
+            format!("Image {number}: a {class} taken for a {}, {:.1} % sure", page.class(*taken), 100.0 * sure)
+        }
+        None => format!("Image {number}: a {class}"),
     }
 }
 
@@ -164,13 +168,14 @@ pub fn draw(page: &Page) {
     dom::set_enabled("look-back", query.from > 0, "look-on");
     dom::set_enabled("look-on", to < *total, "look-back");
     let button = |(place, specimen): (usize, &Specimen)| {
+        let words = escaped(&words(page, specimen));
         let wrong = specimen.answer.is_some_and(|(taken, _)| taken != specimen.label);
         let taken =
             if wrong { specimen.answer.map(|a| format!("→{}", a.0)).unwrap_or_default() } else { String::new() };
         format!(
             "<button type=button data-place={place} class=\"{}\" aria-label=\"{}\"><canvas id=specimen-{place} width={SIDE} height={SIDE}></canvas><span aria-hidden=true>{}{taken}</span></button>",
             if wrong { "wrong" } else { "" },
-            words(specimen),
+            if wrong { format!("{}{taken}, {words}", specimen.label) } else { words },
             specimen.label
         )
     };

@@ -2,6 +2,7 @@
 
 pub mod controls;
 mod curves;
+pub mod data;
 pub mod doctor;
 pub mod files;
 pub mod inside;
@@ -25,10 +26,11 @@ pub fn draw(page: &Page) {
     status::draw(page);
     time::draw(&page.summary);
     controls::draw(page);
+    data::draw(page);
     preview::draw(page);
     curves::draw(page);
     matrix::draw(page);
-    report::draw(&page.summary);
+    report::draw(page);
     files::draw(page);
     resume::draw(page);
     sketch::draw(page);
@@ -45,6 +47,7 @@ pub fn mount() {
     summary::mount();
     files::mount();
     resume::mount();
+    data::mount();
     doctor::mount();
     look::mount();
     inside::mount();
@@ -55,6 +58,11 @@ pub fn mount() {
 /// The colours of the charts under the visitor's colour scheme.
 fn theme() -> Theme {
     if dom::matches_media("(prefers-color-scheme: dark)") { Theme::DARK } else { Theme::LIGHT }
+}
+
+/// What a visitor typed, as text of an element or an attribute.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
 
 /// `0.98765` as `98.77 %`.

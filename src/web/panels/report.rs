@@ -1,11 +1,15 @@
 //! The classification report as a table.
 
-use crate::{metrics::Report, summary::RunSummary, web::dom};
+use super::escaped;
+use crate::{
+    metrics::Report,
+    web::{dom, page::Page},
+};
 
 /// Draws precision, recall, F1 and support of each digit and the averages, of the newest matrix.
-pub fn draw(summary: &RunSummary) {
+pub fn draw(page: &Page) {
     let Some(body) = dom::element::<web_sys::Element>("report") else { return };
-    let html = summary.confusion_matrix.map_or_else(String::new, |matrix| rows(&matrix.report()));
+    let html = page.summary.confusion_matrix.map_or_else(String::new, |matrix| rows(&matrix.report(), page));
     dom::set_hidden("report-empty", !html.is_empty());
     dom::set_hidden("report-table", html.is_empty());
     if body.inner_html() != html {
@@ -13,8 +17,9 @@ pub fn draw(summary: &RunSummary) {
     }
 }
 
-fn rows(report: &Report) -> String {
+fn rows(report: &Report, page: &Page) -> String {
     let row = |(name, shares, f1, support): (String, Option<[f64; 2]>, f64, u32)| {
+        let name = name.parse().map_or(name, |class| escaped(&page.class(class)));
         let class = if shares.is_none() { "rule" } else { "" };
         let [precision, recall] =
             shares.map_or_else(Default::default, |shares| shares.map(|share| format!("{share:.4}")));

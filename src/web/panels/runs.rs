@@ -2,7 +2,7 @@
 
 use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
 
-use super::{duration, look::pressed, percent};
+use super::{duration, escaped, look::pressed, percent};
 use crate::{
     charts::OTHERS,
     shelf::{Shelf, ShelvedRun},
@@ -69,7 +69,7 @@ fn row(place: usize, run: &ShelvedRun, differing: &[(&str, &str)]) -> String {
     let settings: String = differing.iter().map(|(key, _)| format!("<td>{}</td>", run.settings.get(key))).collect();
     let name = escaped(&run.name);
     format!(
-        "<tr><th scope=row><i class=swatch style=\"background:rgb({},{},{})\"></i><input id=run-name-{place} data-name={place} aria-label=\"Name of run {}\" value=\"{name}\" maxlength=40></th><td>{}</td><td>{accuracy}</td><td>{interval}</td><td>{}</td><td>{}</td>{settings}<td><button type=button data-remove={place} aria-label=\"Remove {name}\">×</button></td></tr>",
+        "<tr><th scope=row><span class=named><i class=swatch style=\"background:rgb({},{},{})\"></i><input id=run-name-{place} data-name={place} aria-label=\"Name of run {}\" value=\"{name}\" maxlength=40></span></th><td>{}</td><td>{accuracy}</td><td>{interval}</td><td>{}</td><td>{}</td>{settings}<td><button type=button data-remove={place} aria-label=\"Remove {name}\">×</button></td></tr>",
         colour.0,
         colour.1,
         colour.2,
@@ -78,11 +78,6 @@ fn row(place: usize, run: &ShelvedRun, differing: &[(&str, &str)]) -> String {
         percent(best),
         duration(seconds)
     )
-}
-
-/// What a visitor typed, as text of an element or an attribute.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
 
 fn compare(shelf: &Shelf) {

@@ -21,6 +21,8 @@ pub struct SketchPad {
     sketch: Sketch,
     /// The pointer that draws, if one does.
     pointer: Option<i32>,
+    /// Where the keyboard's pen is, once it is used, and whether it is down.
+    keyboard: Option<(Point, bool)>,
     /// Image of the sketch, `[28, 28]`.
     image: Option<Vec<u8>>,
     /// Number of the newest question, and whether its answer is awaited.
@@ -67,6 +69,28 @@ impl SketchPad {
     /// The image of the strokes, `[28, 28]`, if there are any.
     pub fn image(&self) -> Option<&[u8]> {
         self.image.as_deref()
+    }
+
+    fn press(&mut self, stroke: Stroke) {
+        const STEP: f32 = PAD as f32 / GRID;
+        let middle = PAD as f32 / 2.0;
+        let ((x, y), down) = self.keyboard.unwrap_or(((middle, middle), false));
+        match stroke {
+            Stroke::Move(right, lower) => {
+                let within = |at: f32| at.clamp(0.0, PAD as f32);
+                let to = (within(x + STEP * right), within(y + STEP * lower));
+                if down {
+                    self.sketch.extend(to);
+                }
+                self.keyboard = Some((to, down));
+            }
+            Stroke::Pen => {
+                if !down {
+                    self.sketch.begin((x, y));
+                }
+                self.keyboard = Some(((x, y), !down));
+            }
+        }
     }
 
     fn redrawn(&mut self) {
@@ -125,8 +149,35 @@ pub fn mount() {
             change(|pad| pad.sketch.undo());
         } else if event.key() == "Delete" {
             change(|pad| pad.sketch.clear());
+        } else if let Some(stroke) = key_stroke(&event.key()) {
+            event.prevent_default();
+            change(|pad| pad.press(stroke));
         }
     });
+    dom::listen("pad", "blur", |_: Event| page::update(|page| page.sketch.keyboard = None));
+}
+
+/// What a key does to the keyboard's pen.
+#[derive(Clone, Copy)]
+enum Stroke {
+    /// It moves by so many parts of the grid.
+    Move(f32, f32),
+    /// It is put down, or lifted.
+    Pen,
+}
+
+/// Columns, and rows, of the grid that the keyboard draws on.
+const GRID: f32 = 20.0;
+
+fn key_stroke(key: &str) -> Option<Stroke> {
+    match key {
+        "ArrowLeft" => Some(Stroke::Move(-1.0, 0.0)),
+        "ArrowRight" => Some(Stroke::Move(1.0, 0.0)),
+        "ArrowUp" => Some(Stroke::Move(0.0, -1.0)),
+        "ArrowDown" => Some(Stroke::Move(0.0, 1.0)),
+        " " | "Enter" => Some(Stroke::Pen),
+        _ => None,
+    }
 }
 
 fn change(change: impl FnOnce(&mut SketchPad)) {
@@ -147,7 +198,7 @@ fn position(event: &PointerEvent) -> Point {
 /// Draws the strokes, the image of them, the bars and the sentence.
 pub fn draw(page: &Page) {
     let pad = &page.sketch;
-    draw_strokes(&pad.sketch);
+    draw_strokes(&pad.sketch, pad.keyboard);
     draw_image(pad.image.as_deref());
     dom::set_enabled("undo", !pad.sketch.is_empty(), "pad");
     dom::set_enabled("clear", !pad.sketch.is_empty(), "pad");
@@ -167,11 +218,12 @@ fn note(page: &Page) -> String {
         Some(Answer { probabilities, steps }) => {
             let best = (0..10).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b])).unwrap_or(0);
             // For screen readers: only when the opinion changes, not with every step.
-            dom::set_text("sketch-said", &format!("It looks like a {best}."));
+            let best_name = page.class(best as u8);
+            dom::set_text("sketch-said", &format!("It looks like a {best_name}."));
             let share = 100.0 * probabilities[best];
             match page.moment {
-                None => format!("It looks like a {best} ({share:.0} %), after {steps} training steps."),
-                Some(epoch) => format!("After epoch {epoch} it looked like a {best} ({share:.0} %)."),
+                None => format!("It looks like a {best_name} ({share:.0} %), after {steps} training steps."),
+                Some(epoch) => format!("After epoch {epoch} it looked like a {best_name} ({share:.0} %)."),
             }
         }
         None => {
@@ -190,7 +242,7 @@ fn note(page: &Page) -> String {
     }
 }
 
-fn draw_strokes(sketch: &Sketch) {
+fn draw_strokes(sketch: &Sketch, keyboard: Option<(Point, bool)>) {
     let Some((canvas, _)) = dom::sharp_canvas("pad") else { return };
     let Some(context) = dom::context(&canvas) else { return };
     let scale = f64::from(canvas.width()) / PAD as f64;
@@ -211,6 +263,15 @@ fn draw_strokes(sketch: &Sketch) {
             // Also to where it begins: a line of no length is a dot.
             context.line_to(x, y);
         }
+        context.stroke();
+    }
+    if let Some(((x, y), down)) = keyboard {
+        let accent = theme().mistake;
+        context.set_stroke_style_str(&format!("rgb({} {} {})", accent.0, accent.1, accent.2));
+        context.set_line_width(2.0 * scale);
+        context.begin_path();
+        let radius = f64::from(PEN_RADIUS) * scale * if down { 0.6 } else { 1.2 };
+        let _ = context.arc(f64::from(x) * scale, f64::from(y) * scale, radius, 0.0, std::f64::consts::TAU);
         context.stroke();
     }
 }

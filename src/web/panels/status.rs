@@ -73,6 +73,7 @@ fn sentence(page: &Page) -> String {
         }
         RunState::Idle => match page.settings.dataset.key() {
             "mnist" => "Press Train: MNIST (12 MB) is fetched once, checked and kept for the next visit.".into(),
+            "own" => "Choose the files of your data set, then press Train.".into(),
             _ => "Press Train: synthetic digits are drawn in this tab. They are not MNIST.".into(),
         },
         RunState::Loading => match (&summary.loading, summary.incidents.last()) {

@@ -1,0 +1,60 @@
+// For everyone: no violation of WCAG 2.2 AA that axe can find, in any state, at any width, light and dark.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { SEVEN, draw, launch, open, serve, until } from "./lib.mjs";
+
+let server, browser;
+before(async () => ([server, browser] = [await serve(), await launch()]));
+after(async () => (await browser.close(), await server.close()));
+
+const RUN = "?dataset=synthetic&backend=cpu&images=300&batch=32&epochs=2&seed=3&replicas=1&lr=0.002";
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+async function violations(page) {
+  if (!(await page.evaluate(() => "axe" in window))) await page.addScriptTag({ path: join(process.env.INKLING_NODE, "axe-core/axe.min.js") });
+  const { violations } = await page.evaluate((values) => axe.run(document, { runOnly: { type: "tag", values } }), TAGS);
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html.slice(0, 160)} ${node.failureSummary}`).join(" | ")}`);
+}
+
+for (const colorScheme of ["light", "dark"]) {
+  for (const width of [360, 1440]) {
+    test(`axe finds nothing at ${width} pixels, ${colorScheme}`, async () => {
+      const page = await open(browser, server.url + RUN, { colorScheme, viewport: { width, height: 900 } });
+      await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+      assert.deepEqual(await violations(page), [], "before");
+      await page.getByLabel("Batch size").fill("0");
+      await page.getByLabel("Batch size").blur();
+      await page.getByText("Batch size must be").waitFor();
+      assert.deepEqual(await violations(page), [], "with a wrong setting");
+      await page.getByLabel("Batch size").fill("32");
+      await page.getByRole("button", { name: "Train", exact: true }).click();
+      await until(page, "training", (s) => s.state === "training");
+      await page.getByRole("button", { name: "Pause", exact: true }).click();
+      await until(page, "pause", (s) => s.state === "paused");
+      await page.waitForTimeout(400);
+      assert.deepEqual(await violations(page), [], "paused");
+      await page.getByRole("button", { name: "Resume", exact: true }).click();
+      await until(page, "finished run", (s) => s.state === "finished");
+      await draw(page, SEVEN);
+      await page.locator("#sketch-note").getByText("looks like").waitFor();
+      for (const id of ["look", "inside", "trust", "runs", "files", "doctor", "matrix-table"]) await page.locator(`#${id} > summary`).click();
+      await page.locator("#specimens button").first().click();
+      await page.getByText("The network says").waitFor();
+      await page.getByRole("button", { name: "Measure it now" }).click();
+      await until(page, "robustness", (s) => s.robustness.length === 37);
+      await page.waitForTimeout(400);
+      assert.deepEqual(await violations(page), [], "finished, everything open");
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, "wider than the screen");
+      await page.reload();
+      await page.locator("#offer:visible").waitFor();
+      assert.deepEqual(await violations(page), [], "with a run that was kept");
+      await page.close();
+    });
+  }
+}
+
+test("a sketch by touch does not scroll the page", async () => {
+  const page = await open(browser, server.url + RUN, { viewport: { width: 360, height: 640 }, hasTouch: true });
+  assert.equal(await page.locator("#pad").evaluate((pad) => getComputedStyle(pad).touchAction), "none");
+});

@@ -1,0 +1,131 @@
+// Files in and out: what the page saves is opened by the tools that it is for, and by the page itself.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { ROOT, SEVEN, draw, launch, open, serve, summary, until } from "./lib.mjs";
+
+let server, browser, folder;
+before(async () => ([server, browser, folder] = [await serve(), await launch(), await mkdtemp(join(tmpdir(), "inkling-"))]));
+after(async () => (await browser.close(), await server.close()));
+
+const RUN = "?dataset=synthetic&backend=cpu&images=600&batch=32&epochs=2&seed=3&replicas=1&lr=0.002";
+const finished = (page) => until(page, "finished run", (s) => s.state === "finished");
+const save = async (page, name) => {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name, exact: true }).click()]);
+  return [download.suggestedFilename(), await readFile(await download.path())];
+};
+const pick = (page, label, name, buffer) => page.getByLabel(label).setInputFiles({ name, mimeType: "application/octet-stream", buffer });
+
+test("weights, history, report and charts open elsewhere and say the same", async () => {
+  const page = await open(browser, `${server.url}${RUN}&autostart=1`);
+  const done = await finished(page);
+  await page.locator("#files > summary").click();
+  const [weightsName, weights] = await save(page, "safetensors");
+  assert.equal(weightsName, "inkling-step-36.safetensors");
+  const [onnxName, onnx] = await save(page, "ONNX");
+  assert.equal(onnxName, "inkling-step-36.onnx");
+  const [historyName, history] = await save(page, "History as CSV");
+  assert.equal(historyName, "inkling-history.csv");
+
+  // The sketch as the network sees it, and what it says of it.
+  await draw(page, SEVEN);
+  await page.locator("#sketch-note").getByText("looks like").waitFor();
+  await page.locator("#inside > summary").click();
+  await page.locator("#explain-sketch").click();
+  await page.getByText(/Your sketch\. The network says/).waitFor();
+  const said = (await page.locator("#logits td:nth-child(2)").allTextContents()).map(Number);
+  const pixels = await page.evaluate(() => {
+    const { data } = document.getElementById("thumb").getContext("2d").getImageData(0, 0, 28, 28);
+    return [...data].filter((_, i) => i % 4 === 0);
+  });
+  await writeFile(join(folder, "images.f32"), new Uint8Array(Float32Array.from(pixels, (ink) => ink / 255).buffer));
+  await writeFile(join(folder, "weights.safetensors"), weights);
+  await writeFile(join(folder, "weights.onnx"), onnx);
+  await writeFile(join(folder, "history.csv"), history);
+  const python = process.env.INKLING_PYTHON ?? "python3";
+  const { stdout } = await promisify(execFile)(python, [join(ROOT, "tests/e2e/read_exports.py"), folder], { maxBuffer: 1 << 24 });
+  const read = JSON.parse(stdout);
+  assert.deepEqual(read.shapes, {
+    "conv1.weight": [32, 1, 3, 3], "conv1.bias": [32], "conv2.weight": [64, 32, 3, 3], "conv2.bias": [64],
+    "dense1.weight": [128, 1600], "dense1.bias": [128], "dense2.weight": [10, 128], "dense2.bias": [10],
+  });
+  for (let digit = 0; digit < 10; digit++) {
+    assert.ok(Math.abs(read.onnx[0][digit] - read.safetensors[0][digit]) < 1e-4, "ONNX Runtime and numpy differ");
+    assert.ok(Math.abs(read.onnx[0][digit] - said[digit]) < 0.0051, `digit ${digit}: ${read.onnx[0][digit]}, the page shows ${said[digit]}`);
+  }
+  assert.deepEqual(read.history, done.history.map(({ parts, ...rest }) => rest));
+
+  const [, text] = await save(page, "Report as text");
+  assert.match(text.toString(), /precision +recall +f1-score +support[\s\S]+accuracy +[\d.]+ +100\n/);
+  const [, markdown] = await save(page, "Report as Markdown");
+  assert.equal(markdown.toString().trim().split("\n").length, 15);
+  const [svgName, svg] = await save(page, "Loss as SVG");
+  assert.equal(svgName, "inkling-loss.svg");
+  assert.match(svg.toString(), /^<svg [\s\S]+polyline[\s\S]+<\/svg>\s*$/);
+  const [, png] = await save(page, "Matrix as PNG");
+  assert.equal(png.subarray(1, 4).toString(), "PNG");
+  assert.deepEqual(page.problems, []);
+});
+
+test("weights are opened, asked and trained on; a wrong file is refused in words and loses nothing", async () => {
+  const page = await open(browser, `${server.url}${RUN}&autostart=1`);
+  const done = await finished(page);
+  await page.locator("#files > summary").click();
+  const [, burnpack] = await save(page, "burnpack");
+  const other = await open(browser, server.url + RUN);
+  await other.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+  await other.locator("#files > summary").click();
+  for (const [name, bytes] of [["a.safetensors", Buffer.from("no weights at all")], ["b.bpk", burnpack.subarray(0, 5000)]]) {
+    const before = (await summary(other)).warnings.length;
+    await pick(other, "Open weights", name, bytes);
+    const now = await until(other, "refusal", (s) => s.warnings.length > before);
+    assert.match(now.warnings.at(-1), /^The file was not opened: /);
+    assert.equal(now.state, "idle");
+  }
+  await pick(other, "Open weights", "c.bpk", burnpack);
+  await until(other, "weights", (s) => s.state === "paused");
+  await other.getByRole("button", { name: "Score the test set now" }).click();
+  assert.equal((await until(other, "score", (s) => s.test_accuracy !== null)).test_accuracy, done.test_accuracy);
+  await draw(other, SEVEN);
+  await other.locator("#sketch-note").getByText("looks like").waitFor();
+  await other.getByRole("button", { name: "Resume", exact: true }).click();
+  assert.equal((await finished(other)).history.length, 2);
+  assert.deepEqual(other.problems, []);
+});
+
+test("a whole run is one file, and goes on from it as if nothing had happened", async () => {
+  const whole = await finished(await open(browser, `${server.url}${RUN}&epochs=4&autostart=1`));
+  const page = await open(browser, `${server.url}${RUN}&epochs=4&autostart=1`);
+  await until(page, "second epoch", (s) => s.history.length >= 2);
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await until(page, "stop", (s) => s.state === "stopped");
+  await page.locator("#files > summary").click();
+  const [name, file] = await save(page, "Save the run");
+  assert.equal(name, "inkling-run.json.gz");
+  assert.equal(JSON.parse(gunzipSync(file).toString()).settings.epochs, 4, "others can read it, too");
+
+  const other = await open(browser, `${server.url}?backend=cpu&epochs=9`);
+  await other.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+  await other.locator("#files > summary").click();
+  const hostile = [
+    [Buffer.from("junk"), /not gzipped/], [file.subarray(0, file.length / 2), /not gzipped, or cut short/], [gzipSync("{}"), /The run was not opened/],
+    [gzipSync(JSON.stringify({ ...JSON.parse(gunzipSync(file).toString()), version: 99 })), /another version/],
+    [gzipSync(Buffer.alloc(70 << 20)), /larger than 64 MiB/],
+  ];
+  for (const [bytes, words] of hostile) {
+    const before = (await summary(other)).warnings.length;
+    await pick(other, "Open a run", "x.gz", bytes);
+    assert.match((await until(other, "refusal", (s) => s.warnings.length > before)).warnings.at(-1), words);
+  }
+  await pick(other, "Open a run", name, file);
+  const done = await finished(other);
+  const curve = (s) => s.history.map((epoch) => [epoch.train_loss, epoch.validation_loss]);
+  assert.deepEqual(curve(done), curve(whole));
+  assert.equal(done.test_accuracy, whole.test_accuracy);
+  assert.deepEqual(other.problems, []);
+});

@@ -1,0 +1,190 @@
+// The workbench, used as a visitor does: the run's lifecycle, the images, the inside of the network, runs side by side.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { SEVEN, draw, launch, open, serve, summary, until } from "./lib.mjs";
+
+let server, browser;
+before(async () => ([server, browser] = [await serve(), await launch()]));
+after(async () => (await browser.close(), await server.close()));
+
+const RUN = "?dataset=synthetic&backend=cpu&images=600&batch=32&epochs=2&seed=3&replicas=1&lr=0.002";
+const button = (page, name) => page.getByRole("button", { name, exact: true });
+const finished = (page) => until(page, "finished run", (s) => s.state === "finished");
+const unfold = (page, id) => page.locator(`#${id} > summary`).click();
+const step = async (page) => Number((await page.locator("#progress-text").textContent()).match(/step (\d+) of/)?.[1]);
+/** Share of a canvas' pixels that are neither black nor transparent. */
+const lit = (page, id) =>
+  page.evaluate((id) => {
+    const canvas = document.getElementById(id);
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) count += data[i] + data[i + 1] + data[i + 2] > 60 ? 1 : 0;
+    return count / (canvas.width * canvas.height);
+  }, id);
+
+test("a paused run goes step by step, and learns on with another rate and without augmentation", async () => {
+  const page = await open(browser, `${server.url}${RUN.replace("epochs=2", "epochs=40")}&autostart=1`);
+  await until(page, "training", (s) => s.state === "training");
+  await button(page, "Pause").click();
+  await until(page, "pause", (s) => s.state === "paused");
+  await page.waitForTimeout(300);
+  const before = await step(page);
+  for (let i = 1; i <= 3; i++) {
+    await button(page, "Step").click();
+    await page.getByText(`step ${before + i} of`).waitFor();
+  }
+  assert.equal((await summary(page)).state, "paused");
+  await page.getByLabel("Learning rate").fill("7");
+  await page.getByLabel("Learning rate").blur();
+  await page.getByText("Learning rate must be").waitFor();
+  await page.getByLabel("Learning rate").fill("0.001");
+  await page.getByLabel(/^Augment/).uncheck();
+  const changed = await until(page, "two changes", (s) => s.adjustments.length === 2);
+  assert.deepEqual(changed.adjustments.map(([, to]) => [to.lr, to.augment]), [[0.001, true], [0.001, false]]);
+  assert.deepEqual([changed.settings.lr, changed.settings.augment], [0.001, false]);
+  assert.match(page.url(), /lr=0\.001.*augment=0/);
+  assert.match(await page.locator("#loss").getAttribute("aria-label"), /settings were changed \(2\)/);
+  assert.ok(await page.getByRole("textbox", { name: "Epochs" }).isDisabled(), "what a run is made of stands while it lasts");
+  await button(page, "Resume").click();
+  await until(page, "training", (s) => s.state === "training");
+  await button(page, "Stop").click();
+  assert.deepEqual(page.problems, []);
+});
+
+test("a run ends early when it stops getting better", async () => {
+  const page = await open(browser, `${server.url}${RUN.replace("epochs=2", "epochs=60").replace("lr=0.002", "lr=0.3")}&images=120&patience=2&autostart=1`);
+  const done = await finished(page);
+  assert.ok(done.history.length < 60, `${done.history.length} epochs`);
+  await page.getByText(/Stopped early after epoch \d+: the validation loss was lowest in epoch \d+\./).waitFor();
+  assert.notEqual(done.test_accuracy, null);
+});
+
+test("a cell of the matrix shows its images, and an image shows the inside of the network", async () => {
+  const page = await open(browser, `${server.url}${RUN}&images=300&epochs=1&autostart=1`);
+  const done = await finished(page);
+  const counts = done.confusion_matrix.flatMap((row, label) => row.map((count, predicted) => ({ count, label, predicted })));
+  const mistake = counts.filter(({ label, predicted }) => label !== predicted).sort((a, b) => b.count - a.count)[0];
+  assert.ok(mistake.count > 0, "a network without mistakes shows none");
+  // With the mouse, in the middle of the cell: 34 pixels of labels, then ten cells.
+  const box = await page.locator("#matrix").boundingBox();
+  const cell = Math.floor((box.width - 34) / 10);
+  await page.locator("#matrix").click({ position: { x: 34 + (mistake.predicted + 0.5) * cell, y: 34 + (mistake.label + 0.5) * cell } });
+  const { count, label, predicted } = mistake;
+  await page.getByText(`1 to ${Math.min(40, count)} of ${count} images of ${label} taken for ${predicted}, the surest first in the test set.`).waitFor();
+  assert.equal(await page.locator("#specimens button").count(), Math.min(40, count));
+  const names = await page.locator("#specimens button").evaluateAll((all) => all.map((one) => one.getAttribute("aria-label")));
+  const sure = names.map((name) => Number(name.match(new RegExp(`a ${label} taken for a ${predicted}, ([\\d.]+) % sure`))[1]));
+  assert.deepEqual(sure, [...sure].sort((a, b) => b - a));
+  assert.ok((await lit(page, "specimen-0")) > 0.05);
+  // With the keyboard, by the table.
+  await unfold(page, "matrix-table");
+  const right = counts.find((one) => one.label === one.predicted && one.count > 0);
+  await page.getByRole("button", { name: `${right.count} images of ${right.label} taken for ${right.label}` }).press("Enter");
+  await page.getByText(`of ${right.count} images of ${right.label} taken for ${right.label}`).waitFor();
+
+  await page.locator("#specimens button").first().click();
+  await page.getByText(new RegExp(`^Image \\d+: a ${right.label}, .* The network says ${right.label} \\(`)).waitFor();
+  for (const id of ["explained", "saliency", "block-1", "block-2", "filters"]) assert.ok((await lit(page, id)) > 0.01, `${id} is blank`);
+  const probabilities = await page.locator("#logits td:nth-child(3)").allTextContents();
+  const sum = probabilities.reduce((sum, text) => sum + Number.parseFloat(text), 0);
+  assert.ok(Math.abs(sum - 100) < 0.1, `the probabilities are ${sum} % together`);
+
+  await page.locator("#look-part").selectOption("train");
+  await page.locator("#look-class").selectOption("4");
+  await page.getByText(/^1 to \d+ of \d+ images of 4 in the train set/).waitFor();
+  assert.deepEqual(page.problems, []);
+});
+
+test("the time machine goes back to an earlier epoch: filters, matrix and what the sketch was taken for", async () => {
+  const page = await open(browser, `${server.url}${RUN}&epochs=3&autostart=1`);
+  await finished(page);
+  await draw(page, SEVEN);
+  const note = page.locator("#sketch-note");
+  await note.getByText(/after 54 training steps/).waitFor();
+  await unfold(page, "inside");
+  const pixels = () => page.evaluate(() => document.getElementById("filters").toDataURL());
+  await page.getByText("Time machine: now").waitFor();
+  const now = await pixels();
+  await page.locator("#machine").fill("1");
+  await page.getByText("Time machine: after epoch 1").waitFor();
+  await note.getByText(/^After epoch 1 it looked like a \d/).waitFor();
+  await page.getByText(/Validation set after epoch 1, by the time machine/).waitFor();
+  assert.notEqual(await pixels(), now);
+  await page.locator("#machine").fill("4");
+  await note.getByText(/after 54 training steps/).waitFor();
+  assert.equal(await pixels(), now);
+  assert.deepEqual(page.problems, []);
+});
+
+test("the doctor says what each stage of the preparation does to a sketch, and which training images are near", async () => {
+  const page = await open(browser, `${server.url}${RUN}&autostart=1`);
+  await finished(page);
+  await draw(page, SEVEN);
+  await page.locator("#sketch-note").getByText("looks like").waitFor();
+  await unfold(page, "doctor");
+  await page.locator("#variants tr").nth(3).waitFor();
+  const usual = await page.locator("#variants tr").first().locator("td").allTextContents();
+  const shown = await page.locator(`#bar-${usual[1]}-value`).textContent();
+  assert.ok(Math.abs(Number.parseFloat(usual[2]) - Number.parseFloat(shown)) <= 0.051, `${usual[2]} there, ${shown} above`);
+  const pictures = await page.locator("#variants canvas").evaluateAll((all) => all.map((one) => one.toDataURL()));
+  assert.equal(new Set(pictures).size, 4, "two preparations are the same");
+  assert.equal(await page.locator("#nearest li").count(), 8);
+  assert.deepEqual(page.problems, []);
+});
+
+test("it says how far to trust it: calibration and robustness, while it trains", async () => {
+  const page = await open(browser, `${server.url}${RUN.replace("epochs=2", "epochs=60")}&autostart=1`);
+  await until(page, "first epoch", (s) => s.history.length >= 1);
+  await unfold(page, "trust");
+  await page.getByText("Comes when the test set is scored.").waitFor();
+  await button(page, "Score the test set now").click();
+  await page.getByText(/expected calibration error/).waitFor();
+  await button(page, "Measure it now").click();
+  const measured = await until(page, "all points", (s) => s.robustness.length === 37);
+  assert.equal(measured.state, "training", "it trained all the while");
+  const at = (motion, amount) => measured.robustness.find((point) => point.motion === motion && Math.abs(point.amount - amount) < 1e-9).accuracy;
+  assert.ok(at("rotation", 0) > at("rotation", 90) + 0.2, "a quarter turn makes no difference?");
+  await button(page, "Measure it now").waitFor();
+  assert.match(await page.locator("#robust-rotation").getAttribute("aria-label"), /Accuracy on images turned, in degrees: [\d.]+ % at worst/);
+  await button(page, "Stop").click();
+  assert.deepEqual(page.problems, []);
+});
+
+test("runs stand side by side, by name, and a test says whether one is better; they survive a reload", async () => {
+  const page = await open(browser, `${server.url}${RUN}&autostart=1`);
+  await finished(page);
+  await page.getByLabel("Learning rate").fill("0.00001");
+  await page.getByLabel("Seed").fill("5");
+  await button(page, "Train").click();
+  await until(page, "second run", (s) => s.state === "finished" && s.settings.lr === 0.00001);
+  await unfold(page, "runs");
+  await page.locator("#run-rows tr").nth(1).waitFor();
+  assert.match(await page.locator("#accuracy").getAttribute("aria-label"), /validations of 1 earlier runs/);
+  const heads = await page.locator("#run-head th").allTextContents();
+  assert.ok(heads.includes("Learning rate") && heads.includes("Seed") && !heads.includes("Batch size"), heads.join());
+  await page.getByLabel("Name of run 2").fill("slow <b>");
+  await page.getByLabel("Name of run 2").blur();
+  await page.getByText(/test images are right only in Run 1, \d+ only in slow <b>: (Run 1 is better|this may well be chance)/).waitFor();
+  await page.waitForTimeout(300);
+  await page.reload();
+  await unfold(page, "runs");
+  assert.equal(await page.getByLabel("Name of run 2").inputValue(), "slow <b>");
+  await page.getByRole("button", { name: "Remove Run 1" }).click();
+  assert.equal(await page.locator("#run-rows tr").count(), 1);
+  assert.deepEqual(page.problems, []);
+});
+
+test("a digit can be drawn with the keyboard alone", async () => {
+  const page = await open(browser, `${server.url}${RUN}&autostart=1`);
+  await finished(page);
+  await page.locator("#pad").focus();
+  const press = async (key, times = 1) => { for (let i = 0; i < times; i++) await page.keyboard.press(key); };
+  await press("ArrowUp", 6);
+  await press("Space");
+  await press("ArrowDown", 12);
+  await press("Space");
+  await page.locator("#sketch-note").getByText(/It looks like a \d/).waitFor();
+  await press("Backspace");
+  await page.getByText("Draw a digit and see what the network thinks of it.").waitFor();
+  assert.deepEqual(page.problems, []);
+});
