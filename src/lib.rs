@@ -18,7 +18,9 @@
 //! | [`kernels`] | what Burn lacks or does slowly on the CPU |
 //! | [`replicas`] | data-parallel training: tasks, a crew that does them, a team that leads it |
 //! | [`device`] | the only file that names a backend |
-//! | [`export`] | weights as safetensors |
+//! | [`export`], [`onnx`] | weights as files, and back; the network as an ONNX model |
+//! | [`explain`], [`robustness`] | what happens inside the network; accuracy on images that are moved |
+//! | [`calibration`], [`compare`], [`shelf`] | whether it is as sure as it is right; runs side by side |
 //! | [`metrics`] | confusion matrix, classification report, interval, throughput |
 //! | [`session`] | the state machine of a run |
 //! | [`protocol`], [`settings`] | what page and session say to each other |
@@ -28,7 +30,7 @@
 //! | [`random`] | seeds: one generator for each purpose |
 //! | `web` | the browser |
 //!
-//! [`model`], [`optimizer`], [`kernels`], [`train`], [`replicas`], [`device`], [`export`] and [`session`] exist with the feature `cpu` only: the page's own wasm has no Burn in it.
+//! What needs Burn exists with the feature `cpu` only: the page's own wasm has none of it.
 
 pub mod augment;
 pub mod calibration;

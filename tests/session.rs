@@ -91,7 +91,8 @@ fn a_command_takes_effect_before_the_next_step() {
     assert_eq!(session.state(), RunState::Training);
     block_on(session.work());
     session.command(Command::Pause);
-    assert!(!block_on(session.work()), "a paused session has nothing to do");
+    assert!(block_on(session.work()), "the loss of the step that was done is read");
+    assert!(!block_on(session.work()), "then a paused session has nothing to do");
     assert_eq!(session.state(), RunState::Paused);
     let before = log.borrow().len();
     session.command(Command::Predict { id: 4, pixels: vec![0; IMAGE], epoch: None });

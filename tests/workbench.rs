@@ -34,6 +34,7 @@ fn a_run_that_is_stepped_through_is_the_run_that_runs() {
     session.command(Command::start(1, tiny()));
     block_on(session.work());
     session.command(Command::Pause);
+    assert!(!block_on(session.work()), "nothing was done yet");
     for done in 1..=4 {
         session.command(Command::Step);
         assert!(block_on(session.work()));

@@ -217,6 +217,9 @@ impl Session {
             self.measure_robustness().await
         } else if self.state == RunState::Training {
             self.advance(false).await
+        } else if self.state == RunState::Paused && self.training.as_ref().is_some_and(|t| !t.unread.is_empty()) {
+            // What was done before the pause is to be seen in it.
+            self.read_losses().await
         } else if self.state == RunState::Paused && mem::take(&mut self.step_asked) {
             self.watches(Stopwatch::start);
             let result = self.advance(true).await;
@@ -443,6 +446,13 @@ impl Session {
                 }
             }
         }
+        Ok(())
+    }
+
+    async fn read_losses(&mut self) -> Result<(), ReadError> {
+        let Some(training) = &mut self.training else { return Ok(()) };
+        let points = training.read().await?;
+        self.report_steps(points);
         Ok(())
     }
 

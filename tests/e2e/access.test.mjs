@@ -23,6 +23,7 @@ for (const colorScheme of ["light", "dark"]) {
       const page = await open(browser, server.url + RUN, { colorScheme, viewport: { width, height: 900 } });
       await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
       assert.deepEqual(await violations(page), [], "before");
+      if (width < 760) await page.locator("#fold > summary").click();
       await page.getByLabel("Batch size").fill("0");
       await page.getByLabel("Batch size").blur();
       await page.getByText("Batch size must be").waitFor();

@@ -129,3 +129,33 @@ test("a whole run is one file, and goes on from it as if nothing had happened", 
   assert.equal(done.test_accuracy, whole.test_accuracy);
   assert.deepEqual(other.problems, []);
 });
+
+/** Images and labels of ten classes in IDX form. */
+function idx(count) {
+  const head = (...words) => Buffer.concat(words.map((word) => { const b = Buffer.alloc(4); b.writeUInt32BE(word); return b; }));
+  const labels = Buffer.from(Array.from({ length: count }, (_, i) => i % 10));
+  const pixels = Buffer.alloc(count * 784);
+  // Class k: a bar in row 2 k + 4, with noise.
+  for (let i = 0; i < count; i++) for (let x = 4; x < 24; x++) pixels[i * 784 + (2 * labels[i] + 4) * 28 + x] = 155 + ((i * 37 + x * 11) % 100);
+  return [Buffer.concat([head(0x803, count, 28, 28), pixels]), Buffer.concat([head(0x801, count), labels])];
+}
+
+test("a data set of one's own is trained on, with the names of its classes", async () => {
+  const page = await open(browser, `${server.url}?dataset=own&backend=cpu&epochs=4&batch=32&augment=0&replicas=1`);
+  await page.getByText("Choose the files of your data set, then press Train.").waitFor();
+  const files = (list) => page.locator("#own-files").setInputFiles(list.map(([name, buffer]) => ({ name, mimeType: "application/gzip", buffer })));
+  const [images, labels] = idx(700);
+  await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+  await files([["bars-images.gz", gzipSync(images)], ["junk.gz", Buffer.from("junk")]]);
+  assert.match((await until(page, "refusal", (s) => s.warnings.length === 1)).warnings[0], /The data set was not taken: .*labels/);
+  await files([["bars-images.gz", gzipSync(images)], ["bars-labels", labels]]);
+  await page.getByText("600 images to train with, 100 to test with. Press Train.").waitFor();
+  await page.getByLabel("Names of the classes").fill("top bar, second, third <i>");
+  await page.getByLabel("Names of the classes").blur();
+  await page.getByRole("button", { name: "Train", exact: true }).click();
+  const done = await finished(page);
+  assert.equal(done.dataset.source, "your own files");
+  assert.ok(done.test_accuracy > 0.9, `accuracy ${done.test_accuracy}`);
+  assert.deepEqual((await page.locator("#report th").allTextContents()).slice(0, 4), ["top bar", "second", "third <i>", "3"]);
+  assert.deepEqual(page.problems, []);
+});

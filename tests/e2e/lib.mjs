@@ -14,7 +14,7 @@ export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** A site under this path proves that nothing in the page assumes to be at the root. */
 export const PREFIX = "/some/where/";
 
-const TYPES = {
+export const TYPES = {
   ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".wasm": "application/wasm",
   ".gz": "application/gzip", ".json": "application/json", ".svg": "image/svg+xml",
 };
@@ -86,7 +86,7 @@ export const AFTER_A_CHECKPOINT = (action) => `{
 }`;
 
 const NAMES = ["chromium", "google-chrome", "google-chrome-stable", "chromium-browser"];
-const EXECUTABLE = [
+export const EXECUTABLE = [
   process.env.CHROME,
   ...process.env.PATH.split(":").flatMap((folder) => NAMES.map((name) => join(folder, name))),
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",

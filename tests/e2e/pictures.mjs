@@ -17,6 +17,7 @@ for (const colorScheme of ["light", "dark"]) {
     await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
     await shoot("before");
     await page.getByRole("button", { name: "Train", exact: true }).click();
+    await page.locator("#fold").evaluate((fold) => (fold.open = true));
     await until(page, "second epoch", (s) => s.history.length >= 1, 300);
     await draw(page, SEVEN);
     await page.locator("#sketch-note").getByText("looks like").waitFor();
@@ -25,6 +26,20 @@ for (const colorScheme of ["light", "dark"]) {
     await until(page, "finished run", (s) => s.state === "finished", 300);
     await page.waitForTimeout(500);
     await shoot("after");
+    for (const id of ["look", "inside", "trust", "runs", "files", "doctor", "matrix-table"]) await page.locator(`#${id} > summary`).click();
+    await page.locator("#look-part").selectOption("test");
+    await page.locator("#look-mistakes").check();
+    await page.locator("#specimens .wrong").first().click();
+    await page.getByText("The network says").waitFor();
+    await page.getByRole("button", { name: "Measure it now" }).click();
+    await until(page, "robustness", (s) => s.robustness.length === 37, 100);
+    await page.getByLabel("Learning rate").fill("0.001");
+    await page.getByRole("button", { name: "Train", exact: true }).click();
+    await until(page, "second run", (s) => s.state === "finished" && s.settings.lr === 0.001, 300);
+    await page.getByRole("button", { name: "Measure it now" }).click();
+    await until(page, "robustness", (s) => s.robustness.length === 37, 100);
+    await page.waitForTimeout(500);
+    await shoot("workbench");
     await page.context().close();
   }
 }

@@ -97,6 +97,7 @@ pub fn show(settings: &Settings) {
 /// Shows what is wrong with a setting, beside its control.
 pub fn show_error(error: &SettingError) {
     let id = format!("{}-error", error.key);
+    dom::set_attribute("fold", "open", "");
     dom::set_text(&id, &error.to_string());
     dom::set_hidden(&id, false);
     dom::set_attribute(&error.key, "aria-invalid", "true");
