@@ -44,6 +44,8 @@ fn curves_are_painted_in_the_themes_colours() {
             train: &train,
             validation: &[(1.0, 0.3), (2.0, 0.1)],
             marks: &[],
+            changes: &[],
+            others: &[],
             epochs: 2.0,
             metric: Metric::Loss,
         };

@@ -135,7 +135,7 @@ mod tests {
         let [a, b] = files(&synthetic::generate(300, 1).train, "train");
         let [c, d] = files(&synthetic::generate(60, 1).train, "train");
         let words = |files: &[NamedFile]| assemble(files).unwrap_err().to_string();
-        assert!(words(&[a.clone()]).contains("two files"));
+        assert!(words(std::slice::from_ref(&a)).contains("two files"));
         assert!(words(&[a.clone(), d.clone()]).contains("no file of labels has as many"));
         assert!(words(&[c, d]).contains("at least 120"));
         assert!(words(&[a.clone(), file("x", b"hello".to_vec())]).contains("no file of labels"));

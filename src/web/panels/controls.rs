@@ -20,6 +20,7 @@ pub fn mount(settings: &Settings) {
         dom::listen(field.key, "change", move |_: Event| page::update(|page| changed(page, field.key, &rule)));
         dom::listen(field.key, "input", move |_: Event| page::update(|page| typed(page, field.key, &rule)));
     }
+    dom::listen("fold", "toggle", |_: Event| page::update(|_| {}));
     for preset in PRESETS {
         dom::listen(&format!("preset-{}", preset.key), "click", move |_: Event| {
             page::update(|page| choose(page, &preset));

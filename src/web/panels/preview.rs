@@ -9,9 +9,12 @@ use crate::{
     web::{dom, page::Page},
 };
 
+/// What a picture was made of: the sketch, the ranges and the seed.
+type Made = (Option<Vec<u8>>, Augmentation, u32);
+
 thread_local! {
-    /// What is on the canvas: the sketch that it was made of, ranges and seed.
-    static DRAWN: RefCell<Option<(Option<Vec<u8>>, Augmentation, u32)>> = const { RefCell::new(None) };
+    /// What is on the canvas.
+    static DRAWN: RefCell<Option<Made>> = const { RefCell::new(None) };
 }
 
 const COLUMNS: usize = 8;
@@ -19,7 +22,7 @@ const ROWS: usize = 2;
 
 /// Draws the digit many times.
 pub fn draw(page: &Page) {
-    let Some(ranges) = page.settings.active_augmentation() else { return };
+    let Some(ranges) = page.settings.active_augmentation().filter(|_| dom::is_open("fold")) else { return };
     let key = Some((page.sketch.image().map(<[u8]>::to_vec), *ranges, page.settings.seed));
     if DRAWN.replace(key.clone()) == key {
         return;
