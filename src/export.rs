@@ -90,23 +90,42 @@ pub(crate) struct Found {
     pub values: Option<Vec<f32>>,
 }
 
-/// The parameters of which a file has these `names`, each as `find` finds it, of the shape that `shape_there` says.
+/// How a file's dense layers lie.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Order {
+    /// `[in, out]`.
+    Burn,
+    /// `[out, in]`.
+    PyTorch,
+}
+
+impl Order {
+    /// A parameter's shape in the file.
+    fn shape(self, name: &str, shape: &[usize]) -> Vec<usize> {
+        let mut shape = shape.to_vec();
+        if self == Order::PyTorch && name.starts_with("dense") && name.ends_with(".weight") {
+            shape.reverse();
+        }
+        shape
+    }
+}
+
+/// The parameters of a file that has these `names`, each as `find` finds it.
 pub(crate) fn gather(
     names: Vec<String>,
     find: impl Fn(&str) -> Option<Found>,
-    shape_there: impl Fn(&str, &[usize]) -> Vec<usize>,
+    order: Order,
 ) -> Result<Vec<f32>, WeightsError> {
     let (mut weights, mut wrong) = (Vec::with_capacity(PARAMETERS), Vec::new());
-    for (name, shape, _) in SHAPES {
-        let wanted = shape_there(name, shape);
+    for (name, here, _) in SHAPES {
+        let there = order.shape(name, here);
         match find(name) {
             None => wrong.push(format!("{name} is missing")),
-            Some(Found { shape, values: Some(values), .. }) if shape == wanted => {
-                let here = shape_there(name, &wanted); // twice is once back
-                weights.extend(if here == wanted { values } else { transposed(&values, [wanted[0], wanted[1]]) });
+            Some(Found { shape, values: Some(values), .. }) if shape == there => {
+                weights.extend(if there == here { values } else { transposed(&values, [there[0], there[1]]) });
             }
             Some(Found { kind, shape, .. }) => {
-                wrong.push(format!("{name} is {kind} {shape:?} instead of F32 {wanted:?}"));
+                wrong.push(format!("{name} is {kind} {shape:?} instead of F32 {there:?}"));
             }
         }
     }
@@ -120,24 +139,11 @@ fn transposed(values: &[f32], [a, b]: [usize; 2]) -> Vec<f32> {
     (0..b).flat_map(|column| (0..a).map(move |row| values[row * b + column])).collect()
 }
 
-/// A parameter's shape in PyTorch, where a dense layer's weights lie transposed.
-fn shape_in_pytorch(name: &str, shape: &[usize]) -> Vec<usize> {
-    let mut shape = shape.to_vec();
-    if name.starts_with("dense") && name.ends_with(".weight") {
-        shape.reverse();
-    }
-    shape
-}
-
-fn as_they_are(_: &str, shape: &[usize]) -> Vec<usize> {
-    shape.to_vec()
-}
-
 fn to_safetensors(weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
     let format = |error: safetensors::SafeTensorError| WeightsError::Format(error.to_string());
     let tensors: Vec<_> = parts(weights)
         .map(|(name, shape, values)| {
-            let there = shape_in_pytorch(name, shape);
+            let there = Order::PyTorch.shape(name, shape);
             let values = if there == shape { values.to_vec() } else { transposed(values, [shape[0], shape[1]]) };
             (name, there, bytes(&values))
         })
@@ -160,7 +166,7 @@ fn from_safetensors(file: &[u8]) -> Result<Vec<f32>, WeightsError> {
         let values = (tensor.dtype() == Dtype::F32).then(|| floats(tensor.data()).collect());
         Some(Found { kind: format!("{:?}", tensor.dtype()), shape: tensor.shape().to_vec(), values })
     };
-    gather(names, find, shape_in_pytorch)
+    gather(names, find, Order::PyTorch)
 }
 
 fn to_burnpack(weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
@@ -182,7 +188,7 @@ fn from_burnpack(file: &[u8]) -> Result<Vec<f32>, WeightsError> {
         let values = (tensor.dtype == DType::F32).then(|| floats(&bytes).collect());
         Some(Found { kind: format!("{:?}", tensor.dtype), shape: tensor.shape.to_vec(), values })
     };
-    gather(names, find, as_they_are)
+    gather(names, find, Order::Burn)
 }
 
 #[cfg(test)]

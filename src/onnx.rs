@@ -5,7 +5,7 @@ use prost::Message;
 
 use crate::{
     data::{CLASSES, SIDE},
-    export::{Found, WeightsError, bytes, floats, gather, parts},
+    export::{Found, Order, WeightsError, bytes, floats, gather, parts},
 };
 
 const FLOAT: i32 = 1;
@@ -164,7 +164,7 @@ pub fn weights(file: &[u8]) -> Result<Vec<f32>, WeightsError> {
         let values = (tensor.data_type == FLOAT).then(|| floats(&tensor.raw_data).collect());
         Some(Found { kind: format!("type {}", tensor.data_type), shape, values })
     };
-    gather(names, find, |_, shape| shape.to_vec())
+    gather(names, find, Order::Burn)
 }
 
 /// The network of `model.rs`, operation by operation.

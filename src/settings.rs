@@ -222,7 +222,7 @@ pub const FIELDS: [Field; 15] = [
     Field { key: "replicas", label: "Replicas", rule: Rule::Whole(0, MOST_REPLICAS) },
     Field { key: "kernels", label: "Kernels", rule: Rule::Words(KERNELS) },
     Field { key: "lr", label: "Learning rate", rule: Rule::Number(1e-6, 1.0) },
-    Field { key: "patience", label: "Early stopping", rule: Rule::Whole(0, 100) },
+    Field { key: "patience", label: "Patience", rule: Rule::Whole(0, 100) },
     Field { key: "seed", label: "Seed", rule: Rule::Whole(0, u32::MAX) },
     Field { key: "images", label: "Training images", rule: Rule::Whole(0, 60_000) },
     Field { key: "augment", label: "Augmentation", rule: Rule::Switch },

@@ -5,7 +5,7 @@
 use std::{env, fs, path::Path};
 
 use inkling::{
-    charts::{self, Curve, Metric, Theme},
+    charts::{self, Curve, Line, Metric, OTHERS, Plot, Theme},
     metrics::ConfusionMatrix,
 };
 use plotters::{coord::Shift, prelude::*};
@@ -45,12 +45,13 @@ fn the_curves_look_as_they_did() {
     };
     assert_golden("loss.svg", (480, 240), |area| charts::curve(area, &loss, &Theme::LIGHT, 1.0).unwrap());
     let (train, validation) = (share(&train), share(&validation));
+    let others = [(OTHERS[2], vec![(1.0, 0.7), (2.0, 0.8), (3.0, 0.9)])];
     let accuracy = Curve {
         train: &train,
         validation: &validation,
         marks: &[2.4],
-        changes: &[],
-        others: &[],
+        changes: &[3.2],
+        others: &others,
         epochs: 5.0,
         metric: Metric::Accuracy,
     };
@@ -68,6 +69,27 @@ fn empty_curves_and_strange_values_are_drawn_too() {
             charts::curve(&area, &curve, &Theme::LIGHT, 1.0).unwrap();
         }
     }
+}
+
+#[test]
+fn a_plot_looks_as_it_did() {
+    let bent = (0..=12).map(|i| f64::from(i) / 12.0).map(|x| (x, x * x)).collect();
+    let lines = [
+        Line { points: bent, colour: Theme::LIGHT.validation },
+        Line { points: vec![(0.1, 0.9), (0.8, 0.7)], colour: OTHERS[0] },
+    ];
+    let plot = Plot { lines: &lines, from: 0.0, to: 1.0, along: "how sure it was", diagonal: true };
+    assert_golden("plot.svg", (480, 240), |area| charts::plot(area, &plot, &Theme::LIGHT, 1.0).unwrap());
+}
+
+#[test]
+fn a_place_on_the_matrix_is_the_cell_that_is_drawn_there() {
+    let at = |x: f64, y: f64| charts::cell_at(x, y, 420.0, 420.0, 1.0);
+    assert_eq!(at(33.0, 200.0), None, "the labels are no cells");
+    assert_eq!(at(35.0, 35.0), Some((0, 0)));
+    assert_eq!(at(34.0 + 38.0 * 7.5, 34.0 + 38.0 * 2.5), Some((2, 7)), "rows are true, columns predicted");
+    assert_eq!(at(34.0 + 38.0 * 10.1, 100.0), None);
+    assert_eq!(charts::cell_at(2.0 * 35.0, 2.0 * 35.0, 840.0, 840.0, 2.0), Some((0, 0)));
 }
 
 #[test]

@@ -83,7 +83,7 @@ test("a cell of the matrix shows its images, and an image shows the inside of th
   await page.getByText(`of ${right.count} images of ${right.label} taken for ${right.label}`).waitFor();
 
   await page.locator("#specimens button").first().click();
-  await page.getByText(new RegExp(`^Image \\d+: a ${right.label}, .* The network says ${right.label} \\(`)).waitFor();
+  await page.getByText(new RegExp(`^Image \\d+: a ${right.label}\\. The network says ${right.label} \\(`)).waitFor();
   for (const id of ["explained", "saliency", "block-1", "block-2", "filters"]) assert.ok((await lit(page, id)) > 0.01, `${id} is blank`);
   const probabilities = await page.locator("#logits td:nth-child(3)").allTextContents();
   const sum = probabilities.reduce((sum, text) => sum + Number.parseFloat(text), 0);

@@ -3,7 +3,6 @@
 
 use web_sys::Event;
 
-use super::percent;
 use crate::{
     data::SIDE,
     protocol::{Command, Specimen},
@@ -76,7 +75,7 @@ pub fn draw(page: &Page) {
             "<tr><td><canvas id=variant-{place} width={SIDE} height={SIDE}></canvas></td><th scope=row>{}</th><td>{}</td><td>{}</td><td>{change}</td></tr>",
             VARIANTS[place].0,
             best(found),
-            percent(found[digit].into())
+            format!("{:.1} %", 100.0 * found[digit])
         )
     };
     dom::set_text("doctor-head", &format!("P({digit})"));

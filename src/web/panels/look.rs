@@ -122,7 +122,8 @@ pub fn answered(page: &mut Page, id: u32, total: u32, specimens: &[Specimen]) {
 fn open(page: &mut Page, place: usize) {
     let Some(specimen) = page.look.specimens.get(place).cloned() else { return };
     dom::set_attribute("inside", "open", "");
-    let words = words(page, &specimen);
+    // What it was taken for may change with the next epoch: the explanation says it anew.
+    let words = format!("Image {}: a {}", specimen.number, page.class(specimen.label));
     inside::explain(page, specimen.pixels.clone(), words);
     if let Some(inside) = dom::element::<Element>("inside") {
         inside.scroll_into_view();
