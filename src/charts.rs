@@ -1,7 +1,9 @@
 //! Curves and heatmaps with plotters, generic over its drawing backend: a canvas in the page, SVG in tests.
 
+use std::ops::Range;
+
 use plotters::{
-    coord::Shift,
+    coord::{Shift, types::RangedCoordf64},
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
@@ -116,30 +118,12 @@ pub fn curve<DB: DrawingBackend>(
     theme: &Theme,
     scale: f64,
 ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
-    area.fill(&theme.background)?;
     let px = |css: f64| (css * scale).round().max(1.0) as u32;
     let (low, high) = curve.range();
-    let mut chart = ChartBuilder::on(area)
-        .margin(px(6.0))
-        .margin_right(px(14.0))
-        .x_label_area_size(px(34.0))
-        .y_label_area_size(px(46.0))
-        .build_cartesian_2d(0.0..curve.epochs.max(1.0), low..high)?;
-    let font = ("sans-serif", px(12.0)).into_font().color(&theme.text);
+    let epochs = curve.epochs.max(1.0);
+    let labels = (epochs as usize).clamp(2, 10) + 1;
     let digits = if high - low < 0.11 { 3 } else { 2 };
-    chart
-        .configure_mesh()
-        .x_labels((curve.epochs.max(1.0) as usize).clamp(2, 10) + 1)
-        .y_labels(6)
-        .max_light_lines(0)
-        .bold_line_style(theme.grid.stroke_width(px(1.0)))
-        .axis_style(theme.grid.stroke_width(px(1.0)))
-        .label_style(font.clone())
-        .x_label_formatter(&|x| format!("{}", (x * 100.0).round() / 100.0))
-        .y_label_formatter(&|y| format!("{y:.digits$}"))
-        .x_desc("epoch")
-        .axis_desc_style(font)
-        .draw()?;
+    let mut chart = Axes { x: 0.0..epochs, y: low..high, along: "epoch", labels, digits }.draw(area, theme, scale)?;
     let lost = curve.marks.iter().map(|&mark| (mark, theme.mistake, px(4.0)));
     let changed = curve.changes.iter().map(|&mark| (mark, theme.text, px(2.0)));
     for (mark, colour, dash) in lost.chain(changed) {
@@ -163,6 +147,55 @@ pub fn curve<DB: DrawingBackend>(
     chart.draw_series(LineSeries::new(validation(), theme.validation.stroke_width(px(2.0))))?;
     chart.draw_series(validation().map(|point| Circle::new(point, px(3.5), theme.validation.filled())))?;
     area.present()
+}
+
+/// The frame of a chart.
+struct Axes<'a> {
+    x: Range<f64>,
+    y: Range<f64>,
+    /// What is along the horizontal axis.
+    along: &'a str,
+    /// Numbers along it.
+    labels: usize,
+    /// Decimals of the numbers along the other.
+    digits: usize,
+}
+
+/// A chart with two axes of numbers.
+type Framed<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+impl Axes<'_> {
+    fn draw<'a, DB: DrawingBackend>(
+        self,
+        area: &'a DrawingArea<DB, Shift>,
+        theme: &Theme,
+        scale: f64,
+    ) -> Result<Framed<'a, DB>, DrawingAreaErrorKind<DB::ErrorType>> {
+        area.fill(&theme.background)?;
+        let px = |css: f64| (css * scale).round().max(1.0) as u32;
+        let mut chart = ChartBuilder::on(area)
+            .margin(px(6.0))
+            .margin_right(px(14.0))
+            .x_label_area_size(px(34.0))
+            .y_label_area_size(px(46.0))
+            .build_cartesian_2d(self.x, self.y)?;
+        let font = ("sans-serif", px(12.0)).into_font().color(&theme.text);
+        let digits = self.digits;
+        chart
+            .configure_mesh()
+            .x_labels(self.labels)
+            .y_labels(6)
+            .max_light_lines(0)
+            .bold_line_style(theme.grid.stroke_width(px(1.0)))
+            .axis_style(theme.grid.stroke_width(px(1.0)))
+            .label_style(font.clone())
+            .x_label_formatter(&|x| format!("{}", (x * 100.0).round() / 100.0))
+            .y_label_formatter(&|y| format!("{y:.digits$}"))
+            .x_desc(self.along)
+            .axis_desc_style(font)
+            .draw()?;
+        Ok(chart)
+    }
 }
 
 /// A line of a [`plot`].
@@ -199,28 +232,9 @@ pub fn plot<DB: DrawingBackend>(
     theme: &Theme,
     scale: f64,
 ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
-    area.fill(&theme.background)?;
     let px = |css: f64| (css * scale).round().max(1.0) as u32;
-    let mut chart = ChartBuilder::on(area)
-        .margin(px(6.0))
-        .margin_right(px(14.0))
-        .x_label_area_size(px(34.0))
-        .y_label_area_size(px(40.0))
-        .build_cartesian_2d(plot.from..plot.to, 0.0..1.0)?;
-    let font = ("sans-serif", px(12.0)).into_font().color(&theme.text);
-    chart
-        .configure_mesh()
-        .x_labels(7)
-        .y_labels(6)
-        .max_light_lines(0)
-        .bold_line_style(theme.grid.stroke_width(px(1.0)))
-        .axis_style(theme.grid.stroke_width(px(1.0)))
-        .label_style(font.clone())
-        .x_label_formatter(&|x| format!("{}", (x * 100.0).round() / 100.0))
-        .y_label_formatter(&|y| format!("{y:.1}"))
-        .x_desc(plot.along)
-        .axis_desc_style(font)
-        .draw()?;
+    let axes = Axes { x: plot.from..plot.to, y: 0.0..1.0, along: plot.along, labels: 7, digits: 1 };
+    let mut chart = axes.draw(area, theme, scale)?;
     if plot.diagonal {
         let line = [(plot.from, plot.from), (plot.to, plot.to)];
         chart.draw_series(DashedLineSeries::new(line, px(4.0), px(4.0), theme.text.stroke_width(px(1.0))))?;
