@@ -100,10 +100,13 @@ export function launch({ webgpu = false } = {}) {
   return chromium.launch({ executablePath: EXECUTABLE, args: webgpu ? [...quiet, ...gpu] : quiet });
 }
 
-/** A page that collects what the console and uncaught errors say. */
+/**
+ * A page that collects what the console and uncaught errors say. Without a service worker, unless a test is about it: it
+ * would answer in place of a server that a test makes faulty.
+ */
 export async function open(browser, url, options = {}) {
   const { init, ...context } = options;
-  const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 }, ...context })).newPage();
+  const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 }, serviceWorkers: "block", ...context })).newPage();
   page.problems = [];
   page.on("console", (message) => message.type() === "error" && page.problems.push(message.text()));
   page.on("pageerror", (error) => page.problems.push(String(error)));

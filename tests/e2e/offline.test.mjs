@@ -13,7 +13,7 @@ const RUN = "?dataset=synthetic&backend=cpu&images=300&epochs=1&replicas=2&autos
 
 test("the second visit needs no network: it trains, with replicas", async () => {
   const server = await serve();
-  const page = await open(browser, server.url + RUN);
+  const page = await open(browser, server.url + RUN, { serviceWorkers: "allow" });
   await until(page, "finished run", (s) => s.state === "finished");
   await page.locator("body[data-offline=ready]").waitFor();
   await server.close(); // not only offline: gone
@@ -33,7 +33,7 @@ test("a page that has been open for long says that there is a new version", asyn
     return true;
   };
   const server = await serve({ intercept });
-  const page = await open(browser, `${server.url}?backend=cpu`);
+  const page = await open(browser, `${server.url}?backend=cpu`, { serviceWorkers: "allow" });
   await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
   const look = () => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
   await look();
