@@ -72,10 +72,10 @@ pub fn draw(page: &Page) {
         let change = 100.0 * (found[digit] - usual[digit]);
         let change = if place == 0 { String::new() } else { format!("{change:+.1}") };
         format!(
-            "<tr><td><canvas id=variant-{place} width={SIDE} height={SIDE}></canvas></td><th scope=row>{}</th><td>{}</td><td>{}</td><td>{change}</td></tr>",
+            "<tr><td><canvas id=variant-{place} width={SIDE} height={SIDE}></canvas></td><th scope=row>{}</th><td>{}</td><td>{:.1} %</td><td>{change}</td></tr>",
             VARIANTS[place].0,
             best(found),
-            format!("{:.1} %", 100.0 * found[digit])
+            100.0 * found[digit]
         )
     };
     dom::set_text("doctor-head", &format!("P({digit})"));
