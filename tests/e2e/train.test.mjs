@@ -79,6 +79,7 @@ test("pause, resume, stop, test on request and reset do what they say", async ()
   await button("Pause").click();
   await until(page, "pause", (s) => s.state === "paused");
   await button("Resume").waitFor();
+  await page.waitForTimeout(500); // what was done before the pause is read and drawn
   const rested = await step();
   await draw(page, SEVEN);
   await page.locator("#sketch-note").getByText(/training steps/).waitFor();

@@ -50,6 +50,8 @@ impl SketchPad {
     pub fn answered(&mut self, id: u32, probabilities: Option<&[f32]>, steps: u32) {
         if id == self.question {
             self.awaited = false;
+            // An answer may come after the drawing that it is of was taken back.
+            let probabilities = probabilities.filter(|_| self.image.is_some());
             self.answer = probabilities.map(|p| Answer { probabilities: p.to_vec(), steps });
         }
     }
