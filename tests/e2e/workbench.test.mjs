@@ -103,16 +103,17 @@ test("the time machine goes back to an earlier epoch: filters, matrix and what t
   await note.getByText(/after 54 training steps/).waitFor();
   await unfold(page, "inside");
   const pixels = () => page.evaluate(() => document.getElementById("filters").toDataURL());
-  await page.getByText("Time machine: now").waitFor();
+  // It is drawn with the next frame: 16 filters of 3 pixels and what lies between them.
+  await page.waitForFunction(() => document.getElementById("filters").width === 63);
   const now = await pixels();
   await page.locator("#machine").fill("1");
   await page.getByText("Time machine: after epoch 1").waitFor();
   await note.getByText(/^After epoch 1 it looked like a \d/).waitFor();
   await page.getByText(/Validation set after epoch 1, by the time machine/).waitFor();
-  assert.notEqual(await pixels(), now);
+  await page.waitForFunction((now) => document.getElementById("filters").toDataURL() !== now, now);
   await page.locator("#machine").fill("4");
   await note.getByText(/after 54 training steps/).waitFor();
-  assert.equal(await pixels(), now);
+  await page.waitForFunction((now) => document.getElementById("filters").toDataURL() === now, now);
   assert.deepEqual(page.problems, []);
 });
 
