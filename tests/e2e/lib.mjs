@@ -58,9 +58,13 @@ export function sabotage(faults) {
   };
 }
 
-/** Script for a worker: keeps its GPU device as `gpu.device`, and counts the buffers that live. */
+/**
+ * Script for a worker: keeps its GPU device as `gpu.device`, and counts the buffers that live. CubeCL destroys none of them:
+ * what its pools give back lives until the browser collects it, which `await gpu.collect()` asks for.
+ */
 export const WATCH_GPU = `
-  self.gpu = { buffers: 0, bytes: 0 };
+  self.gpu = { buffers: 0, bytes: 0, collect: () => (gc(), new Promise((resolve) => setTimeout(resolve, 500))) };
+  const collected = new FinalizationRegistry((size) => { gpu.buffers--, gpu.bytes -= size; });
   const { requestDevice } = GPUAdapter.prototype, { createBuffer } = GPUDevice.prototype, { destroy } = GPUBuffer.prototype;
   GPUAdapter.prototype.requestDevice = async function (...options) {
     return (gpu.device = await requestDevice.apply(this, options));
@@ -68,10 +72,11 @@ export const WATCH_GPU = `
   GPUDevice.prototype.createBuffer = function (options) {
     const buffer = createBuffer.call(this, options);
     gpu.buffers++, gpu.bytes += buffer.size;
+    collected.register(buffer, buffer.size, buffer);
     return buffer;
   };
   GPUBuffer.prototype.destroy = function () {
-    if (!this.gone) gpu.buffers--, gpu.bytes -= this.size, (this.gone = true);
+    if (collected.unregister(this)) gpu.buffers--, gpu.bytes -= this.size;
     destroy.call(this);
   };
 `;
@@ -95,7 +100,7 @@ if (!EXECUTABLE) throw new Error("no Chromium and no Chrome on PATH; CHROME name
 
 /** A browser; with `webgpu`, on Chromium's software adapter. */
 export function launch({ webgpu = false } = {}) {
-  const gpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-unsafe-swiftshader"];
+  const gpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-unsafe-swiftshader", "--js-flags=--expose-gc"];
   const quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
   return chromium.launch({ executablePath: EXECUTABLE, args: webgpu ? [...quiet, ...gpu] : quiet });
 }

@@ -27,8 +27,10 @@ test("on WebGPU the page trains as on the CPU, in memory that does not grow, aft
   const memory = async (epochs) => {
     const now = await until(page, `epoch ${epochs}`, (s) => s.history.length >= epochs || ended(s), 400);
     assert.equal(now.error, null);
-    const { buffers, bytes } = await page.workers()[0].evaluate(() => ({ buffers: self.gpu.buffers, bytes: self.gpu.bytes }));
-    return { buffers, bytes };
+    return page.workers()[0].evaluate(async () => {
+      await gpu.collect();
+      return { buffers: gpu.buffers, bytes: gpu.bytes };
+    });
   };
   const early = await memory(1);
   const late = await memory(6);
