@@ -246,12 +246,17 @@ pub fn plot<DB: DrawingBackend>(
     area.present()
 }
 
+/// Pixels beside a heatmap of this size, for its labels, and of a cell's side.
+fn grid(width: u32, height: u32, scale: f64) -> (i32, i32) {
+    let margin = (34.0 * scale) as i32;
+    (margin, ((width.min(height) as i32 - margin) / CLASSES as i32).max(1))
+}
+
 /// Where a point of a heatmap of this size lies: true and predicted class.
 pub fn cell_at(x: f64, y: f64, width: f64, height: f64, scale: f64) -> Option<(u8, u8)> {
-    let margin = (34.0 * scale).floor();
-    let cell = (((width - margin).min(height - margin)) / CLASSES as f64).floor().max(1.0);
+    let (margin, cell) = grid(width as u32, height as u32, scale);
     let place = |at: f64| {
-        let index = ((at - margin) / cell).floor();
+        let index = ((at - f64::from(margin)) / f64::from(cell)).floor();
         (0.0..CLASSES as f64).contains(&index).then_some(index as u8)
     };
     Some((place(y)?, place(x)?))
@@ -270,8 +275,8 @@ pub fn heatmap<DB: DrawingBackend>(
 ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
     area.fill(&theme.background)?;
     let (width, height) = area.dim_in_pixel();
-    let (left, top) = ((34.0 * scale) as i32, (34.0 * scale) as i32);
-    let cell = ((width as i32 - left).min(height as i32 - top) / CLASSES as i32).max(1);
+    let (margin, cell) = grid(width, height, scale);
+    let (left, top) = (margin, margin);
     let font = |css: f64| ("sans-serif", css * scale).into_font();
     let centred = Pos::new(HPos::Center, VPos::Center);
     let label = font(12.0).color(&theme.text).pos(centred);

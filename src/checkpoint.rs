@@ -42,19 +42,20 @@ impl TrainerState {
 
     /// Whether all are numbers, and none is infinite.
     pub fn is_finite(&self) -> bool {
-        let (floats, _) = self.values.as_chunks();
-        floats.iter().all(|&bytes| f32::from_le_bytes(bytes).is_finite())
+        self.floats().all(f32::is_finite)
     }
 
     /// The first `count` of them: the weights of the first layer lie there.
     pub fn first(&self, count: usize) -> Vec<f32> {
-        let (floats, _) = self.values.as_chunks();
-        floats.iter().take(count).map(|&bytes| f32::from_le_bytes(bytes)).collect()
+        self.floats().take(count).collect()
     }
 
     /// The numbers.
     pub fn values(&self) -> Vec<f32> {
-        let (floats, _) = self.values.as_chunks();
-        floats.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
+        self.floats().collect()
+    }
+
+    fn floats(&self) -> impl Iterator<Item = f32> {
+        self.values.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes))
     }
 }

@@ -97,13 +97,18 @@ pub struct Report {
 }
 
 impl Report {
-    /// Its lines: name, precision, recall, F1 and support; accuracy has neither precision nor recall.
-    pub fn rows(&self) -> Vec<(String, Option<[f64; 2]>, f64, u32)> {
-        let row = |name: String, s: &ClassScore| (name, Some([s.precision, s.recall]), s.f1, s.support);
+    /// Its lines as text: name, precision, recall, F1 and support; accuracy has neither precision nor recall.
+    pub fn rows(&self) -> Vec<[String; 5]> {
+        let share = |share: f64| format!("{share:.4}");
+        let row = |name: String, s: &ClassScore| {
+            [name, share(s.precision), share(s.recall), share(s.f1), s.support.to_string()]
+        };
+        let none = String::new;
+        let support = self.macro_average.support.to_string();
         let digits = self.classes.iter().enumerate().map(|(digit, score)| row(digit.to_string(), score));
         digits
             .chain([
-                ("accuracy".into(), None, self.accuracy, self.macro_average.support),
+                ["accuracy".into(), none(), none(), share(self.accuracy), support],
                 row("macro avg".into(), &self.macro_average),
                 row("weighted avg".into(), &self.weighted_average),
             ])
@@ -113,23 +118,16 @@ impl Report {
     /// As a table of plain text, in the columns of scikit-learn's.
     pub fn text(&self) -> String {
         let mut text = format!("{:>12}{:>11}{:>10}{:>10}{:>10}\n\n", "", "precision", "recall", "f1-score", "support");
-        for (name, shares, f1, support) in self.rows() {
-            let [precision, recall] =
-                shares.map_or_else(Default::default, |shares| shares.map(|share| format!("{share:.4}")));
-            text += &format!("{name:>12}{precision:>11}{recall:>10}{f1:>10.4}{support:>10}\n");
+        for [name, precision, recall, f1, support] in self.rows() {
+            text += &format!("{name:>12}{precision:>11}{recall:>10}{f1:>10}{support:>10}\n");
         }
         text
     }
 
     /// As a Markdown table.
     pub fn markdown(&self) -> String {
-        let mut text = String::from("| digit | precision | recall | F1 | support |\n|---|--:|--:|--:|--:|\n");
-        for (name, shares, f1, support) in self.rows() {
-            let [precision, recall] =
-                shares.map_or_else(Default::default, |shares| shares.map(|share| format!("{share:.4}")));
-            text += &format!("| {name} | {precision} | {recall} | {f1:.4} | {support} |\n");
-        }
-        text
+        let head = "| digit | precision | recall | F1 | support |\n|---|--:|--:|--:|--:|\n".to_string();
+        self.rows().iter().fold(head, |text, row| text + &format!("| {} |\n", row.join(" | ")))
     }
 }
 

@@ -284,8 +284,14 @@ impl Page {
 
     /// Takes the files of the visitor's own data set.
     pub fn use_data(&mut self, files: Vec<NamedFile>) {
-        self.own = files.clone();
-        self.send(Command::UseData { run: self.summary.run, files });
+        self.own = files;
+        self.send_data();
+    }
+
+    fn send_data(&mut self) {
+        if !self.own.is_empty() {
+            self.send(Command::UseData { run: self.summary.run, files: self.own.clone() });
+        }
     }
 
     /// What class `class` is called.
@@ -534,9 +540,7 @@ impl Page {
         let adapter = if gpu.adapter.is_empty() { &backend.adapter } else { &gpu.adapter };
         let (adapter, reason) = (adapter.clone(), reason.clone());
         self.summary.backend = BackendInfo { name: backend.name.clone(), adapter, reason, check };
-        if !self.own.is_empty() {
-            self.use_data(self.own.clone());
-        }
+        self.send_data();
         self.start_if_ready();
     }
 

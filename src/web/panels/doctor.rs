@@ -3,6 +3,7 @@
 
 use web_sys::Event;
 
+use super::best;
 use crate::{
     data::SIDE,
     protocol::{Command, Specimen},
@@ -65,8 +66,6 @@ pub fn draw(page: &Page) {
     let Doctor { images, probabilities, nearest, .. } = &page.doctor;
     dom::set_enabled("examine", page.sketch.image().is_some() && page.has_network(), "pad");
     let Some(usual) = probabilities.first() else { return };
-    let best =
-        |probabilities: &[f32]| (0..10).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b])).unwrap_or(0);
     let digit = best(usual);
     let row = |(place, found): (usize, &Vec<f32>)| {
         let change = 100.0 * (found[digit] - usual[digit]);

@@ -3,6 +3,7 @@
 
 use web_sys::{Event, HtmlInputElement};
 
+use super::best;
 use crate::{
     data::SIDE,
     protocol::{Command, Explanation},
@@ -93,7 +94,7 @@ pub fn draw(page: &Page) {
     let Inside { words, pixels, explanation, .. } = &page.inside;
     dom::set_hidden("explanation", explanation.is_none());
     let Some(Explanation { steps, logits, probabilities, blocks, saliency }) = explanation else { return };
-    let best = (0..10).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(0);
+    let best = best(logits);
     dom::set_text(
         "explanation-text",
         &format!("{words}. The network says {best} ({:.1} %), after {steps} steps.", 100.0 * probabilities[best]),

@@ -60,6 +60,11 @@ fn theme() -> Theme {
     if dom::matches_media("(prefers-color-scheme: dark)") { Theme::DARK } else { Theme::LIGHT }
 }
 
+/// The class with the largest value.
+fn best(values: &[f32]) -> usize {
+    (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
+}
+
 /// What a visitor typed, as text of an element or an attribute.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")

@@ -18,13 +18,11 @@ pub fn draw(page: &Page) {
 }
 
 fn rows(report: &Report, page: &Page) -> String {
-    let row = |(name, shares, f1, support): (String, Option<[f64; 2]>, f64, u32)| {
+    let row = |[name, precision, recall, f1, support]: [String; 5]| {
+        let class = if precision.is_empty() { "rule" } else { "" };
         let name = name.parse().map_or(name, |class| escaped(&page.class(class)));
-        let class = if shares.is_none() { "rule" } else { "" };
-        let [precision, recall] =
-            shares.map_or_else(Default::default, |shares| shares.map(|share| format!("{share:.4}")));
         format!(
-            "<tr class=\"{class}\"><th scope=\"row\">{name}</th><td>{precision}</td><td>{recall}</td><td>{f1:.4}</td><td>{support}</td></tr>"
+            "<tr class=\"{class}\"><th scope=\"row\">{name}</th><td>{precision}</td><td>{recall}</td><td>{f1}</td><td>{support}</td></tr>"
         )
     };
     report.rows().into_iter().map(row).collect()

@@ -1,11 +1,10 @@
 //! The sketch pad: draw a digit, see it as MNIST would have it, and what the network thinks of it.
 
-use wasm_bindgen::Clamped;
-use web_sys::{Element, Event, HtmlCanvasElement, ImageData, KeyboardEvent, PointerEvent};
+use web_sys::{Element, Event, KeyboardEvent, PointerEvent};
 
-use super::theme;
+use super::{best, theme};
 use crate::{
-    data::SIDE,
+    data::{IMAGE, SIDE},
     ink::Point,
     protocol::Command,
     sketch::{PAD, PEN_RADIUS, Sketch},
@@ -50,8 +49,6 @@ impl SketchPad {
     pub fn answered(&mut self, id: u32, probabilities: Option<&[f32]>, steps: u32) {
         if id == self.question {
             self.awaited = false;
-            // An answer may come after the drawing that it is of was taken back.
-            let probabilities = probabilities.filter(|_| self.image.is_some());
             self.answer = probabilities.map(|p| Answer { probabilities: p.to_vec(), steps });
         }
     }
@@ -100,7 +97,7 @@ impl SketchPad {
         // The drawing is another now: a question on its way is out of date.
         self.awaited = false;
         if self.image.is_none() {
-            self.answer = None;
+            self.forget_answer();
         }
     }
 }
@@ -218,7 +215,7 @@ fn note(page: &Page) -> String {
     let pad = &page.sketch;
     match &pad.answer {
         Some(Answer { probabilities, steps }) => {
-            let best = (0..10).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b])).unwrap_or(0);
+            let best = best(probabilities);
             // For screen readers: only when the opinion changes, not with every step.
             let best_name = page.class(best as u8);
             dom::set_text("sketch-said", &format!("It looks like a {best_name}."));
@@ -279,16 +276,8 @@ fn draw_strokes(sketch: &Sketch, keyboard: Option<(Point, bool)>) {
 }
 
 fn draw_image(image: Option<&[u8]>) {
-    let Some(canvas) = dom::element::<HtmlCanvasElement>("thumb") else { return };
-    let Some(context) = dom::context(&canvas) else { return };
-    let mut pixels = Vec::with_capacity(4 * SIDE * SIDE);
-    for index in 0..SIDE * SIDE {
-        let ink = image.map_or(0, |image| image[index]);
-        pixels.extend([ink, ink, ink, 255]); // white on black, as MNIST is shown
-    }
-    if let Ok(data) = ImageData::new_with_u8_clamped_array_and_sh(Clamped(&pixels), SIDE as u32, SIDE as u32) {
-        let _ = context.put_image_data(&data, 0.0, 0.0);
-    }
+    // White on black, as MNIST is shown.
+    dom::draw_shades("thumb", image.unwrap_or(&[0; IMAGE]), SIDE, 1);
     let label =
         if image.is_some() { "Your digit as the network sees it, 28 by 28 pixels" } else { "Nothing drawn yet" };
     dom::set_attribute("thumb", "aria-label", label);
