@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     calibration::Calibration,
     checkpoint::Checkpoint,
-    data::own::NamedFile,
+    data::{handwriting::Handwriting, own::NamedFile},
     metrics::{ConfusionMatrix, Parts},
     settings::{Adjustable, Settings},
 };
@@ -78,6 +78,17 @@ pub enum Command {
         #[serde(with = "serde_bytes")]
         pixels: Vec<u8>,
     },
+    /// Classify the visitor's own digits with the weights of this moment.
+    Read {
+        /// Number of the question; the answer carries it.
+        id: u32,
+        /// The digits.
+        digits: Handwriting,
+    },
+    /// Train on the visitor's own digits, with images of the training set among them, once the run is over.
+    FineTune(Handwriting),
+    /// Undo the last [`Command::FineTune`].
+    TakeBack,
     /// Measure how the accuracy falls as test images are turned, shifted and zoomed.
     Robustness,
     /// Classify one image with the weights of this moment.
@@ -216,6 +227,17 @@ pub struct Robust {
     pub accuracy: f64,
 }
 
+/// What a network knows: of so many images, how many it predicts right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Knowledge {
+    /// Of the visitor's digits that teach it.
+    pub own: (u32, u32),
+    /// Of those that were put aside.
+    pub aside: (u32, u32),
+    /// Of the test set.
+    pub test: (u32, u32),
+}
+
 /// A way to move an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -342,6 +364,29 @@ pub enum Event {
         /// The training images nearest to the first, by the distance of their pixels.
         nearest: Vec<Specimen>,
     },
+    /// The answer to [`Command::Read`].
+    Read {
+        /// Number of the question.
+        id: u32,
+        /// What each digit is taken for, and how sure the network is.
+        answers: Vec<(u8, f32)>,
+    },
+    /// How far [`Command::FineTune`] is.
+    FineTuning {
+        /// Steps that are done.
+        step: u32,
+        /// Steps in all.
+        steps: u32,
+    },
+    /// The network is fine-tuned. Test and checkpoint, which come with this, are of it.
+    FineTuned {
+        /// What it knew before.
+        before: Knowledge,
+        /// What it knows now.
+        after: Knowledge,
+    },
+    /// The fine-tuning is undone.
+    TakenBack,
     /// One more point of the answer to [`Command::Robustness`].
     Robustness {
         /// The point.

@@ -18,6 +18,8 @@ pub enum Purpose {
     Synthetic = 5,
     /// The hidden units that one image's training step drops.
     Dropout = 6,
+    /// The images of one fine-tuning step.
+    FineTune = 7,
 }
 
 /// The generator for `purpose` under the run's `seed`; `a` and `b` tell apart its uses (epoch, image index).

@@ -7,7 +7,8 @@ use crate::{
     healing::{Incident, Remedy},
     metrics::{ConfusionMatrix, Smoothed},
     protocol::{
-        BackendInfo, Envelope, EpochRecord, Event, Loaded, Loading, Progress, Robust, RunId, RunState, TestResult,
+        BackendInfo, Envelope, EpochRecord, Event, Knowledge, Loaded, Loading, Progress, Robust, RunId, RunState,
+        TestResult,
     },
     settings::{Adjustable, Settings},
 };
@@ -61,6 +62,11 @@ pub struct RunSummary {
     /// The score on the test set.
     #[serde(skip)]
     pub test: Option<TestResult>,
+    /// What the network knew before it was fine-tuned on the visitor's digits, and what after.
+    pub fine_tuned: Option<[Knowledge; 2]>,
+    /// Steps that the fine-tuning has done, and has in all, while it is under way.
+    #[serde(skip)]
+    pub fine_tuning: Option<(u32, u32)>,
     /// Its weights came from a file: there is a network before the first step.
     #[serde(skip)]
     pub imported: bool,
@@ -235,13 +241,8 @@ impl RunSummary {
         if let Some(test) = test {
             summary.scored(test);
         }
-        RunSummary { history, curves, incidents, adjustments, robustness, snapshots, ..summary }
-            .going_on(saved.checkpoint)
-    }
-
-    fn going_on(mut self, checkpoint: Box<Checkpoint>) -> Self {
-        self.checkpoint = Some(checkpoint);
-        self
+        let checkpoint = Some(saved.checkpoint);
+        RunSummary { history, curves, incidents, adjustments, robustness, snapshots, checkpoint, ..summary }
     }
 
     /// No run yet, with the settings of the page.
@@ -267,6 +268,8 @@ impl RunSummary {
             robustness: Vec::new(),
             robustness_left: 0,
             test: None,
+            fine_tuned: None,
+            fine_tuning: None,
             imported: false,
             snapshots: Vec::new(),
             checkpoint: None,
@@ -322,6 +325,12 @@ impl RunSummary {
                 self.robustness.push(*point);
                 self.robustness_left = *left;
             }
+            Event::FineTuning { step, steps } => self.fine_tuning = Some((*step, *steps)),
+            Event::FineTuned { before, after } => {
+                self.fine_tuning = None;
+                self.fine_tuned = Some([*before, *after]);
+            }
+            Event::TakenBack => (self.fine_tuning, self.fine_tuned) = (None, None),
             Event::Warning(message) => {
                 self.testing = false; // it may be the answer to that
                 self.warnings.push(message.clone());
@@ -342,6 +351,7 @@ impl RunSummary {
             | Event::Imported { .. }
             | Event::DataTaken { .. }
             | Event::File { .. }
+            | Event::Read { .. }
             | Event::Specimens { .. }
             | Event::Explained { .. }
             | Event::Diagnosed { .. }

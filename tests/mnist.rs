@@ -5,7 +5,7 @@
 use std::{cell::RefCell, path::PathBuf, rc::Rc};
 
 use inkling::{
-    data::{Dataset, SIDE, source},
+    data::{Dataset, SIDE, handwriting::Handwriting, source, synthetic},
     device::{Backend, BackendKind},
     ink::Sheet,
     protocol::{Command, Event, RunState},
@@ -72,4 +72,38 @@ fn one_epoch_reaches_the_accuracy_that_is_promised_and_reads_sketches() {
         right += usize::from(best == usize::from(test.labels[index]));
     }
     assert!(right >= 195, "{right} of 200 redrawn digits are recognised");
+
+    // Another hand, which mirrors what it writes.
+    let digits = synthetic::generate(1200, 3).train;
+    let part = |places: std::ops::Range<usize>| {
+        let mut hand = Handwriting::default();
+        for place in places {
+            let mirrored: Vec<u8> =
+                digits.image(place).chunks(SIDE).flat_map(|row| row.iter().rev().copied()).collect();
+            assert!(hand.add(&mirrored, digits.labels[place]));
+        }
+        hand
+    };
+    let (hand, more) = (part(0..40), part(100..400));
+    let read = |session: &mut Session| {
+        session.command(Command::Read { id: 1, digits: more.clone() });
+        while block_on(session.work()) {}
+        let log = log.borrow();
+        let Some(Event::Read { answers, .. }) = log.last() else { panic!("{log:?}") };
+        answers.iter().zip(&more.labels).filter(|((answer, _), label)| answer == *label).count()
+    };
+    let before = read(&mut session);
+    session.command(Command::FineTune(hand));
+    while block_on(session.work()) {}
+    let tuned = log
+        .borrow()
+        .iter()
+        .find_map(|e| if let Event::FineTuned { before, after } = e { Some((*before, *after)) } else { None });
+    let (then, now) = tuned.unwrap();
+    let after = read(&mut session);
+    println!(
+        "fine-tuned on 27 digits of another hand: {then:?}, then {now:?}; of 300 more it read {before}, then {after}"
+    );
+    assert!(after >= before + 60, "{before} of 300 before, {after} after");
+    assert!(now.test.0 + 50 >= then.test.0, "it forgot: {then:?}, then {now:?}");
 }

@@ -7,7 +7,7 @@ mod common;
 
 use common::{Log, all, finish, session, tiny};
 use inkling::{
-    data::{IMAGE, source::DatasetName},
+    data::{IMAGE, handwriting::Handwriting, source::DatasetName, synthetic},
     export,
     model::Weights,
     protocol::{Command, Envelope, Event, Format, Motion, Part, Query, RunState, Specimen},
@@ -109,7 +109,7 @@ fn it_stops_early_when_the_validation_loss_rises_and_says_which_epoch_was_best()
 
 #[test]
 fn a_data_set_of_ones_own_is_trained_on_and_a_bad_one_changes_nothing() {
-    use inkling::data::{own::NamedFile, synthetic};
+    use inkling::data::own::NamedFile;
     let (mut session, log) = session();
     let settings = Settings { dataset: DatasetName::Own, images: 0, epochs: 1, ..tiny() };
     session.command(Command::start(1, settings.clone()));
@@ -287,4 +287,73 @@ fn a_sketch_is_explained_diagnosed_and_shown_to_earlier_epochs() {
     let filters: Vec<_> = page.snapshots.iter().map(|snapshot| &snapshot.filters).collect();
     assert!(filters.len() == 2 && filters[0].len() == 288 && filters[0] != filters[1]);
     assert_eq!(Some(filters[1].clone()), page.filters());
+}
+
+#[test]
+fn own_digits_teach_the_network_without_making_it_forget_and_that_can_be_taken_back() {
+    let (mut session, log) = session();
+    // A hand that mirrors what it writes.
+    let mirrored = |image: &[u8]| -> Vec<u8> { image.chunks(28).flat_map(|row| row.iter().rev().copied()).collect() };
+    let digits = synthetic::generate(120, 77).train;
+    let mut hand = Handwriting::default();
+    (0..60).for_each(|i| assert!(hand.add(&mirrored(digits.image(i)), digits.labels[i])));
+    session.command(Command::FineTune(hand.clone()));
+    session.command(Command::start(1, Settings { images: 1200, epochs: 4, ..tiny() }));
+    assert!(block_on(session.work()));
+    session.command(Command::FineTune(hand.clone()));
+    finish(&mut session);
+    session.command(Command::FineTune(Handwriting::default()));
+    session.command(Command::FineTune(Handwriting { labels: vec![3], pixels: vec![0; 5] }));
+    session.command(Command::TakeBack);
+    finish(&mut session);
+    let words = warnings(&log);
+    let expected =
+        ["There is no network", "A run is under way", "These are no", "These are no", "There is no fine-tuning"];
+    assert!(words.len() == 5 && words.iter().zip(expected).all(|(word, begins)| word.starts_with(begins)), "{words:?}");
+
+    let mut page = RunSummary::new(1, tiny(), Default::default());
+    let apply = |page: &mut RunSummary, log: &Log| {
+        log.borrow_mut().drain(..).for_each(|e| {
+            page.apply(&e);
+        })
+    };
+    let read = |session: &mut inkling::session::Session| {
+        session.command(Command::Read { id: 5, digits: hand.clone() });
+        finish(session);
+        let found = all(&log, |e| if let Event::Read { id: 5, answers } = e { Some(answers.clone()) } else { None });
+        found.last().unwrap().clone()
+    };
+    let first = read(&mut session);
+    apply(&mut page, &log);
+    let (untouched, tested) = (page.checkpoint.clone().unwrap(), page.test_accuracy.unwrap());
+    session.command(Command::FineTune(hand.clone()));
+    finish(&mut session);
+    let steps = all(&log, |e| if let Event::FineTuning { step, steps } = e { Some((*step, *steps)) } else { None });
+    assert!(steps.is_sorted() && steps[0].0 == 0 && steps.last().is_some_and(|last| last.0 == last.1), "{steps:?}");
+    let after = read(&mut session);
+    apply(&mut page, &log);
+    let [before, now] = page.fine_tuned.unwrap();
+    println!("{before:?} {now:?}");
+    let share = |(right, of): (u32, u32)| f64::from(right) / f64::from(of);
+    assert_eq!((before.own.1, before.aside.1), (40, 20));
+    assert_eq!(share(before.test), tested);
+    assert_eq!(share(now.test), page.test_accuracy.unwrap());
+    assert!(share(now.own) > share(before.own) + 0.2 && share(now.aside) > share(before.aside) + 0.15);
+    assert!(share(now.test) > share(before.test) - 0.03, "it forgot what it knew");
+    let right = |answers: &[(u8, f32)], aside| {
+        let place = |place: &usize| Handwriting::is_aside(*place) == aside && answers[*place].0 == hand.labels[*place];
+        (0..hand.len()).filter(place).count() as u32
+    };
+    assert_eq!((right(&first, false), right(&first, true)), (before.own.0, before.aside.0));
+    assert_eq!((right(&after, false), right(&after, true)), (now.own.0, now.aside.0));
+    let taught = page.checkpoint.clone().unwrap();
+    assert_eq!(taught.trainer.step, untouched.trainer.step);
+    assert_ne!(taught.trainer, untouched.trainer);
+
+    session.command(Command::TakeBack);
+    finish(&mut session);
+    assert_eq!(read(&mut session), first);
+    apply(&mut page, &log);
+    assert_eq!((page.fine_tuned, page.test_accuracy), (None, Some(tested)));
+    assert_eq!(page.checkpoint.unwrap().trainer, untouched.trainer);
 }

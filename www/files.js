@@ -1,4 +1,4 @@
-// Files in and out (src/web/files.rs): what the visitor picks, pictures of canvases, and a whole run as one file: gzipped
+// Files in and out (src/web/files.rs): what the visitor picks or drops, pictures of canvases, and a whole run as one file: gzipped
 // JSON, in which bytes stand as {"base64": "..."}.
 "use strict";
 self.inklingFiles = (() => {
@@ -36,6 +36,29 @@ self.inklingFiles = (() => {
     return JSON.parse(new TextDecoder().decode(plain), (_, value) =>
       typeof value?.base64 === "string" ? Uint8Array.from(atob(value.base64), (c) => c.charCodeAt(0)) : value);
   };
+  // Files that are dropped anywhere go where they would have been picked.
+  const drop = (files) => {
+    const names = [...files].map((file) => file.name);
+    const all = (...ends) => names.every((name) => ends.some((end) => name.endsWith(end)));
+    const say = (id, set) => {
+      const control = Object.assign(document.getElementById(id), set);
+      control.dispatchEvent(new Event("change", { bubbles: true }));
+    };
+    if (names.length === 1 && all(".safetensors", ".bpk")) return say("open-weights", { files });
+    if (names.length === 1 && all(".json.gz")) return say("open-run", { files });
+    say("dataset", { value: "own" });
+    say("own-files", { files });
+  };
+  const dragged = (event) => event.dataTransfer?.types.includes("Files");
+  const mark = (on) => document.body.classList.toggle("dropping", on);
+  addEventListener("dragover", (event) => dragged(event) && (event.preventDefault(), mark(true)));
+  addEventListener("dragleave", (event) => event.relatedTarget === null && mark(false));
+  addEventListener("drop", (event) => {
+    if (!dragged(event)) return;
+    event.preventDefault();
+    mark(false);
+    if (event.dataTransfer.files.length > 0) drop(event.dataTransfer.files);
+  });
   return {
     save: (name, bytes) => save(name, new Blob([bytes])),
     savePng: (name, id) => document.getElementById(id).toBlob((blob) => save(name, blob)),

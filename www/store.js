@@ -1,4 +1,5 @@
-// The last run, in IndexedDB: a record for the last run and one for the runs side by side, each replaced as a whole or not at all. The page's program calls this (src/web/store.rs).
+// What is kept, in IndexedDB: a record for the last run, one for the runs side by side and one for the visitor's digits, each
+// replaced as a whole or not at all. The page's program calls this (src/web/store.rs).
 "use strict";
 self.inklingStore = (() => {
   const open = () =>
@@ -40,8 +41,9 @@ self.inklingStore = (() => {
     // Waits for its turn: what another tab left behind is offered then.
     load: async () => (await owned, transact("readonly", (runs) => runs.get("last"))),
     save: (run) => inMine((runs) => runs.put(run, "last")),
-    loadShelf: () => transact("readonly", (runs) => runs.get("shelf")),
-    saveShelf: (shelf) => inMine((runs) => runs.put(shelf, "shelf")),
+    // What is kept beside it: "shelf", the runs side by side, and "digits", the visitor's own.
+    loadBeside: (name) => transact("readonly", (runs) => runs.get(name)),
+    saveBeside: (name, value) => inMine((runs) => runs.put(value, name)),
     forget: () => inMine((runs) => runs.delete("last")),
   };
 })();

@@ -1,5 +1,6 @@
 //! Data sets: labelled images in memory, split into train / validation / test, and served in batches.
 
+pub mod handwriting;
 pub mod idx;
 pub mod own;
 pub mod source;

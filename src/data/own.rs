@@ -29,7 +29,7 @@ pub enum OwnError {
     #[error("no file of labels has as many entries as {0} has images")]
     Unpaired(String),
     /// Too small to be split.
-    #[error("there are only {0} images; at least 120 are needed")]
+    #[error("there are only {0} images to train with; 120 are needed, and a seventh of two files is kept for the test")]
     TooFew(usize),
 }
 
@@ -82,7 +82,7 @@ pub fn assemble(files: &[NamedFile]) -> Result<Dataset, OwnError> {
         None => held_out(&train),
     };
     if train.len() < 120 || test.is_empty() {
-        return Err(OwnError::TooFew(train.len() + test.len()));
+        return Err(OwnError::TooFew(train.len()));
     }
     Ok(Dataset { train, test })
 }

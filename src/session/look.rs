@@ -2,7 +2,7 @@
 
 use super::{Session, evaluation::BATCH};
 use crate::{
-    data::{CLASSES, IMAGE, Labelled},
+    data::{Batch, CLASSES, Labelled, handwriting::Handwriting},
     explain::explain,
     export,
     protocol::{Command, Event, Format, Part, Query, Robust, Specimen},
@@ -22,8 +22,10 @@ impl Session {
         match question {
             Command::Predict { id, pixels, epoch } => self.predict(id, &pixels, epoch).await,
             Command::Save(format) => self.save(format).await,
-            Command::Explain { id, pixels } => self.explain(id, &pixels[..IMAGE]).await,
+            Command::Explain { id, pixels } => self.explain(id, &pixels).await,
             Command::Diagnose { id, pixels } => self.diagnose(id, &pixels).await,
+            Command::Read { id, digits } => self.read(id, &digits).await,
+            Command::TakeBack => self.take_back().await,
             Command::Browse(query) => {
                 self.browse(query);
                 Ok(())
@@ -38,7 +40,7 @@ impl Session {
             steps = training.trainer.steps_done();
             let past = epoch.map(|epoch| training.after(epoch));
             if past != Some(None) {
-                probabilities = Some(training.trainer.predict(&pixels[..IMAGE], past.flatten()).await?);
+                probabilities = Some(training.trainer.predict(pixels, past.flatten()).await?);
             }
         }
         self.emit(Event::Prediction { id, probabilities, steps, epoch });
@@ -72,6 +74,15 @@ impl Session {
         near.sort_unstable();
         let nearest = near.iter().take(NEAREST).map(|&(_, number)| specimen(images, number, None)).collect();
         self.emit(Event::Diagnosed { id, probabilities, nearest });
+        Ok(())
+    }
+
+    async fn read(&mut self, id: u32, digits: &Handwriting) -> Result<(), ReadError> {
+        let Some(training) = self.training.as_ref().filter(|training| training.knows()) else { return Ok(()) };
+        let images = digits.images();
+        let evaluated = training.trainer.evaluate(Batch::plain(&images, 0..images.len())).await?;
+        let answers = evaluated.predictions.into_iter().zip(evaluated.confidences).collect();
+        self.emit(Event::Read { id, answers });
         Ok(())
     }
 

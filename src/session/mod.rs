@@ -5,6 +5,7 @@
 //! answer, so a command takes effect within a step.
 
 mod evaluation;
+mod fine_tuning;
 mod look;
 mod training;
 
@@ -15,7 +16,7 @@ use web_time::Instant;
 use crate::{
     checkpoint::{Checkpoint, TrainerState},
     data::{
-        Dataset, SharedDataset, Split,
+        Dataset, IMAGE, SharedDataset, Split,
         own::{self, NamedFile},
         source::DatasetName,
         synthetic,
@@ -30,6 +31,7 @@ use crate::{
     train::{ReadError, Recipe, Schedule, Trainer},
 };
 use evaluation::Evaluation;
+use fine_tuning::{Before, FineTuning};
 use training::{Pace, Phase, Training};
 
 /// Share of the hidden units that training drops at each step.
@@ -63,6 +65,10 @@ pub struct Session {
     step_asked: bool,
     /// A test that the visitor asked for; training waits for it.
     requested_test: Option<Evaluation>,
+    /// What the visitor's own digits are teaching.
+    fine_tuning: Option<FineTuning>,
+    /// The network before it was fine-tuned.
+    before_tuning: Option<Before>,
     /// What is to be measured of the network's robustness; training takes turns with it.
     robustness: VecDeque<(Motion, f64)>,
     /// The turn is the training's.
@@ -92,6 +98,8 @@ impl Session {
             rest_first: false,
             step_asked: false,
             requested_test: None,
+            fine_tuning: None,
+            before_tuning: None,
             robustness: VecDeque::new(),
             trains_next: false,
             questions: VecDeque::new(),
@@ -153,19 +161,36 @@ impl Session {
             Command::Test => {
                 self.requested_test.get_or_insert_with(Evaluation::new);
             }
-            Command::Save(_) | Command::Browse(_) | Command::Robustness if self.training.is_none() => {
+            Command::Save(_) | Command::Browse(_) | Command::Robustness | Command::FineTune(_)
+                if self.training.is_none() =>
+            {
                 self.warn("There is no network yet. Train one first.")
             }
-            Command::Robustness => self.robustness = crate::robustness::points().into(),
-            Command::Save(_) => self.questions.push_back(command),
-            Command::Predict { ref pixels, .. }
-            | Command::Explain { ref pixels, .. }
-            | Command::Diagnose { ref pixels, .. }
-                if pixels.is_empty() || !pixels.len().is_multiple_of(crate::data::IMAGE) =>
+            Command::FineTune(_) if self.state.is_active() => {
+                self.warn("A run is under way. Stop it before teaching the network your digits.")
+            }
+            Command::FineTune(ref digits) | Command::Read { ref digits, .. }
+                if digits.is_empty() || !digits.is_valid() =>
             {
+                self.warn("These are no digits: draw some first.")
+            }
+            Command::FineTune(digits) => {
+                self.fine_tuning = Some(FineTuning::new(&digits));
+                self.emit(Event::FineTuning { step: 0, steps: fine_tuning::STEPS });
+            }
+            Command::Robustness => self.robustness = crate::robustness::points().into(),
+            Command::Save(_) | Command::TakeBack => self.questions.push_back(command),
+            Command::Predict { ref pixels, .. } | Command::Explain { ref pixels, .. } if pixels.len() != IMAGE => {
                 self.warn("A sketch must have 28x28 pixels.")
             }
-            Command::Predict { .. } | Command::Explain { .. } | Command::Diagnose { .. } | Command::Browse(_) => {
+            Command::Diagnose { ref pixels, .. } if pixels.is_empty() || !pixels.len().is_multiple_of(IMAGE) => {
+                self.warn("A sketch must have 28x28 pixels.")
+            }
+            Command::Predict { .. }
+            | Command::Read { .. }
+            | Command::Explain { .. }
+            | Command::Diagnose { .. }
+            | Command::Browse(_) => {
                 // Only the newest question of its kind matters; older ones would make the answer late.
                 let kind = mem::discriminant(&command);
                 self.questions.retain(|question| mem::discriminant(question) != kind);
@@ -209,6 +234,8 @@ impl Session {
             self.answer(question).await
         } else if self.requested_test.is_some() && self.training.is_some() {
             self.advance_requested_test().await
+        } else if self.fine_tuning.is_some() {
+            self.advance_fine_tuning().await
         } else if self.state == RunState::Loading && self.settings.dataset != DatasetName::Mnist {
             self.begin();
             Ok(())
@@ -268,6 +295,7 @@ impl Session {
     fn forget(&mut self) {
         self.training = None;
         self.requested_test = None;
+        (self.fine_tuning, self.before_tuning) = (None, None);
         self.robustness.clear();
         (self.rest_first, self.step_asked) = (false, false);
     }
@@ -280,7 +308,7 @@ impl Session {
                 self.own = Some(Arc::new(data));
                 self.emit(Event::DataTaken { train, test });
             }
-            Err(error) => self.emit(Event::Warning(format!("The data set was not taken: {error}."))),
+            Err(error) => self.warn(&format!("The data set was not taken: {error}.")),
         }
     }
 
@@ -296,7 +324,7 @@ impl Session {
                 self.rest_first = true;
                 self.rest_if_imported();
             }
-            Err(error) => self.emit(Event::Warning(format!("The file was not opened: {error}."))),
+            Err(error) => self.warn(&format!("The file was not opened: {error}.")),
         }
     }
 
@@ -560,6 +588,7 @@ impl Session {
 
     fn fail(&mut self, reason: &str) {
         self.requested_test = None;
+        self.fine_tuning = None;
         self.robustness.clear();
         self.emit(Event::Failed(reason.into()));
         self.set_state(RunState::Failed);
@@ -590,7 +619,7 @@ mod tests {
         assert!(
             matches!(&log.borrow()[..], [.., Event::Failed(words), Event::State(RunState::Failed)] if words.contains("step 5"))
         );
-        session.command(Command::Predict { id: 1, pixels: vec![0; crate::data::IMAGE], epoch: None });
+        session.command(Command::Predict { id: 1, pixels: vec![0; IMAGE], epoch: None });
         pollster::block_on(session.work());
         assert!(matches!(log.borrow().last(), Some(Event::Prediction { probabilities: None, .. })));
     }

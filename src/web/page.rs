@@ -10,7 +10,9 @@ use web_sys::{Event, MediaQueryList};
 use super::{
     dom,
     link::{self, Incoming, Link},
-    panels::{self, doctor, doctor::Doctor, inside, inside::Inside, look, look::Look, sketch::SketchPad},
+    panels::{
+        self, doctor, doctor::Doctor, hand, hand::Hand, inside, inside::Inside, look, look::Look, sketch::SketchPad,
+    },
     probe::{Gpu, Pick, pick},
     store, tasks,
     verdict::{self, Verdict},
@@ -42,6 +44,8 @@ pub struct Page {
     pub inside: Inside,
     /// What the doctor says of the sketch.
     pub doctor: Doctor,
+    /// The visitor's own digits.
+    pub hand: Hand,
     /// Runs that are over.
     pub shelf: Shelf,
     /// Names of the classes, where the visitor gave some.
@@ -156,6 +160,7 @@ pub fn start() {
         look: Look::default(),
         inside: Inside::default(),
         doctor: Doctor::default(),
+        hand: Hand::default(),
         shelf: Shelf::default(),
         classes: Vec::new(),
         own: Vec::new(),
@@ -191,6 +196,9 @@ pub fn start() {
     wasm_bindgen_futures::spawn_local(async {
         if let Some(shelf) = store::load_shelf().await {
             update(|page| page.shelf = shelf);
+        }
+        if let Some(digits) = store::load_digits().await {
+            update(|page| hand::found(page, digits));
         }
         let kept = store::load().await;
         update(|page| page.kept = kept);
@@ -262,7 +270,7 @@ impl Page {
     /// Goes on with a run that was saved.
     pub fn go_on_with(&mut self, kept: SavedRun) {
         if self.summary.state.is_active() {
-            return;
+            return self.warn("A run is under way. Stop it before opening another.".into());
         }
         self.settings = kept.settings.clone();
         panels::controls::show(&self.settings);
@@ -310,6 +318,13 @@ impl Page {
     /// Says something that stops nothing.
     pub fn warn(&mut self, words: String) {
         self.summary.warnings.push(words);
+    }
+
+    /// Says it, if it has not been said.
+    pub fn warn_once(&mut self, words: String) {
+        if !self.summary.warnings.contains(&words) {
+            self.warn(words);
+        }
     }
 
     /// Has the browser keep the runs side by side.
@@ -447,13 +462,19 @@ impl Page {
                 inside::again(self);
             }
             RunEvent::Test(_) => {
+                self.ask_again();
                 look::again(self);
                 inside::again(self);
+                hand::again(self);
                 self.shelve();
                 self.keep();
             }
             RunEvent::Robustness { left: 0, .. } => self.shelve(),
-            RunEvent::Checkpoint(_) => self.keep(),
+            RunEvent::Checkpoint(_) => {
+                hand::again(self);
+                self.keep();
+            }
+            RunEvent::Read { id, answers } => hand::answered(self, *id, answers),
             RunEvent::Imported { run } => {
                 let backend = self.summary.backend.clone();
                 self.summary = RunSummary::new(*run, self.settings.clone(), backend);
@@ -509,11 +530,7 @@ impl Page {
     }
 
     fn not_kept(&mut self, reason: &str) {
-        let warning = format!("A reload would lose this run: {reason}.");
-        // Once is enough.
-        if !self.summary.warnings.contains(&warning) {
-            self.summary.warnings.push(warning);
-        }
+        self.warn_once(format!("A reload would lose this run: {reason}."));
     }
 
     /// Asks what the network thinks of the sketch, if something is drawn and no answer is awaited.

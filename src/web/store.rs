@@ -1,10 +1,10 @@
-//! The last run, kept by the browser: it survives a reload, a crash and a closed tab.
+//! What the browser keeps: the last run, which survives a reload, a crash and a closed tab, and what lies beside it.
 
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::tasks::words;
-use crate::{shelf::Shelf, summary::SavedRun};
+use crate::{data::handwriting::Handwriting, shelf::Shelf, summary::SavedRun};
 
 // `www/store.js`
 #[wasm_bindgen]
@@ -13,10 +13,10 @@ extern "C" {
     async fn load_value() -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = inklingStore, js_name = save, catch)]
     async fn save_value(run: &JsValue) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(js_namespace = inklingStore, js_name = loadShelf, catch)]
-    async fn load_shelf_value() -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(js_namespace = inklingStore, js_name = saveShelf, catch)]
-    async fn save_shelf_value(shelf: &JsValue) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingStore, js_name = loadBeside, catch)]
+    async fn load_beside(name: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingStore, js_name = saveBeside, catch)]
+    async fn save_beside(name: &str, value: &JsValue) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = inklingStore, js_name = forget, catch)]
     async fn forget_value() -> Result<JsValue, JsValue>;
 }
@@ -40,15 +40,35 @@ pub async fn save(run: &SavedRun) -> Result<(), String> {
 
 /// The runs that were put side by side.
 pub async fn load_shelf() -> Option<Shelf> {
-    let kept = load_shelf_value().await.ok().filter(|kept| !kept.is_undefined())?;
-    serde_wasm_bindgen::from_value(kept).ok()
+    beside("shelf").await
 }
 
 /// Keeps the runs that are side by side. If it can't, they last as long as the page.
 pub async fn save_shelf(shelf: &Shelf) {
-    if let Ok(value) = shelf.serialize(&serde_wasm_bindgen::Serializer::new()) {
-        let _ = save_shelf_value(&value).await;
-    }
+    let _ = keep_beside("shelf", shelf).await;
+}
+
+/// The digits that the visitor drew and named.
+pub async fn load_digits() -> Option<Handwriting> {
+    beside("digits").await.filter(Handwriting::is_valid)
+}
+
+/// Keeps the visitor's digits.
+///
+/// # Errors
+/// As [`save`].
+pub async fn save_digits(digits: &Handwriting) -> Result<(), String> {
+    keep_beside("digits", digits).await
+}
+
+async fn beside<T: DeserializeOwned>(name: &str) -> Option<T> {
+    let kept = load_beside(name).await.ok().filter(|kept| !kept.is_undefined())?;
+    serde_wasm_bindgen::from_value(kept).ok()
+}
+
+async fn keep_beside(name: &str, value: &impl Serialize) -> Result<(), String> {
+    let value = value.serialize(&serde_wasm_bindgen::Serializer::new()).map_err(|error| error.to_string())?;
+    save_beside(name, &value).await.map(|_| ()).map_err(|error| words(&error).trim_end_matches('.').to_string())
 }
 
 /// Forgets the run that is kept. If it can't, the next one replaces it.

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { ROOT, SEVEN, draw, launch, open, serve, summary, until } from "./lib.mjs";
+import { ROOT, SEVEN, draw, idx, launch, open, serve, summary, until } from "./lib.mjs";
 
 let server, browser, folder;
 before(async () => ([server, browser, folder] = [await serve(), await launch(), await mkdtemp(join(tmpdir(), "inkling-"))]));
@@ -60,6 +60,8 @@ test("weights, history, report and charts open elsewhere and say the same", asyn
   }
   assert.deepEqual(read.history, done.history.map(({ parts, ...rest }) => rest));
 
+  const [jsonName, json] = await save(page, "History as JSON");
+  assert.deepEqual([jsonName, JSON.parse(json)], ["inkling-history.json", done.history]);
   const [, text] = await save(page, "Report as text");
   assert.match(text.toString(), /precision +recall +f1-score +support[\s\S]+accuracy +[\d.]+ +100\n/);
   const [, markdown] = await save(page, "Report as Markdown");
@@ -130,16 +132,6 @@ test("a whole run is one file, and goes on from it as if nothing had happened", 
   assert.deepEqual(other.problems, []);
 });
 
-/** Images and labels of ten classes in IDX form. */
-function idx(count) {
-  const head = (...words) => Buffer.concat(words.map((word) => { const b = Buffer.alloc(4); b.writeUInt32BE(word); return b; }));
-  const labels = Buffer.from(Array.from({ length: count }, (_, i) => i % 10));
-  const pixels = Buffer.alloc(count * 784);
-  // Class k: a bar in row 2 k + 4, with noise.
-  for (let i = 0; i < count; i++) for (let x = 4; x < 24; x++) pixels[i * 784 + (2 * labels[i] + 4) * 28 + x] = 155 + ((i * 37 + x * 11) % 100);
-  return [Buffer.concat([head(0x803, count, 28, 28), pixels]), Buffer.concat([head(0x801, count), labels])];
-}
-
 test("a data set of one's own is trained on, with the names of its classes", async () => {
   const page = await open(browser, `${server.url}?dataset=own&backend=cpu&epochs=4&batch=32&augment=0&replicas=1`);
   await page.getByText("Choose the files of your data set, then press Train.").waitFor();
@@ -157,5 +149,34 @@ test("a data set of one's own is trained on, with the names of its classes", asy
   assert.equal(done.dataset.source, "your own files");
   assert.ok(done.test_accuracy > 0.9, `accuracy ${done.test_accuracy}`);
   assert.deepEqual((await page.locator("#report th").allTextContents()).slice(0, 4), ["top bar", "second", "third <i>", "3"]);
+  assert.deepEqual(page.problems, []);
+});
+
+test("files that are dropped on the page go where they belong", async () => {
+  const page = await open(browser, `${server.url}${RUN}&epochs=3&autostart=1`);
+  const drop = (files) => page.evaluate((files) => {
+    const dataTransfer = new DataTransfer();
+    for (const [name, bytes] of files) dataTransfer.items.add(new File([Uint8Array.from(bytes)], name));
+    for (const kind of ["dragover", "drop"]) document.body.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+    return document.body.className;
+  }, files.map(([name, buffer]) => [name, [...buffer]]));
+  const done = await finished(page);
+  await page.locator("#files > summary").click();
+  const [runName, run] = await save(page, "Save the run");
+  const [weightsName, weights] = await save(page, "safetensors");
+  await drop([[weightsName, weights]]);
+  await until(page, "weights", (s) => s.state === "paused" && s.history.length === 0);
+  await drop([[runName, run]]);
+  await until(page, "refusal", (s) => s.warnings.at(-1) === "A run is under way. Stop it before opening another.");
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await until(page, "stop", (s) => s.state === "stopped");
+  assert.equal(await drop([[runName, run]]), "", "what says where to drop is gone");
+  assert.equal((await until(page, "the run again", (s) => s.state === "finished" && s.history.length === 3)).test_accuracy, done.test_accuracy);
+  const [images, labels] = idx(168);
+  await drop([["images", images], ["labels", labels]]);
+  await page.getByText("144 images to train with, 24 to test with. Press Train.").waitFor();
+  assert.equal(await page.locator("#dataset").inputValue(), "own");
+  await drop([["holiday.jpg", Buffer.from("no data set")]]);
+  await until(page, "refusal", (s) => /^The data set was not taken: /.test(s.warnings.at(-1)));
   assert.deepEqual(page.problems, []);
 });

@@ -148,3 +148,13 @@ export async function draw(page, strokes) {
 
 /** A seven. */
 export const SEVEN = [[[0.25, 0.22], [0.75, 0.2], [0.45, 0.82]]];
+
+/** Images and labels of ten classes in IDX form. */
+export function idx(count) {
+  const head = (...words) => Buffer.concat(words.map((word) => { const b = Buffer.alloc(4); b.writeUInt32BE(word); return b; }));
+  const labels = Buffer.from(Array.from({ length: count }, (_, i) => i % 10));
+  const pixels = Buffer.alloc(count * 784);
+  // Class k: a bar in row 2 k + 4, with noise.
+  for (let i = 0; i < count; i++) for (let x = 4; x < 24; x++) pixels[i * 784 + (2 * labels[i] + 4) * 28 + x] = 155 + ((i * 37 + x * 11) % 100);
+  return [Buffer.concat([head(0x803, count, 28, 28), pixels]), Buffer.concat([head(0x801, count), labels])];
+}

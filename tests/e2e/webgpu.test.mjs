@@ -1,7 +1,8 @@
 // WebGPU on Chromium's software adapter: tiny, because it is slow; and every way to fall back to the CPU.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { AFTER_A_CHECKPOINT, WATCH_GPU, launch, open, sabotage, serve, until } from "./lib.mjs";
+import { readFile } from "node:fs/promises";
+import { AFTER_A_CHECKPOINT, WATCH_GPU, idx, launch, open, sabotage, serve, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch({ webgpu: true })]));
@@ -107,6 +108,28 @@ test("a GPU that computes wrongly is found out: without fused kernels, then the 
   const asked = server.requests.filter((path) => path.endsWith("worker_webgpu_bg.wasm"));
   assert.equal(asked.length, 2, "it was not tried without fused kernels");
   assert.match(await page.evaluate(() => localStorage.getItem("inkling-webgpu-verdict")), /\nfailed\nthe WebGPU adapter .* computes wrongly/);
+});
+
+test("a data set of one's own trains on WebGPU, and the run's file goes on there", async (t) => {
+  const page = await open(browser, `${server.url}${TINY.replace("synthetic", "own").replace("&autostart=1", "")}&backend=webgpu`);
+  if (!(await adapter(page))) return t.skip(SKIPPED);
+  await page.getByText(/✓ Same results as the CPU/).waitFor({ timeout: 100_000 });
+  const [images, labels] = idx(168);
+  await page.locator("#own-files").setInputFiles([["images", images], ["labels", labels]].map(([name, buffer]) => ({ name, buffer, mimeType: "" })));
+  await page.getByText(/images to train with/).waitFor();
+  await page.getByRole("button", { name: "Train", exact: true }).click();
+  const done = await until(page, "finished run", ended, 100);
+  assert.deepEqual([done.state, done.error, done.backend.name, done.dataset.source], ["finished", null, "webgpu", "your own files"]);
+  await page.locator("#files > summary").click();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save the run" }).click()]);
+  const buffer = await readFile(await download.path());
+  await page.getByRole("button", { name: "Reset" }).click();
+  await until(page, "nothing", (s) => s.state === "idle");
+  await page.locator("#open-run").setInputFiles({ name: "run.json.gz", mimeType: "", buffer });
+  const again = await until(page, "the run again", ended, 100);
+  assert.deepEqual([again.state, again.backend.name, again.test_accuracy], ["finished", "webgpu", done.test_accuracy]);
+  assert.deepEqual(again.history, done.history);
+  assert.deepEqual(page.problems, []);
 });
 
 test("a software adapter is not taken for faster than the CPU", async (t) => {

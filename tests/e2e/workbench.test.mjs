@@ -146,6 +146,7 @@ test("it says how far to trust it: calibration and robustness, while it trains",
   const at = (motion, amount) => measured.robustness.find((point) => point.motion === motion && Math.abs(point.amount - amount) < 1e-9).accuracy;
   assert.ok(at("rotation", 0) > at("rotation", 90) + 0.2, "a quarter turn makes no difference?");
   await button(page, "Measure it now").waitFor();
+  await page.getByText(/^As they are [\d.]+ % are read right; at worst [\d.]+ % when turned, [\d.]+ % when moved, [\d.]+ % when enlarged\.$/).waitFor();
   assert.match(await page.locator("#robust-rotation").getAttribute("aria-label"), /Accuracy on images turned, in degrees: [\d.]+ % at worst/);
   await button(page, "Stop").click();
   assert.deepEqual(page.problems, []);
@@ -188,5 +189,99 @@ test("a digit can be drawn with the keyboard alone", async () => {
   await page.locator("#sketch-note").getByText(/It looks like a \d/).waitFor();
   await press("Backspace");
   await page.getByText("Draw a digit and see what the network thinks of it.").waitFor();
+  assert.deepEqual(page.problems, []);
+});
+
+test("own digits are named, read, taught and taken back; they survive a reload", async () => {
+  const page = await open(browser, `${server.url}${RUN}`);
+  await unfold(page, "hand");
+  const said = page.locator("#hand-text");
+  assert.ok(await page.locator("#name-7").isDisabled(), "nothing is drawn yet");
+  // A hand that crosses its ones out: no network has seen that.
+  const CROSS = [[[0.2, 0.2], [0.8, 0.8]], [[0.8, 0.2], [0.2, 0.8]]];
+  const name = async (strokes, digit) => {
+    await draw(page, strokes);
+    await page.locator(`#name-${digit}`).click();
+  };
+  for (let i = 0; i < 4; i++) await name(CROSS, 1);
+  await said.getByText("4 digits. 1 more, and you can teach it.").waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.id), "pad", "the next one can be drawn at once");
+  for (let i = 0; i < 2; i++) await name(SEVEN, 7);
+  await page.locator("#own-digits button").nth(5).click();
+  await page.locator("#own-digits button").nth(5).waitFor({ state: "detached" });
+  await said.getByText("5 digits. Train a network to see how well it reads them.").waitFor();
+  assert.ok(await button(page, "Teach it my hand").isDisabled());
+  await page.waitForTimeout(300);
+  await page.reload();
+  await unfold(page, "hand");
+  await said.getByText("5 digits.").waitFor();
+  assert.equal(await page.locator("#own-digits .aside").count(), 1);
+  await button(page, "Train").click();
+  await finished(page);
+  await said.getByText(/^It reads [0-5] of your 5 digits right\.$/).waitFor();
+  const before = await said.textContent();
+  const scored = (await summary(page)).test_accuracy;
+  await button(page, "Teach it my hand").click();
+  await said.getByText(/^It learns: step \d+ of 200\./).waitFor();
+  const taught = await until(page, "taught network", (s) => s.fine_tuned !== null);
+  await said.getByText("It reads 5 of your 5 digits right.").waitFor();
+  const [then, now] = taught.fine_tuned;
+  assert.deepEqual([now.own, now.aside, now.test[1]], [[4, 4], [1, 1], 100]);
+  assert.ok(then.own[0] < 4, "it could read that before");
+  assert.equal(taught.test_accuracy, now.test[0] / now.test[1]);
+  const rows = await page.locator("#hand-rows tr").evaluateAll((all) => all.map((row) => row.innerText.split("\t")));
+  assert.deepEqual(rows[0], ["yours, that teach", "4", `${(25 * then.own[0]).toFixed(1)} %`, "100.0 %"]);
+  await draw(page, CROSS);
+  await page.locator("#sketch-note").getByText("looks like a 1").waitFor();
+  await button(page, "Take it back").click();
+  const back = await until(page, "the network before", (s) => s.fine_tuned === null);
+  assert.equal(back.test_accuracy, scored);
+  await said.getByText(before).waitFor();
+  await button(page, "Forget my digits").click();
+  await said.getByText("None yet.").waitFor();
+  assert.deepEqual(page.problems, []);
+});
+
+test("sliders show what they do at once, and a run that is under way hears of it once", async () => {
+  const page = await open(browser, `${server.url}${RUN.replace("epochs=2", "epochs=40")}&rotation=12.34&autostart=1`);
+  await until(page, "training", (s) => s.state === "training");
+  const rotation = page.locator("#rotation-slider");
+  assert.equal(await page.getByRole("textbox", { name: "Rotation" }).inputValue(), "12.34", "a link is exact");
+  assert.equal(await rotation.inputValue(), "12");
+  const preview = () => page.evaluate(() => document.getElementById("preview").toDataURL());
+  const still = await preview();
+  await rotation.evaluate((slider) => {
+    for (const value of [40, 60, 80]) {
+      slider.value = value;
+      slider.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  });
+  await page.waitForFunction((still) => document.getElementById("preview").toDataURL() !== still, still);
+  assert.equal(await page.getByRole("textbox", { name: "Rotation" }).inputValue(), "80");
+  assert.deepEqual((await summary(page)).adjustments, []);
+  await rotation.evaluate((slider) => slider.dispatchEvent(new Event("change", { bubbles: true })));
+  const { adjustments } = await until(page, "an adjustment", (s) => s.adjustments.length > 0);
+  assert.deepEqual(adjustments.map(([, to]) => to.augmentation.rotation), [80]);
+  await page.getByRole("textbox", { name: "Rotation" }).fill("5");
+  await page.getByRole("textbox", { name: "Rotation" }).blur();
+  assert.equal(await rotation.inputValue(), "5");
+  await button(page, "Stop").click();
+  assert.deepEqual(page.problems, []);
+});
+
+test("a first visit is told how to begin, and no other", async () => {
+  const page = await open(browser, `${server.url}${RUN}`);
+  await page.getByText("A network that knows nothing sees thousands").waitFor();
+  await button(page, "Got it").click();
+  await page.locator("#welcome").waitFor({ state: "hidden" });
+  assert.equal(await page.evaluate(() => document.activeElement.id), "train");
+  await page.reload();
+  await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+  assert.ok(await page.locator("#welcome").isHidden());
+  for (const help of await page.locator(".help").all()) {
+    await help.evaluate((help) => help.closest("details.card")?.setAttribute("open", ""));
+    await help.locator("summary").click();
+  }
+  assert.ok((await page.locator(".help p:visible").count()) >= 9);
   assert.deepEqual(page.problems, []);
 });

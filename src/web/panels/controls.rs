@@ -12,6 +12,9 @@ use crate::{
     },
 };
 
+/// Settings that have a slider beside their number.
+const SLIDERS: [&str; 4] = ["rotation", "zoom", "shift_x", "shift_y"];
+
 /// Fills the form and listens to it and to the buttons.
 pub fn mount(settings: &Settings) {
     for field in FIELDS {
@@ -19,6 +22,13 @@ pub fn mount(settings: &Settings) {
         let rule = field.rule;
         dom::listen(field.key, "change", move |_: Event| page::update(|page| changed(page, field.key, &rule)));
         dom::listen(field.key, "input", move |_: Event| page::update(|page| typed(page, field.key, &rule)));
+    }
+    for key in SLIDERS {
+        // What it shows follows at once; a run that is under way hears of it when it is let go.
+        dom::listen(&slider(key), "input", move |_: Event| page::update(|page| slide(page, key)));
+        dom::listen(&slider(key), "change", move |_: Event| {
+            page::update(|page| FIELDS.iter().filter(|f| f.key == key).for_each(|f| changed(page, key, &f.rule)));
+        });
     }
     dom::listen("fold", "toggle", |_: Event| page::update(|_| {}));
     for preset in PRESETS {
@@ -117,6 +127,7 @@ fn changed(page: &mut Page, key: &str, rule: &Rule) {
         Ok(()) => {
             clear_error(key);
             mirror(&page.settings);
+            set_slider(key, &page.settings.get(key));
             if page.summary.state.is_active() && Adjustable::KEYS.contains(&key) {
                 page.send(Command::Adjust(page.settings.adjustable()));
             }
@@ -127,6 +138,26 @@ fn changed(page: &mut Page, key: &str, rule: &Rule) {
         }
         Err(error) => show_error(&error),
     }
+}
+
+fn set_slider(key: &str, value: &str) {
+    if let Some(slider) = dom::element::<HtmlInputElement>(&slider(key)) {
+        slider.set_value(value);
+    }
+}
+
+fn slider(key: &str) -> String {
+    format!("{key}-slider")
+}
+
+/// The number is what the slider says.
+fn slide(page: &mut Page, key: &str) {
+    let control = |id: &str| dom::element::<HtmlInputElement>(id);
+    let (Some(slider), Some(number)) = (control(&slider(key)), control(key)) else { return };
+    number.set_value(&slider.value());
+    clear_error(key);
+    // A slider has no values but those of the rule.
+    let _ = page.settings.set(key, &number.value());
 }
 
 /// While typing, an error goes as soon as it is mended; a new one waits until the control is left.
@@ -182,7 +213,10 @@ fn write(key: &str, rule: &Rule, settings: &Settings) {
     let Some(control) = dom::element::<HtmlElement>(key) else { return };
     match (rule, control.dyn_ref::<HtmlInputElement>(), control.dyn_ref::<HtmlSelectElement>()) {
         (Rule::Switch, Some(input), _) => input.set_checked(settings.get(key) == "1"),
-        (_, Some(input), _) => input.set_value(&settings.get(key)),
+        (_, Some(input), _) => {
+            input.set_value(&settings.get(key));
+            set_slider(key, &settings.get(key));
+        }
         (_, _, Some(select)) => select.set_value(&settings.get(key)),
         _ => {}
     }

@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::Event;
 
-use super::{curves, theme};
+use super::{curves, summary::json, theme};
 use crate::{
     charts::{self, Metric},
     protocol::{Command, Format, RunState},
@@ -26,6 +26,7 @@ pub fn mount() {
         });
     }
     text("save-history", "inkling-history.csv", |page| page.summary.history_csv());
+    text("save-history-json", "inkling-history.json", |page| json(&page.summary.history));
     text("save-report-text", "inkling-report.txt", |page| {
         report(page).map_or_else(String::new, |report| report.text())
     });
@@ -116,7 +117,9 @@ pub fn draw(page: &Page) {
     for format in Format::ALL {
         dom::set_enabled(&format!("save-{}", format.extension()), known, "train");
     }
-    dom::set_enabled("save-history", !summary.history.is_empty(), "train");
+    for id in ["save-history", "save-history-json"] {
+        dom::set_enabled(id, !summary.history.is_empty(), "train");
+    }
     dom::set_enabled("save-run", summary.checkpoint.is_some() && summary.state != RunState::Idle, "train");
     for id in ["save-report-text", "save-report-markdown", "png-matrix", "svg-matrix"] {
         dom::set_enabled(id, summary.confusion_matrix.is_some(), "train");

@@ -5,6 +5,7 @@ mod curves;
 pub mod data;
 pub mod doctor;
 pub mod files;
+pub mod hand;
 pub mod inside;
 pub mod look;
 mod matrix;
@@ -35,6 +36,7 @@ pub fn draw(page: &Page) {
     resume::draw(page);
     sketch::draw(page);
     doctor::draw(page);
+    hand::draw(page);
     look::draw(page);
     inside::draw(page);
     trust::draw(page);
@@ -49,6 +51,7 @@ pub fn mount() {
     resume::mount();
     data::mount();
     doctor::mount();
+    hand::mount();
     look::mount();
     inside::mount();
     trust::mount();

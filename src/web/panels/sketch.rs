@@ -70,6 +70,12 @@ impl SketchPad {
         self.image.as_deref()
     }
 
+    /// Takes all strokes away.
+    pub fn clear(&mut self) {
+        self.sketch.clear();
+        self.redrawn();
+    }
+
     fn press(&mut self, stroke: Stroke) {
         const STEP: f32 = PAD as f32 / GRID;
         let middle = PAD as f32 / 2.0;
@@ -140,14 +146,14 @@ pub fn mount() {
         });
     }
     dom::listen("undo", "click", |_: Event| change(|pad| pad.sketch.undo()));
-    dom::listen("clear", "click", |_: Event| change(|pad| pad.sketch.clear()));
+    dom::listen("clear", "click", |_: Event| page::update(|page| page.sketch.clear()));
     dom::listen("pad", "keydown", |event: KeyboardEvent| {
         let undo = event.key() == "z" && (event.ctrl_key() || event.meta_key());
         if undo || event.key() == "Backspace" {
             event.prevent_default();
             change(|pad| pad.sketch.undo());
         } else if event.key() == "Delete" {
-            change(|pad| pad.sketch.clear());
+            page::update(|page| page.sketch.clear());
         } else if let Some(stroke) = key_stroke(&event.key()) {
             event.prevent_default();
             change(|pad| pad.press(stroke));

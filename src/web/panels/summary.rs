@@ -19,16 +19,20 @@ pub fn mount() {
 
 /// Writes the JSON, if it is another: also in a hidden tab, so not with the drawing.
 pub fn write(page: &Page) {
-    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
-    let json = page.summary.serialize(&serializer).ok().and_then(|value| js_sys::JSON::stringify(&value).ok());
     // `</` would end the element that it stands in.
-    let Some(json) = json.map(|json| String::from(json).replace("</", "<\\/")) else { return };
+    let json = json(&page.summary).replace("</", "<\\/");
     WRITTEN.with_borrow_mut(|written| {
         if *written != json {
             dom::set_text("run-summary", &json);
             *written = json;
         }
     });
+}
+
+/// `value` as JSON.
+pub fn json(value: &impl Serialize) -> String {
+    let value = value.serialize(&serde_wasm_bindgen::Serializer::json_compatible());
+    value.ok().and_then(|value| js_sys::JSON::stringify(&value).ok()).map(String::from).unwrap_or_default()
 }
 
 async fn copy() {

@@ -81,6 +81,7 @@ fn robustness(page: &Page) {
         of.iter().filter(|point| point.motion == motion).map(|point| (point.amount, point.accuracy)).collect()
     };
     let mut rows = String::new();
+    let mut weakest = Vec::new();
     for (id, motion, end, along) in MOTIONS {
         let others = page.shelf.runs.iter().filter(|run| !run.robustness.is_empty() && run.robustness != *own);
         let mut lines: Vec<Line> = others
@@ -92,6 +93,8 @@ fn robustness(page: &Page) {
         }
         let worst = points.iter().map(|point| point.1).fold(1.0, f64::min);
         dom::set_attribute(id, "aria-label", &format!("Accuracy on images {along}: {} at worst", percent(worst)));
+        let name = along.split(',').next().unwrap_or_default();
+        weakest.push(format!("{} when {name}", percent(worst)));
         lines.push(Line { points, colour: theme().train });
         if let Some((area, scale)) = dom::drawing_area(id) {
             let _ = charts::plot(
@@ -103,4 +106,10 @@ fn robustness(page: &Page) {
         }
     }
     dom::set_html("robust-rows", &rows);
+    let still = own.iter().find(|point| point.amount == 0.0).map_or(0.0, |point| point.accuracy);
+    let text = match page.summary.robustness_left {
+        0 => format!("As they are {} are read right; at worst {}.", percent(still), weakest.join(", ")),
+        _ => "It is being measured…".into(),
+    };
+    dom::set_text("robust-text", &text);
 }

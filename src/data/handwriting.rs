@@ -1,0 +1,159 @@
+//! The visitor's own digits: which of them teach the network, which only check it, and batches that mix them with the
+//! training set, so that it does not forget what it knew (rehearsal; Robins 1995, "Catastrophic forgetting, rehearsal and
+//! pseudorehearsal").
+
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use super::{Batch, CLASSES, IMAGE, Labelled, Picked};
+use crate::{
+    augment::Augmentation,
+    random::{Purpose, generator},
+};
+
+/// Of so many digits, in the order in which they were drawn, the last is put aside.
+const ASIDE: usize = 3;
+/// Own digits in a batch, and images of the training set beside them.
+const OWN: usize = 16;
+const REPLAY: usize = 48;
+/// Own digits are few: each is seen a little otherwise in each batch.
+const RANGES: Augmentation = Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 };
+
+/// Digits that the visitor drew and named.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handwriting {
+    /// Pixels `[N, 28, 28]`, 0 (paper) to 255 (ink).
+    #[serde(with = "serde_bytes")]
+    pub pixels: Vec<u8>,
+    /// What they are, `[N]`, 0 to 9.
+    #[serde(with = "serde_bytes")]
+    pub labels: Vec<u8>,
+}
+
+impl Handwriting {
+    /// The most digits that are kept.
+    pub const MOST: usize = 300;
+
+    /// Number of digits.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Whether it can be used: as many images as labels, and no more than are kept.
+    pub fn is_valid(&self) -> bool {
+        let digits = self.labels.iter().all(|&label| usize::from(label) < CLASSES);
+        self.len() <= Self::MOST && self.pixels.len() == self.len() * IMAGE && digits
+    }
+
+    /// One more digit, if there is room.
+    pub fn add(&mut self, pixels: &[u8], label: u8) -> bool {
+        let room = self.len() < Self::MOST && pixels.len() == IMAGE;
+        if room {
+            self.pixels.extend_from_slice(pixels);
+            self.labels.push(label);
+        }
+        room
+    }
+
+    /// Without digit `place`.
+    pub fn remove(&mut self, place: usize) {
+        if place < self.len() {
+            self.labels.remove(place);
+            self.pixels.drain(place * IMAGE..(place + 1) * IMAGE);
+        }
+    }
+
+    /// Whether digit `place` is put aside: it never teaches, so it tells what was learned and not only remembered.
+    pub fn is_aside(place: usize) -> bool {
+        place % ASIDE == ASIDE - 1
+    }
+
+    /// All digits.
+    pub fn images(&self) -> Labelled {
+        Labelled { pixels: self.pixels.clone(), labels: self.labels.clone() }
+    }
+
+    /// The digits that teach, or those that were put aside.
+    pub fn part(&self, aside: bool) -> Labelled {
+        let places: Vec<u32> =
+            (0..self.len()).filter(|&place| Self::is_aside(place) == aside).map(|p| p as u32).collect();
+        self.images().pick(&places).images
+    }
+}
+
+/// The batch of a fine-tuning step: some of the `own` digits, none of which is aside, and some of the images that `train`
+/// numbers in `images`, each through a random affine map.
+pub fn mixed(own: &Labelled, images: &Labelled, train: &[u32], seed: u32, step: u32) -> Batch {
+    let mut rng = generator(seed, Purpose::FineTune, u64::from(step), 0);
+    let some: Vec<u32> = (0..OWN).map(|_| rng.random_range(0..own.len() as u32)).collect();
+    let again: Vec<u32> = (0..REPLAY).map(|_| train[rng.random_range(0..train.len())]).collect();
+    let Picked { images: mut digits, .. } = own.pick(&some);
+    let replay = images.pick(&again).images;
+    digits.pixels.extend(replay.pixels);
+    digits.labels.extend(replay.labels);
+    // Each place of the batch has a map of its own: the same digit twice is two views of it.
+    let numbers = (0..(OWN + REPLAY) as u32).collect();
+    Batch::augmented(&Picked { images: digits, numbers }, &RANGES, seed, step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::synthetic;
+
+    fn hand(len: usize) -> Handwriting {
+        let digits = synthetic::generate(120, 4).train;
+        let mut hand = Handwriting::default();
+        (0..len).for_each(|i| assert!(hand.add(digits.image(i), digits.labels[i])));
+        hand
+    }
+
+    #[test]
+    fn every_third_digit_is_put_aside_and_none_is_in_both_parts() {
+        let mut hand = hand(10);
+        let (teach, aside) = (hand.part(false), hand.part(true));
+        assert_eq!((teach.len(), aside.len()), (7, 3));
+        assert_eq!(aside.image(1), &hand.pixels[5 * IMAGE..6 * IMAGE]);
+        assert_eq!([&teach.labels[..2], &aside.labels[..1]].concat(), hand.labels[..3]);
+        let third = hand.pixels[3 * IMAGE..4 * IMAGE].to_vec();
+        hand.remove(2);
+        assert_eq!((hand.len(), &hand.pixels[2 * IMAGE..3 * IMAGE]), (9, &third[..]));
+        assert!(hand.is_valid());
+    }
+
+    #[test]
+    fn what_is_no_handwriting_is_told_from_it() {
+        let good = hand(4);
+        let with = |change: fn(&mut Handwriting)| {
+            let mut hand = good.clone();
+            change(&mut hand);
+            hand.is_valid()
+        };
+        assert!(good.is_valid() && with(|hand| hand.remove(9)));
+        assert!(!with(|hand| hand.labels[0] = 10));
+        assert!(!with(|hand| drop(hand.pixels.pop())));
+        assert!(!Handwriting::default().add(&[0; 5], 1));
+        let mut full = Handwriting::default();
+        (0..Handwriting::MOST).for_each(|_| assert!(full.add(&[0; IMAGE], 1)));
+        assert!(!full.add(&[0; IMAGE], 1) && full.is_valid());
+    }
+
+    #[test]
+    fn a_batch_has_own_digits_and_the_training_set_and_each_step_another() {
+        // Own digits are all sevens, the set has none: the labels tell which is which.
+        let own = Labelled { pixels: vec![9; 5 * IMAGE], labels: vec![7; 5] };
+        let set = Labelled { pixels: vec![200; 8 * IMAGE], labels: vec![1, 2, 3, 1, 2, 3, 1, 2] };
+        let batch = |step| mixed(&own, &set, &[1, 4, 7], 5, step);
+        let first = batch(0);
+        assert_eq!(first.labels.iter().filter(|&&label| label == 7).count(), OWN);
+        assert!(first.labels[OWN..].iter().all(|&label| label == 2), "only what trains is seen again");
+        assert_eq!((first.len(), first.pixels.len()), (OWN + REPLAY, (OWN + REPLAY) * IMAGE));
+        assert_eq!(first, batch(0));
+        assert_ne!(first.pixels, batch(1).pixels);
+    }
+}
