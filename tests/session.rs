@@ -11,7 +11,7 @@ use common::{Log, finish, session, tiny};
 
 use inkling::{
     checkpoint::{Checkpoint, TrainerState},
-    data::{IMAGE, source::DatasetName, synthetic},
+    data::{IMAGE, handwriting::Handwriting, source::DatasetName, synthetic},
     export,
     protocol::{Activity, Command, Envelope, EpochRecord, Event, Format, RunState},
     settings::Settings,
@@ -180,6 +180,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Command(Command::Test)),
         1 => Just(Act::Command(Command::Step)),
         1 => Just(Act::Command(Command::Robustness)),
+        1 => (0usize..3).prop_map(|n| Act::Command(Command::FineTune(Handwriting { pixels: vec![9; 2 * IMAGE], labels: vec![3; n] }))),
+        1 => Just(Act::Command(Command::TakeBack)),
         1 => Just(Act::Command(Command::Explain { id: 1, pixels: vec![9; IMAGE] })),
         1 => (0f64..0.1).prop_map(|lr| Act::Command(Command::Adjust(Settings { lr, ..tiny() }.adjustable()))),
         1 => (0u32..4).prop_map(|run| Act::Command(Command::Import { run, next: run + 1, settings: tiny(), file: vec![1; 9] })),
@@ -195,7 +197,9 @@ fn legal(from: RunState, to: RunState) -> bool {
         Idle | Failed => true,
         Loading => !from.is_active(),
         Training => matches!(from, Loading | Paused),
-        Paused | Finished => from == Training,
+        Paused => from == Training,
+        // A single step may be the last.
+        Finished => matches!(from, Training | Paused),
         Stopped => from.is_active(),
     }
 }

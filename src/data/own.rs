@@ -137,7 +137,7 @@ mod tests {
         let words = |files: &[NamedFile]| assemble(files).unwrap_err().to_string();
         assert!(words(std::slice::from_ref(&a)).contains("two files"));
         assert!(words(&[a.clone(), d.clone()]).contains("no file of labels has as many"));
-        assert!(words(&[c, d]).contains("at least 120"));
+        assert!(words(&[c, d]).contains("120 are needed"));
         assert!(words(&[a.clone(), file("x", b"hello".to_vec())]).contains("no file of labels"));
         assert!(words(&[b.clone(), b.clone()]).contains("train-labels: "));
     }

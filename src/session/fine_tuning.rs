@@ -29,7 +29,7 @@ pub struct FineTuning {
 }
 
 enum Phase {
-    Test(Evaluation),
+    Test(Box<Evaluation>),
     Steps(Box<Trainer>),
 }
 
@@ -37,14 +37,14 @@ enum Phase {
 pub struct Before {
     state: TrainerState,
     knowledge: Knowledge,
-    test: Evaluation,
+    test: Box<Evaluation>,
 }
 
 impl FineTuning {
     /// Begins now.
     pub fn new(digits: &Handwriting) -> Self {
         let digits = [digits.part(false), digits.part(true)];
-        FineTuning { digits, phase: Phase::Test(Evaluation::new()), before: None }
+        FineTuning { digits, phase: Phase::Test(Box::new(Evaluation::new())), before: None }
     }
 }
 
@@ -117,7 +117,8 @@ impl Session {
         let taught = TrainerState::new(before.state.step, &values);
         if taught.is_finite() {
             self.restore(&taught);
-            self.fine_tuning = Some(FineTuning { digits, phase: Phase::Test(Evaluation::new()), before: Some(before) });
+            self.fine_tuning =
+                Some(FineTuning { digits, phase: Phase::Test(Box::new(Evaluation::new())), before: Some(before) });
         } else {
             self.emit(Event::TakenBack);
             self.warn("The fine-tuning was given up: the weights stopped being numbers. The network is as it was.");
@@ -145,11 +146,11 @@ impl Session {
 
     /// The network has other weights now, with this score. A run that is not at its end goes on from where it was, without
     /// what was taught after.
-    async fn is_another(&mut self, test: Evaluation) -> Result<(), ReadError> {
+    async fn is_another(&mut self, test: Box<Evaluation>) -> Result<(), ReadError> {
         if self.state == RunState::Finished {
             self.checkpoint(None).await?;
         }
-        self.tested(test);
+        self.tested(*test);
         Ok(())
     }
 }

@@ -18,12 +18,12 @@ async function violations(page) {
 }
 
 for (const colorScheme of ["light", "dark"]) {
-  for (const width of [360, 1440]) {
+  for (const width of [360, 768, 1440]) {
     test(`axe finds nothing at ${width} pixels, ${colorScheme}`, async () => {
       const page = await open(browser, server.url + RUN, { colorScheme, viewport: { width, height: 900 } });
       await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
       assert.deepEqual(await violations(page), [], "before");
-      if (width < 760) await page.locator("#fold > summary").click();
+      if (width < 1120) await page.locator("#fold > summary").click();
       await page.getByLabel("Batch size").fill("0");
       await page.getByLabel("Batch size").blur();
       await page.getByText("Batch size must be").waitFor();
@@ -39,7 +39,10 @@ for (const colorScheme of ["light", "dark"]) {
       await until(page, "finished run", (s) => s.state === "finished");
       await draw(page, SEVEN);
       await page.locator("#sketch-note").getByText("looks like").waitFor();
-      for (const id of ["look", "inside", "trust", "runs", "files", "doctor", "matrix-table"]) await page.locator(`#${id} > summary`).click();
+      for (const id of ["look", "inside", "trust", "runs", "files", "doctor", "hand", "matrix-table"]) await page.locator(`#${id} > summary`).click();
+      for (const help of await page.locator(".help > summary").all()) await help.click();
+      await page.locator("#name-7").click();
+      await draw(page, SEVEN);
       await page.locator("#specimens button").first().click();
       await page.getByText("The network says").waitFor();
       await page.getByRole("button", { name: "Measure it now" }).click();
@@ -47,6 +50,11 @@ for (const colorScheme of ["light", "dark"]) {
       await page.waitForTimeout(400);
       assert.deepEqual(await violations(page), [], "finished, everything open");
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, "wider than the screen");
+      await page.locator("#dataset").selectOption("own");
+      await page.getByRole("button", { name: "Train", exact: true }).click();
+      await until(page, "failure", (s) => s.state === "failed");
+      await page.waitForTimeout(400);
+      assert.deepEqual(await violations(page), [], "failed");
       await page.reload();
       await page.locator("#offer:visible").waitFor();
       assert.deepEqual(await violations(page), [], "with a run that was kept");
@@ -54,6 +62,17 @@ for (const colorScheme of ["light", "dark"]) {
     });
   }
 }
+
+test("axe finds nothing on WebGPU", async (t) => {
+  const gpu = await launch({ webgpu: true });
+  t.after(() => gpu.close());
+  const page = await open(gpu, `${server.url}?dataset=synthetic&backend=webgpu&images=24&batch=11&epochs=1&autostart=1`);
+  if (!(await page.evaluate(async () => Boolean(await navigator.gpu?.requestAdapter())))) return t.skip("SKIPPED: this browser has no WebGPU adapter");
+  await page.getByText(/✓ Same results as the CPU/).waitFor({ timeout: 100_000 });
+  await until(page, "finished run", (s) => s.state === "finished", 100);
+  await page.waitForTimeout(400);
+  assert.deepEqual(await violations(page), []);
+});
 
 test("a sketch by touch does not scroll the page", async () => {
   const page = await open(browser, server.url + RUN, { viewport: { width: 360, height: 640 }, hasTouch: true });
