@@ -6,7 +6,7 @@ SHELL := bash
 # One target folder outside the clone, so that every clone on a machine shares what is built.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/inkling/target
 export PATH := $(HOME)/.cargo/bin:$(PATH)
-NATIVE := --no-default-features --features cpu,ndarray
+NATIVE := --no-default-features --features cpu,ndarray,files
 # Before a command that builds wasm: the toolchain that has its standard library.
 WASM = eval "$$(scripts/setup env)" &&
 WASM_TARGET := --release --target wasm32-unknown-unknown --no-default-features
@@ -68,6 +68,7 @@ check: ## what CI runs
 	cargo fmt --check
 	cargo clippy --all-targets $(NATIVE) -- -D warnings
 	$(WASM) cargo clippy $(WASM_TARGET) --bin page -- -D warnings
+	$(WASM) cargo clippy $(WASM_TARGET) --features files --bin worker_files -- -D warnings
 	$(WASM) cargo clippy $(WASM_TARGET) --features cpu --lib --bins --tests --example parts -- -D warnings
 	$(MAKE) test
 

@@ -18,7 +18,7 @@ use inkling::{
         conv_block::{self, Dims, Strided},
         lanes::{LANES, Lanes},
     },
-    model::Weights,
+    parameters::Weights,
     train::{Feed, Recipe, Schedule, Trainer},
 };
 use web_time::Instant;

@@ -7,7 +7,8 @@ use crate::{
     augment::Augmentation,
     data::{Batch, Labelled, synthetic},
     kernels::Kernels,
-    model::{Cnn, Weights},
+    model::Cnn,
+    parameters::{SHAPES, Weights},
     protocol::BackendInfo,
     resident::{self, Resident},
     train::Feed,
@@ -126,7 +127,7 @@ impl Backend {
     pub async fn self_test(&self) -> Result<(f32, &'static str), DeviceError> {
         let expected = training_pass(&Device::flex(), false).await?;
         let found = training_pass(&self.device, true).await?;
-        let names = ["images", "logits", "loss"].into_iter().chain(crate::model::SHAPES.iter().map(|shape| shape.0));
+        let names = ["images", "logits", "loss"].into_iter().chain(SHAPES.iter().map(|shape| shape.0));
         let mut largest = (0.0f32, "nothing");
         for ((expected, found), what) in expected.iter().zip(&found).zip(names) {
             let scale = expected.iter().fold(1e-6f32, |m, v| m.max(v.abs()));

@@ -6,9 +6,10 @@ use safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
 use thiserror::Error;
 
 use crate::{
-    model::{PARAMETERS, SHAPES},
+    checkpoint::TrainerState,
     onnx,
-    protocol::Format,
+    parameters::{PARAMETERS, SHAPES},
+    protocol::{Event, Filing, Format},
 };
 
 /// Why weights could not be written or read.
@@ -23,6 +24,19 @@ pub enum WeightsError {
     /// Values that are no numbers.
     #[error("some of the weights are no numbers, or infinite")]
     NotFinite,
+}
+
+/// Does what the page asks of the worker for files; what can't be done is a warning in words.
+pub fn perform(task: &Filing) -> Event {
+    let done = match task {
+        Filing::Write { format, weights } => file(*format, &weights.values())
+            .map(|bytes| Event::File { format: *format, step: weights.step, bytes })
+            .map_err(|error| format!("The weights could not be saved: {error}.")),
+        Filing::Read { file } => read(file)
+            .map(|weights| Event::Opened { weights: TrainerState::new(0, &weights) })
+            .map_err(|error| format!("The file was not opened: {error}.")),
+    };
+    done.unwrap_or_else(Event::Warning)
 }
 
 /// The file of a network's weights: [`PARAMETERS`] numbers in the order of [`SHAPES`]. It is read again and compared
@@ -194,11 +208,7 @@ fn from_burnpack(file: &[u8]) -> Result<Vec<f32>, WeightsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        kernels::Kernels,
-        model::{Cnn, Weights},
-    };
-    use burn::{module::Module, store::ModuleRecord, tensor::Device};
+    use crate::parameters::Weights;
     use proptest::prelude::*;
 
     #[test]
@@ -220,8 +230,11 @@ mod tests {
         assert_eq!(tensors.tensor("conv2.weight").unwrap().shape(), [64, 32, 3, 3]);
     }
 
+    #[cfg(feature = "cpu")]
     #[test]
     fn burn_itself_loads_the_burnpack_file() {
+        use crate::{kernels::Kernels, model::Cnn};
+        use burn::{module::Module, store::ModuleRecord, tensor::Device};
         let (there, device) = (Weights::random(5), Device::flex());
         let file = file(Format::Burnpack, &there.0.concat()).unwrap();
         let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(file)).unwrap();

@@ -18,6 +18,7 @@
 //! | [`kernels`] | what Burn lacks or does slowly on the CPU |
 //! | [`replicas`] | data-parallel training: tasks, a crew that does them, a team that leads it |
 //! | [`device`] | the only file that names a backend |
+//! | [`parameters`] | names, shapes and first values of the network's parameters |
 //! | [`export`], [`onnx`] | weights as files, and back; the network as an ONNX model |
 //! | [`explain`], [`robustness`] | what happens inside the network; accuracy on images that are moved |
 //! | [`calibration`], [`compare`], [`shelf`] | whether it is as sure as it is right; runs side by side |
@@ -30,7 +31,8 @@
 //! | [`random`] | seeds: one generator for each purpose |
 //! | `web` | the browser |
 //!
-//! What needs Burn exists with the feature `cpu` only: the page's own wasm has none of it.
+//! What needs Burn exists with the feature `cpu` only, and file formats for weights with `files`: the page's own wasm has
+//! none of them.
 
 pub mod augment;
 pub mod calibration;
@@ -42,7 +44,7 @@ pub mod data;
 pub mod device;
 #[cfg(feature = "cpu")]
 pub mod explain;
-#[cfg(feature = "cpu")]
+#[cfg(feature = "files")]
 pub mod export;
 pub mod healing;
 pub mod ink;
@@ -51,10 +53,11 @@ pub mod kernels;
 pub mod metrics;
 #[cfg(feature = "cpu")]
 pub mod model;
-#[cfg(feature = "cpu")]
+#[cfg(feature = "files")]
 pub mod onnx;
 #[cfg(feature = "cpu")]
 pub mod optimizer;
+pub mod parameters;
 pub mod protocol;
 pub mod random;
 #[cfg(feature = "cpu")]

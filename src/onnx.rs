@@ -125,7 +125,7 @@ enum Size {
     Free(String),
 }
 
-/// The model with these weights, [`crate::model::PARAMETERS`] of them.
+/// The model with these weights, [`crate::parameters::PARAMETERS`] of them.
 pub fn model(weights: &[f32]) -> Vec<u8> {
     let initializer = |(name, shape, values): (&str, &[usize], &[f32])| Initializer {
         dims: shape.iter().map(|&size| size as i64).collect(),

@@ -13,13 +13,14 @@ use crate::{
         Kernels,
         adam::{EPSILON, FusedAdam},
     },
-    model::{Cnn, PARAMETERS, split},
+    model::{Cnn, split},
+    parameters::PARAMETERS,
 };
 
 /// The optimiser of a network.
 pub struct NetworkAdam {
     adam: Engine,
-    /// Of each parameter, in the order of [`SHAPES`](crate::model::SHAPES); empty before the first step.
+    /// Of each parameter, in the order of [`SHAPES`](crate::parameters::SHAPES); empty before the first step.
     states: Vec<AdamState<1>>,
 }
 

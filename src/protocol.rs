@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     calibration::Calibration,
-    checkpoint::Checkpoint,
+    checkpoint::{Checkpoint, TrainerState},
     data::{handwriting::Handwriting, own::NamedFile},
     metrics::{ConfusionMatrix, Parts},
     settings::{Adjustable, Settings},
@@ -25,7 +25,7 @@ pub enum Command {
         /// Where to go on, if not from the beginning: a checkpoint of a run with the same settings.
         from: Option<Box<Checkpoint>>,
     },
-    /// Begin a run with the weights of a file, safetensors or burnpack, and rest before its first step.
+    /// Begin a run with the weights of a file and rest before its first step.
     Import {
         /// The run of this moment, which hears whether the file is good.
         run: RunId,
@@ -33,9 +33,8 @@ pub enum Command {
         next: RunId,
         /// What to do when it goes on.
         settings: Settings,
-        /// The file.
-        #[serde(with = "serde_bytes")]
-        file: Vec<u8>,
+        /// The weights, as [`Event::Opened`] has them.
+        weights: TrainerState,
     },
     /// Take a data set of the visitor's own; the runs on it come later.
     UseData {
@@ -58,7 +57,7 @@ pub enum Command {
     Reset,
     /// Score the test set with the weights of this moment.
     Test,
-    /// Hand out the weights of this moment as a file.
+    /// Hand out the weights of this moment, to be written in this format.
     Save(Format),
     /// Show images of the data set.
     Browse(Query),
@@ -100,6 +99,24 @@ pub enum Command {
         pixels: Vec<u8>,
         /// With the weights after this epoch; none for those of this moment.
         epoch: Option<u32>,
+    },
+}
+
+/// What the page asks of the worker for files, which knows the formats and nothing of sessions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Filing {
+    /// Write weights as a file: answered by [`Event::File`].
+    Write {
+        /// In this format.
+        format: Format,
+        /// The weights.
+        weights: TrainerState,
+    },
+    /// Read the weights in a file, safetensors or burnpack: answered by [`Event::Opened`].
+    Read {
+        /// The file.
+        #[serde(with = "serde_bytes")]
+        file: Vec<u8>,
     },
 }
 
@@ -331,13 +348,27 @@ pub enum Event {
         /// How the run goes on.
         to: Adjustable,
     },
-    /// The answer to [`Command::Save`].
+    /// The answer to [`Command::Save`]: what the worker for files is to write.
+    Save {
+        /// In this format.
+        format: Format,
+        /// The weights.
+        weights: TrainerState,
+    },
+    /// The answer to [`Filing::Write`].
     File {
         /// Its format.
         format: Format,
+        /// Steps that the weights have seen.
+        step: u32,
         /// The file.
         #[serde(with = "serde_bytes")]
         bytes: Vec<u8>,
+    },
+    /// The answer to [`Filing::Read`].
+    Opened {
+        /// The weights, for a run's beginning.
+        weights: TrainerState,
     },
     /// The answer to [`Command::Browse`].
     Specimens {

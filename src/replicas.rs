@@ -16,7 +16,8 @@ use crate::{
     data::{Batch, IMAGE, Labelled, Picked},
     kernels::Kernels,
     metrics::Parts,
-    model::{Cnn, PARAMETERS, split},
+    model::{Cnn, split},
+    parameters::PARAMETERS,
     resident::{self, Resident},
     train::{Evaluated, Feed, Pass, ReadError, Recipe, Shard, StepMetrics, Trainer, filled, read_flat, upload},
 };

@@ -350,7 +350,9 @@ impl RunSummary {
             Event::Fetching { .. }
             | Event::Imported { .. }
             | Event::DataTaken { .. }
+            | Event::Save { .. }
             | Event::File { .. }
+            | Event::Opened { .. }
             | Event::Read { .. }
             | Event::Specimens { .. }
             | Event::Explained { .. }

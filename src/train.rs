@@ -17,8 +17,9 @@ use crate::{
     data::{Batch, CLASSES, IMAGE, SIDE},
     kernels::Kernels,
     metrics::Parts,
-    model::{Cnn, HIDDEN, PARAMETERS, Weights},
+    model::{Cnn, HIDDEN},
     optimizer::NetworkAdam,
+    parameters::{PARAMETERS, Weights},
     random::{Purpose, generator},
     resident::{self, Resident},
 };

@@ -13,7 +13,8 @@ use inkling::{
     data::{Batch, synthetic},
     device::{Backend, BackendKind},
     kernels::Kernels,
-    model::{Cnn, SHAPES, Weights},
+    model::Cnn,
+    parameters::{SHAPES, Weights},
     train::{Feed, Recipe, Schedule, Trainer, cross_entropy, read_metrics, upload},
 };
 use pollster::block_on;

@@ -12,7 +12,7 @@ use common::{Log, finish, session, tiny};
 use inkling::{
     checkpoint::{Checkpoint, TrainerState},
     data::{IMAGE, handwriting::Handwriting, source::DatasetName, synthetic},
-    export,
+    parameters::PARAMETERS,
     protocol::{Activity, Command, Envelope, EpochRecord, Event, Format, RunState},
     settings::Settings,
     summary::RunSummary,
@@ -184,7 +184,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Command(Command::TakeBack)),
         1 => Just(Act::Command(Command::Explain { id: 1, pixels: vec![9; IMAGE] })),
         1 => (0f64..0.1).prop_map(|lr| Act::Command(Command::Adjust(Settings { lr, ..tiny() }.adjustable()))),
-        1 => (0u32..4).prop_map(|run| Act::Command(Command::Import { run, next: run + 1, settings: tiny(), file: vec![1; 9] })),
+        1 => (0u32..4).prop_map(|run| Act::Command(Command::Import { run, next: run + 1, settings: tiny(), weights: TrainerState::new(0, &[1.0; 9]) })),
         1 => (0usize..3).prop_map(|n| Act::Command(Command::Predict { id: 1, pixels: vec![9; [0, IMAGE, IMAGE + 1][n]], epoch: None })),
         1 => any::<bool>().prop_map(Act::Provide),
     ]
@@ -296,13 +296,13 @@ fn the_weights_can_be_had_at_any_time_after_there_is_a_network() {
     Format::ALL.into_iter().for_each(|format| session.command(Command::Save(format)));
     finish(&mut session);
     let log = log.borrow();
-    let files = log.iter().filter_map(|e| match &e.event {
-        Event::File { format, bytes } => Some((*format, bytes.clone())),
+    let saved = log.iter().filter_map(|e| match &e.event {
+        Event::Save { format, weights } => Some((*format, weights)),
         _ => None,
     });
-    let files: Vec<_> = files.collect();
-    assert_eq!(files.iter().map(|file| file.0).collect::<Vec<_>>(), Format::ALL);
-    assert_eq!(export::read(&files[0].1), export::read(&files[1].1));
+    let (formats, weights): (Vec<_>, Vec<_>) = saved.unzip();
+    assert_eq!(formats, Format::ALL);
+    assert!(weights.iter().all(|weights| weights.step == 1 && weights.values().len() == PARAMETERS));
 }
 
 #[test]

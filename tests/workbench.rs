@@ -1,16 +1,17 @@
 //! What a visitor can do with a run beside letting it run: by commands and events, as the page does.
 #![allow(clippy::unwrap_used)] // a test that fails here says where
-#![cfg(all(not(target_arch = "wasm32"), feature = "cpu"))]
+#![cfg(all(not(target_arch = "wasm32"), feature = "cpu", feature = "files"))]
 
 #[path = "common/session.rs"]
 mod common;
 
 use common::{Log, all, finish, session, tiny};
 use inkling::{
+    checkpoint::TrainerState,
     data::{IMAGE, handwriting::Handwriting, source::DatasetName, synthetic},
     export,
-    model::Weights,
-    protocol::{Command, Envelope, Event, Format, Motion, Part, Query, RunState, Specimen},
+    parameters::Weights,
+    protocol::{Command, Envelope, Event, Filing, Format, Motion, Part, Query, RunState, Specimen},
     settings::Settings,
     summary::RunSummary,
 };
@@ -139,22 +140,27 @@ fn weights_from_a_file_are_asked_tested_and_trained_on() {
         let (mut session, log) = session();
         session.command(Command::start(1, tiny()));
         let file = export::file(format, &weights).unwrap();
-        let import = |file: &[u8]| Command::Import { run: 1, next: 2, settings: tiny(), file: file.to_vec() };
-        session.command(import(&file));
+        let Event::Opened { weights: opened } = export::perform(&Filing::Read { file: file.clone() }) else { panic!() };
+        let import =
+            |weights: &TrainerState| Command::Import { run: 1, next: 2, settings: tiny(), weights: weights.clone() };
+        session.command(import(&opened));
         assert!(warnings(&log)[0].contains("A run is under way"));
         finish(&mut session);
         let before = log.borrow().len();
-        session.command(import(&file[..file.len() - 9]));
-        assert!(warnings(&log)[1].starts_with("The file was not opened: "), "{:?}", warnings(&log));
+        session.command(import(&TrainerState::new(0, &weights[1..])));
+        assert_eq!(warnings(&log)[1], "These are not this network's weights.");
         assert_eq!((session.state(), log.borrow().len()), (RunState::Finished, before + 1), "nothing is lost");
-        session.command(import(&file));
+        session.command(import(&opened));
         finish(&mut session);
         assert_eq!(session.state(), RunState::Paused);
+        let kept = all(&log, |e| if let Event::Checkpoint(kept) = e { Some(kept.trainer.clone()) } else { None });
+        assert_eq!(kept.last(), Some(&opened), "a worker that is lost now takes nothing along");
         session.command(Command::Predict { id: 3, pixels: vec![99; IMAGE], epoch: None });
         session.command(Command::Save(format));
         finish(&mut session);
-        let saved = all(&log, |e| if let Event::File { bytes, .. } = e { Some(bytes.clone()) } else { None });
-        assert_eq!(export::read(&saved[0]).unwrap(), weights);
+        let saved = all(&log, |e| if let Event::Save { weights, .. } = e { Some(weights.clone()) } else { None });
+        let task = Filing::Write { format, weights: saved[0].clone() };
+        assert_eq!(export::perform(&task), Event::File { format, step: 0, bytes: file.clone() });
         assert!(matches!(
             log.borrow().iter().rev().nth(1),
             Some(Envelope { run: 2, event: Event::Prediction { probabilities: Some(_), steps: 0, .. } })
@@ -162,6 +168,10 @@ fn weights_from_a_file_are_asked_tested_and_trained_on() {
         session.command(Command::Resume);
         finish(&mut session);
         assert_eq!(session.state(), RunState::Finished);
+        let cut = export::perform(&Filing::Read { file: file[..file.len() - 9].to_vec() });
+        assert!(matches!(cut, Event::Warning(words) if words.starts_with("The file was not opened: ")));
+        let task = Filing::Write { format, weights: TrainerState::new(0, &[1.0]) };
+        assert!(matches!(export::perform(&task), Event::Warning(words) if words.contains("could not be saved")));
     }
 }
 

@@ -52,7 +52,7 @@ pub fn conv_block(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, kernels: Ker
     Cube: cfg(feature = "webgpu")
 )]
 pub trait KernelBackend: Backend {
-    /// See [`conv_block`].
+    /// See [`conv_block()`].
     fn conv_block(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
         composed::<Self>(x, weight, bias)
     }

@@ -7,7 +7,7 @@ use crate::{
         Batch, Labelled,
         handwriting::{Handwriting, mixed},
     },
-    model::PARAMETERS,
+    parameters::PARAMETERS,
     protocol::{Event, Knowledge, Part, RunState},
     train::{Feed, ReadError, Recipe, Schedule, Trainer, read_metrics},
 };

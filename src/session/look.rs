@@ -2,9 +2,9 @@
 
 use super::{Session, evaluation::BATCH};
 use crate::{
+    checkpoint::TrainerState,
     data::{Batch, CLASSES, Labelled, handwriting::Handwriting},
     explain::explain,
-    export,
     protocol::{Command, Event, Format, Part, Query, Robust, Specimen},
     robustness,
     train::{ReadError, read_flat},
@@ -49,11 +49,9 @@ impl Session {
 
     async fn save(&mut self, format: Format) -> Result<(), ReadError> {
         let Some(training) = &self.training else { return Ok(()) };
-        let weights = read_flat("weights", training.trainer.model().parameters()).await?;
-        match export::file(format, &weights) {
-            Ok(bytes) => self.emit(Event::File { format, bytes }),
-            Err(error) => self.warn(&format!("The weights could not be saved: {error}.")),
-        }
+        let values = read_flat("weights", training.trainer.model().parameters()).await?;
+        let weights = TrainerState::new(training.trainer.steps_done(), &values);
+        self.emit(Event::Save { format, weights });
         Ok(())
     }
 

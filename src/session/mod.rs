@@ -22,9 +22,8 @@ use crate::{
         synthetic,
     },
     device::Backend,
-    export,
     metrics::{Stopwatch, Throughput},
-    model::PARAMETERS,
+    parameters::PARAMETERS,
     protocol::{Command, Envelope, Event, Loaded, Motion, Part, RunId, RunState, StepPoint},
     replicas::{Crew, Team},
     settings::{Adjustable, Settings},
@@ -126,9 +125,9 @@ impl Session {
             Command::Import { .. } if self.state.is_active() => {
                 self.warn("A run is under way. Stop it before opening weights.")
             }
-            Command::Import { run, next, settings, file } => {
+            Command::Import { run, next, settings, weights } => {
                 self.run = run;
-                self.import(next, settings, &file);
+                self.import(next, settings, weights);
             }
             Command::UseData { .. } if self.state.is_active() => {
                 self.warn("A run is under way. Stop it before choosing other data.")
@@ -312,20 +311,16 @@ impl Session {
         }
     }
 
-    /// A file that is no network's changes nothing.
-    fn import(&mut self, run: RunId, settings: Settings, file: &[u8]) {
-        match export::read(file) {
-            Ok(weights) => {
-                let trainer = TrainerState::new(0, &weights);
-                let beginning =
-                    Checkpoint { epoch: 1, done: 0, loss: 0.0, hits: 0.0, seconds: 0.0, best: None, trainer };
-                self.emit(Event::Imported { run });
-                self.start(run, settings, Some(Box::new(beginning)));
-                self.rest_first = true;
-                self.rest_if_imported();
-            }
-            Err(error) => self.warn(&format!("The file was not opened: {error}.")),
+    /// What is no network's weights changes nothing.
+    fn import(&mut self, run: RunId, settings: Settings, trainer: TrainerState) {
+        if trainer.step != 0 || trainer.values().len() != PARAMETERS {
+            return self.warn("These are not this network's weights.");
         }
+        let beginning = Checkpoint { epoch: 1, done: 0, loss: 0.0, hits: 0.0, seconds: 0.0, best: None, trainer };
+        self.emit(Event::Imported { run });
+        self.start(run, settings, Some(Box::new(beginning)));
+        self.rest_first = true;
+        self.rest_if_imported();
     }
 
     fn rest_if_imported(&mut self) {
@@ -411,10 +406,14 @@ impl Session {
             past: VecDeque::new(),
             imported,
         });
-        if let (Some(from), Some(training)) = (from, &mut self.training) {
-            training.go_on_from(&from, &self.settings);
+        if let (Some(from), Some(training)) = (&from, &mut self.training) {
+            training.go_on_from(from, &self.settings);
         }
         self.emit(Event::Loaded(loaded));
+        if let Some(from) = from.filter(|_| imported) {
+            // Until the first steps are done the file's weights are all there is to lose.
+            self.emit(Event::Checkpoint(from));
+        }
         self.set_state(RunState::Training);
         self.report_progress();
         self.rest_if_imported();

@@ -11,7 +11,7 @@ use web_sys::{DedicatedWorkerGlobalScope, ErrorEvent, MessageEvent, Worker};
 use super::tasks::{within, words};
 use crate::{
     BUILD,
-    model::PARAMETERS,
+    parameters::PARAMETERS,
     replicas::{Crew, Outcome, PendingReply, Reply, Task, perform},
 };
 

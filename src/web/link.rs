@@ -1,13 +1,11 @@
 //! The page's side of the link: one worker, its messages as events, its errors as sentences.
 
+use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
 use web_sys::{ErrorEvent, MessageEvent, Worker};
 
-use super::tasks::words;
-use crate::{
-    BUILD,
-    protocol::{Command, Envelope},
-};
+use super::{filing, tasks::words};
+use crate::{BUILD, protocol::Envelope};
 
 /// What comes from a worker.
 pub enum Incoming {
@@ -24,11 +22,13 @@ extern "C" {
     fn keep_for_offline(files: Vec<String>, build: &str) -> Result<JsValue, JsValue>;
 }
 
-/// Has the browser keep the files of worker `name`, for a visit without a network; it may not be able to.
+/// Has the browser keep the files of worker `name` and of the one for files, for a visit without a network; it may not be able to.
 pub fn keep(name: &str) {
     let binary = name.split('&').next().unwrap_or_default();
-    let files = ["worker-loader.js".into(), format!("{binary}.js"), format!("{binary}_bg.wasm")];
-    let _ = keep_for_offline(files.map(|file| format!("{file}?build={BUILD}")).to_vec(), BUILD);
+    let programs =
+        [binary, filing::WORKER].into_iter().flat_map(|name| [format!("{name}.js"), format!("{name}_bg.wasm")]);
+    let files = ["worker-loader.js".to_string()].into_iter().chain(programs);
+    let _ = keep_for_offline(files.map(|file| format!("{file}?build={BUILD}")).collect(), BUILD);
 }
 
 /// A worker. Dropping the link ends it.
@@ -64,12 +64,12 @@ impl Link {
         Ok(Link { worker, _on_message: on_message, _on_error: on_error })
     }
 
-    /// Sends a command.
+    /// Sends a message that the worker knows.
     ///
     /// # Errors
     /// What the browser says if the message can't be sent.
-    pub fn send(&self, command: &Command) -> Result<(), String> {
-        let message = serde_wasm_bindgen::to_value(command).map_err(|error| error.to_string())?;
+    pub fn send(&self, message: &impl Serialize) -> Result<(), String> {
+        let message = serde_wasm_bindgen::to_value(message).map_err(|error| error.to_string())?;
         self.worker.post_message(&message).map_err(|error: JsValue| words(&error))
     }
 }

@@ -5,7 +5,10 @@ mod crew;
 mod dom;
 #[cfg(feature = "cpu")]
 mod fetch;
+#[cfg(feature = "files")]
+pub mod file_worker;
 mod files;
+mod filing;
 mod link;
 pub mod page;
 mod panels;

@@ -9,6 +9,7 @@ use web_sys::{Event, MediaQueryList};
 
 use super::{
     dom,
+    filing::Clerk,
     link::{self, Incoming, Link},
     panels::{
         self, doctor, doctor::Doctor, hand, hand::Hand, inside, inside::Inside, look, look::Look, sketch::SketchPad,
@@ -19,12 +20,13 @@ use super::{
 };
 use crate::{
     BUILD,
+    checkpoint::TrainerState,
     data::{
         own::NamedFile,
         source::{DatasetName, first_source},
     },
     healing::{Incident, Remedy},
-    protocol::{BackendInfo, Command, Envelope, Event as RunEvent, RunState},
+    protocol::{BackendInfo, Command, Envelope, Event as RunEvent, Filing, RunState},
     settings::{BackendChoice, Settings, autostart},
     shelf::Shelf,
     summary::{RunSummary, SavedRun},
@@ -64,6 +66,8 @@ pub struct Page {
     stop_asked: bool,
     /// The worker, once one is being fetched.
     worker: Option<Engaged>,
+    /// The worker for files, while it has something to do.
+    clerk: Option<Clerk>,
     /// Counts the workers, so that a late answer of an earlier one is dropped.
     generation: u32,
     /// A run waits for the worker: the visitor pressed Train, or the worker before this one was lost.
@@ -138,6 +142,19 @@ fn hear(incoming: Incoming, generation: u32) {
     });
 }
 
+/// Takes in what the worker for files says.
+pub fn filed(incoming: Incoming) {
+    update(|page| match Clerk::hear(&mut page.clerk, incoming) {
+        Some(RunEvent::File { format, step, bytes }) => panels::files::written(format, step, &bytes),
+        Some(RunEvent::Opened { weights }) => page.import(weights),
+        Some(RunEvent::Warning(words)) => page.warn(words),
+        Some(RunEvent::Unavailable { reason, .. }) => {
+            page.warn(format!("The file was neither written nor read: {}.", reason.trim_end_matches('.')))
+        }
+        _ => {}
+    });
+}
+
 /// Mounts the panels and starts a worker.
 pub fn start() {
     panic::set_hook(Box::new(|info| {
@@ -170,6 +187,7 @@ pub fn start() {
         keep_again: false,
         stop_asked: false,
         worker: None,
+        clerk: None,
         generation: 0,
         start_when_ready: false,
         pause_when_back: false,
@@ -284,10 +302,17 @@ impl Page {
         wasm_bindgen_futures::spawn_local(store::forget());
     }
 
-    /// Asks for a run with the weights in a file. Until they are found good, nothing changes.
-    pub fn import(&mut self, file: Vec<u8>) {
+    /// Has the worker for files write or read one.
+    pub fn file(&mut self, task: Filing) {
+        if let Err(error) = Clerk::ask(&mut self.clerk, task) {
+            self.warn(format!("No file can be written or read: this browser allows no worker ({error})."));
+        }
+    }
+
+    /// Asks for a run with the weights of a file.
+    fn import(&mut self, weights: TrainerState) {
         let (run, settings) = (self.summary.run, self.settings.clone());
-        self.send(Command::Import { run, next: run + 1, settings, file });
+        self.send(Command::Import { run, next: run + 1, settings, weights });
     }
 
     /// Takes the files of the visitor's own data set.
@@ -483,7 +508,9 @@ impl Page {
                 self.sketch.forget_answer();
             }
             RunEvent::DataTaken { train, test } => panels::data::taken(*train, *test),
-            RunEvent::File { format, bytes } => panels::files::weights(self, *format, bytes),
+            RunEvent::Save { format, weights } => {
+                self.file(Filing::Write { format: *format, weights: weights.clone() })
+            }
             RunEvent::Specimens { id, total, specimens } => look::answered(self, *id, *total, specimens),
             RunEvent::Explained { id, explanation } => inside::answered(self, *id, explanation),
             RunEvent::Diagnosed { id, probabilities, nearest } => doctor::answered(self, *id, probabilities, nearest),

@@ -6,7 +6,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use inkling::{
     data::{Batch, IMAGE},
     kernels::Kernels,
-    model::{Cnn, SHAPES, Weights},
+    model::Cnn,
+    parameters::{SHAPES, Weights},
     train::{cross_entropy, upload},
 };
 

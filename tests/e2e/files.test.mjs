@@ -180,3 +180,22 @@ test("files that are dropped on the page go where they belong", async () => {
   await until(page, "refusal", (s) => /^The data set was not taken: /.test(s.warnings.at(-1)));
   assert.deepEqual(page.problems, []);
 });
+
+test("formats in a row are written in a row, and it is said when they can't be", async (t) => {
+  let gone = false;
+  const intercept = (path, response) => gone && path.endsWith("worker_files_bg.wasm") && response.writeHead(404).end();
+  const own = await serve({ intercept });
+  t.after(() => own.close());
+  const page = await open(browser, `${own.url}${RUN}&images=120&autostart=1`);
+  await finished(page);
+  await page.locator("#files > summary").click();
+  const names = [];
+  page.on("download", (download) => names.push(download.suggestedFilename()));
+  for (const name of ["safetensors", "burnpack", "ONNX"]) await page.getByRole("button", { name, exact: true }).click();
+  for (let i = 0; names.length < 3 && i < 50; i++) await page.waitForTimeout(100);
+  assert.deepEqual(names.sort(), ["inkling-step-8.bpk", "inkling-step-8.onnx", "inkling-step-8.safetensors"]);
+  assert.equal(page.workers().length, 1, "the worker for files goes when it is done");
+  gone = true;
+  await page.getByRole("button", { name: "ONNX", exact: true }).click();
+  await page.getByText(/^The file was neither written nor read: its program could not be loaded: .*404/).waitFor();
+});

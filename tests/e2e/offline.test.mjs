@@ -11,7 +11,7 @@ after(async () => browser.close());
 
 const RUN = "?dataset=synthetic&backend=cpu&images=300&epochs=1&replicas=2&autostart=1";
 
-test("the second visit needs no network: it trains, with replicas", async () => {
+test("the second visit needs no network: it trains, with replicas, and writes files", async () => {
   const server = await serve();
   const page = await open(browser, server.url + RUN, { serviceWorkers: "allow" });
   await until(page, "finished run", (s) => s.state === "finished");
@@ -21,6 +21,9 @@ test("the second visit needs no network: it trains, with replicas", async () => 
   const done = await until(page, "run without a network", (s) => s.state === "finished");
   assert.equal(done.history.length, 1);
   assert.equal(done.workers, 2);
+  await page.locator("#files > summary").click();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "ONNX" }).click()]);
+  assert.equal(download.suggestedFilename(), "inkling-step-5.onnx");
   await page.context().close();
 });
 

@@ -7,7 +7,7 @@ use web_sys::Event;
 use super::{curves, summary::json, theme};
 use crate::{
     charts::{self, Metric},
-    protocol::{Command, Format, RunState},
+    protocol::{Command, Filing, Format, RunState},
     web::{
         dom, files,
         page::{self, Page},
@@ -20,7 +20,7 @@ const CHARTS: [&str; 3] = ["accuracy", "loss", "matrix"];
 /// Listens to the buttons.
 pub fn mount() {
     for format in Format::ALL {
-        // The file comes as an answer: the worker has the weights.
+        // The session has the weights; the worker for files, which it goes to, knows the formats.
         dom::listen(&format!("save-{}", format.extension()), "click", move |_: Event| {
             page::update(|page| page.send(Command::Save(format)));
         });
@@ -49,7 +49,7 @@ pub fn mount() {
             });
         });
     });
-    opens("open-weights", |page, file| page.import(file));
+    opens("open-weights", |page, file| page.file(Filing::Read { file }));
     dom::listen("open-run", "change", |_: Event| {
         spawn_local(async {
             let opened = match files::read("open-run").await {
@@ -132,8 +132,7 @@ pub fn draw(page: &Page) {
     }
 }
 
-/// The weights have come.
-pub fn weights(page: &Page, format: Format, file: &[u8]) {
-    let step = page.summary.progress.map_or(0, |progress| progress.step);
+/// The file of weights has come.
+pub fn written(format: Format, step: u32, file: &[u8]) {
     files::save(&format!("inkling-step-{step}.{}", format.extension()), file);
 }

@@ -1,0 +1,6 @@
+//! The worker that writes and reads files of weights.
+
+fn main() {
+    #[cfg(target_arch = "wasm32")]
+    inkling::web::file_worker::start();
+}
