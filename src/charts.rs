@@ -189,7 +189,7 @@ impl Axes<'_> {
             .bold_line_style(theme.grid.stroke_width(px(1.0)))
             .axis_style(theme.grid.stroke_width(px(1.0)))
             .label_style(font.clone())
-            .x_label_formatter(&|x| format!("{}", (x * 100.0).round() / 100.0))
+            .x_label_formatter(&|x| format!("{}", (x * 100.0).round() / 100.0 + 0.0)) // no -0
             .y_label_formatter(&|y| format!("{y:.digits$}"))
             .x_desc(self.along)
             .axis_desc_style(font)
@@ -288,7 +288,7 @@ pub fn heatmap<DB: DrawingBackend>(
         .map(|i| matrix.counts[i / CLASSES][i % CLASSES])
         .max()
         .unwrap_or(0);
-    let number = font((f64::from(cell) / scale * 0.36).clamp(8.0, 14.0));
+    let number = font((f64::from(cell) / scale * 0.36).clamp(9.0, 14.0));
     let gap = px_gap(scale);
     for (row, counts) in matrix.counts.iter().enumerate() {
         let along = top + row as i32 * cell + cell / 2;
@@ -313,7 +313,7 @@ pub fn heatmap<DB: DrawingBackend>(
             };
             area.draw(&Rectangle::new([(x, y), (x + cell - gap, y + cell - gap)], fill.filled()))?;
             if count > 0 {
-                let ink = if luminance(fill) > 0.36 { RGBColor(16, 18, 26) } else { RGBColor(255, 255, 255) };
+                let ink = readable(fill);
                 area.draw(&Text::new(
                     count.to_string(),
                     (x + cell / 2, y + cell / 2),
@@ -338,7 +338,19 @@ fn blend(from: RGBColor, to: RGBColor, share: f64) -> RGBColor {
     RGBColor(mix(from.0, to.0), mix(from.1, to.1), mix(from.2, to.2))
 }
 
-/// Perceived brightness, 0 to 1, without the gamma of WCAG's relative luminance: enough to choose black or white ink.
+/// Dark or white ink, whichever has more contrast to `fill` (WCAG 2.2).
+fn readable(fill: RGBColor) -> RGBColor {
+    const DARK: RGBColor = RGBColor(16, 18, 26);
+    const WHITE: RGBColor = RGBColor(255, 255, 255);
+    let (to_dark, to_white) = (luminance(fill) + 0.05, 1.05 / (luminance(fill) + 0.05));
+    if to_dark / (luminance(DARK) + 0.05) > to_white { DARK } else { WHITE }
+}
+
+/// Relative luminance, 0 to 1 (WCAG 2.2).
 fn luminance(colour: RGBColor) -> f64 {
-    (0.2126 * f64::from(colour.0) + 0.7152 * f64::from(colour.1) + 0.0722 * f64::from(colour.2)) / 255.0
+    let linear = |part: u8| match f64::from(part) / 255.0 {
+        low if low <= 0.04045 => low / 12.92,
+        high => ((high + 0.055) / 1.055).powf(2.4),
+    };
+    0.2126 * linear(colour.0) + 0.7152 * linear(colour.1) + 0.0722 * linear(colour.2)
 }

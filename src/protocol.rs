@@ -86,7 +86,7 @@ pub enum Command {
     },
     /// Train on the visitor's own digits, with images of the training set among them, once the run is over.
     FineTune(Handwriting),
-    /// Undo the last [`Command::FineTune`].
+    /// End [`Command::FineTune`], or undo the last.
     TakeBack,
     /// Measure how the accuracy falls as test images are turned, shifted and zoomed.
     Robustness,
@@ -409,14 +409,14 @@ pub enum Event {
         /// Steps in all.
         steps: u32,
     },
-    /// The network is fine-tuned. Test and checkpoint, which come with this, are of it.
+    /// The network is fine-tuned. The score that comes next is of it, and so is the checkpoint, if the run is at its end.
     FineTuned {
         /// What it knew before.
         before: Knowledge,
         /// What it knows now.
         after: Knowledge,
     },
-    /// The fine-tuning is undone.
+    /// The fine-tuning is undone, or ended if it was under way.
     TakenBack,
     /// One more point of the answer to [`Command::Robustness`].
     Robustness {

@@ -41,9 +41,10 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// Puts a run here once it is over, if it has an epoch to show.
+    /// Puts a run here once it is over, if it has an epoch to show. One that stands here already, and was only gone on with,
+    /// is the same.
     pub fn add(&mut self, run: &RunSummary) {
-        if run.history.is_empty() {
+        if run.history.is_empty() || self.update(run) {
             return;
         }
         self.count += 1;
@@ -62,11 +63,14 @@ impl Shelf {
         });
     }
 
-    /// What was learned of the last run after it was put here.
-    pub fn update(&mut self, run: &RunSummary) {
-        if let Some(last) = self.runs.last_mut().filter(|last| last.history == run.history) {
-            (last.test, last.robustness) = (run.test.clone(), run.robustness.clone());
+    /// What was learned of a run after it was put here; false if it is not here. What its network was taught later is not the
+    /// run's.
+    pub fn update(&mut self, run: &RunSummary) -> bool {
+        let Some(known) = self.runs.iter_mut().find(|known| known.history == run.history) else { return false };
+        if run.fine_tuned.is_none() {
+            (known.test, known.robustness) = (run.test.clone(), run.robustness.clone());
         }
+        true
     }
 
     /// Takes a run away.
@@ -136,6 +140,8 @@ mod tests {
         assert!(shelf.runs.is_empty(), "a run without an epoch has nothing to show");
         (0..ROOM as u32 + 2).for_each(|seed| shelf.add(&over(seed)));
         assert_eq!(shelf.runs.len(), ROOM);
+        shelf.add(&over(4));
+        assert_eq!((shelf.runs.len(), shelf.runs.last().unwrap().settings.seed), (ROOM, ROOM as u32 + 1));
         assert_eq!(shelf.runs[0].name, "Run 3");
         shelf.rename(0, "  mine ");
         shelf.rename(0, " ");

@@ -64,6 +64,9 @@ pub struct RunSummary {
     pub test: Option<TestResult>,
     /// What the network knew before it was fine-tuned on the visitor's digits, and what after.
     pub fine_tuned: Option<[Knowledge; 2]>,
+    /// Whether that can be taken back.
+    #[serde(skip)]
+    pub can_take_back: bool,
     /// Steps that the fine-tuning has done, and has in all, while it is under way.
     #[serde(skip)]
     pub fine_tuning: Option<(u32, u32)>,
@@ -174,7 +177,10 @@ pub struct SavedRun {
     adjustments: Vec<(u32, Adjustable)>,
     robustness: Vec<Robust>,
     snapshots: Vec<Snapshot>,
+    /// Once nothing is left to train.
     test: Option<TestResult>,
+    #[serde(default)]
+    fine_tuned: Option<[Knowledge; 2]>,
     /// Steps of the whole run.
     steps: u32,
     checkpoint: Box<Checkpoint>,
@@ -214,6 +220,8 @@ impl RunSummary {
         let per_epoch = self.steps_an_epoch();
         let mut curves = self.curves.clone();
         curves.cut();
+        // A run that goes on is another network than the one that was scored.
+        let over = checkpoint.epoch > self.settings.epochs;
         Some(SavedRun {
             version: SAVED_VERSION,
             settings: self.settings.clone(),
@@ -223,7 +231,8 @@ impl RunSummary {
             adjustments: self.adjustments.clone(),
             robustness: self.robustness.clone(),
             snapshots: self.snapshots.iter().filter(|shot| shot.epoch < checkpoint.epoch).cloned().collect(),
-            test: self.test.clone(),
+            test: self.test.clone().filter(|_| over),
+            fine_tuned: self.fine_tuned.filter(|_| over),
             steps: (per_epoch * f64::from(self.settings.epochs)).round() as u32,
             checkpoint,
         })
@@ -231,7 +240,9 @@ impl RunSummary {
 
     /// The run that was kept, about to go on.
     pub fn restored(run: RunId, saved: SavedRun, backend: BackendInfo) -> Self {
-        let SavedRun { settings, history, curves, incidents, adjustments, robustness, snapshots, test, .. } = saved;
+        let SavedRun {
+            settings, history, curves, incidents, adjustments, robustness, snapshots, test, fine_tuned, ..
+        } = saved;
         let mut summary = RunSummary::new(run, settings, backend);
         summary.state = RunState::Loading;
         summary.timings.epochs_seconds = history.iter().map(|record| record.seconds).sum();
@@ -242,7 +253,7 @@ impl RunSummary {
             summary.scored(test);
         }
         let checkpoint = Some(saved.checkpoint);
-        RunSummary { history, curves, incidents, adjustments, robustness, snapshots, checkpoint, ..summary }
+        RunSummary { history, curves, incidents, adjustments, robustness, snapshots, fine_tuned, checkpoint, ..summary }
     }
 
     /// No run yet, with the settings of the page.
@@ -269,6 +280,7 @@ impl RunSummary {
             robustness_left: 0,
             test: None,
             fine_tuned: None,
+            can_take_back: false,
             fine_tuning: None,
             imported: false,
             snapshots: Vec::new(),
@@ -327,23 +339,33 @@ impl RunSummary {
             }
             Event::FineTuning { step, steps } => self.fine_tuning = Some((*step, *steps)),
             Event::FineTuned { before, after } => {
-                self.fine_tuning = None;
+                (self.fine_tuning, self.can_take_back) = (None, true);
                 self.fine_tuned = Some([*before, *after]);
+                self.forget_robustness();
             }
-            Event::TakenBack => (self.fine_tuning, self.fine_tuned) = (None, None),
+            Event::TakenBack => {
+                // One that was under way left the network as it was.
+                if self.fine_tuning.take().is_none() {
+                    (self.fine_tuned, self.can_take_back) = (None, false);
+                    self.forget_robustness();
+                }
+                (self.robustness_left, self.testing) = (0, false);
+            }
             Event::Warning(message) => {
                 self.testing = false; // it may be the answer to that
                 self.warnings.push(message.clone());
             }
             Event::Failed(reason) => {
+                self.fine_tuning = None;
                 self.state = RunState::Failed;
                 self.error = Some(reason.clone());
             }
             Event::Checkpoint(checkpoint) => {
                 self.checkpoint = Some(checkpoint.clone());
                 self.curves.mark();
-                // What comes with an epoch's end has its weights.
-                if let Some(snapshot) = self.snapshots.last_mut().filter(|_| checkpoint.done == 0) {
+                // What comes with an epoch's end has its weights; what comes later was taught something else.
+                let ended = |snapshot: &&mut Snapshot| checkpoint.done == 0 && snapshot.filters.is_empty();
+                if let Some(snapshot) = self.snapshots.last_mut().filter(ended) {
                     snapshot.filters = checkpoint.trainer.first(FILTER_WEIGHTS);
                 }
             }
@@ -372,21 +394,39 @@ impl RunSummary {
     /// The worker is lost, for `reason`: forgets what came after the last checkpoint, and says what is to be done.
     pub fn roll_back(&mut self, backend: &str, reason: &str) -> Remedy {
         let remedy = Remedy::after(&self.incidents, backend);
-        let (epochs, from) =
-            self.checkpoint.as_ref().map_or((1, 0), |checkpoint| (checkpoint.epoch, checkpoint.trainer.step));
+        let from = self.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.trainer.step);
         let step = self.progress.map_or(0, |progress| progress.step);
         self.incidents.push(Incident { backend: backend.into(), reason: reason.into(), step, from, remedy });
         if remedy != Remedy::None {
-            self.curves.cut();
-            self.history.retain(|record| record.epoch < epochs);
-            self.snapshots.retain(|snapshot| snapshot.epoch < epochs);
-            self.robustness_left = 0;
-            self.timings.epochs_seconds = self.history.iter().map(|record| record.seconds).sum();
-            self.state = RunState::Loading;
-            self.loading = None;
-            self.testing = false;
+            self.back_to_checkpoint();
         }
         remedy
+    }
+
+    /// A fresh worker goes on from the last checkpoint.
+    pub fn back_to_checkpoint(&mut self) {
+        let epochs = self.checkpoint.as_ref().map_or(1, |checkpoint| checkpoint.epoch);
+        self.curves.cut();
+        self.history.retain(|record| record.epoch < epochs);
+        self.snapshots.retain(|snapshot| snapshot.epoch < epochs);
+        self.timings.epochs_seconds = self.history.iter().map(|record| record.seconds).sum();
+        (self.state, self.loading) = (RunState::Loading, None);
+        self.forget_asides();
+    }
+
+    /// It was of another network.
+    fn forget_robustness(&mut self) {
+        self.robustness.clear();
+        (self.robustness_left, self.testing) = (0, false);
+    }
+
+    /// The worker is lost, and with it what it was doing beside the run.
+    pub fn forget_asides(&mut self) {
+        (self.testing, self.robustness_left, self.can_take_back) = (false, 0, false);
+        if self.fine_tuning.take().is_some() {
+            self.warnings
+                .push("The worker was lost while it learned your digits. The network is as it was before.".into());
+        }
     }
 
     /// The history as CSV (RFC 4180), a line an epoch.

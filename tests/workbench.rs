@@ -313,7 +313,7 @@ fn own_digits_teach_the_network_without_making_it_forget_and_that_can_be_taken_b
     session.command(Command::FineTune(hand.clone()));
     finish(&mut session);
     session.command(Command::FineTune(Handwriting::default()));
-    session.command(Command::FineTune(Handwriting { labels: vec![3], pixels: vec![0; 5] }));
+    session.command(Command::FineTune(Handwriting { labels: vec![3], ..Handwriting::default() }));
     session.command(Command::TakeBack);
     finish(&mut session);
     let words = warnings(&log);
@@ -351,7 +351,7 @@ fn own_digits_teach_the_network_without_making_it_forget_and_that_can_be_taken_b
     assert!(share(now.own) > share(before.own) + 0.2 && share(now.aside) > share(before.aside) + 0.15);
     assert!(share(now.test) > share(before.test) - 0.03, "it forgot what it knew");
     let right = |answers: &[(u8, f32)], aside| {
-        let place = |place: &usize| Handwriting::is_aside(*place) == aside && answers[*place].0 == hand.labels[*place];
+        let place = |place: &usize| hand.is_aside(*place) == aside && answers[*place].0 == hand.labels[*place];
         (0..hand.len()).filter(place).count() as u32
     };
     assert_eq!((right(&first, false), right(&first, true)), (before.own.0, before.aside.0));

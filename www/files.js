@@ -44,9 +44,10 @@ self.inklingFiles = (() => {
       const control = Object.assign(document.getElementById(id), set);
       control.dispatchEvent(new Event("change", { bubbles: true }));
     };
-    if (names.length === 1 && all(".safetensors", ".bpk")) return say("open-weights", { files });
-    if (names.length === 1 && all(".json.gz")) return say("open-run", { files });
-    say("dataset", { value: "own" });
+    if (names.length === 1) return say(all(".json.gz") ? "open-run" : "open-weights", { files });
+    // A run's settings stand while it lasts; the page says so.
+    const free = !document.getElementById("settings").disabled;
+    if (free && [2, 4].includes(names.length)) say("dataset", { value: "own" });
     say("own-files", { files });
   };
   const dragged = (event) => event.dataTransfer?.types.includes("Files");
@@ -54,9 +55,9 @@ self.inklingFiles = (() => {
   addEventListener("dragover", (event) => dragged(event) && (event.preventDefault(), mark(true)));
   addEventListener("dragleave", (event) => event.relatedTarget === null && mark(false));
   addEventListener("drop", (event) => {
-    if (!dragged(event)) return;
-    event.preventDefault();
     mark(false);
+    if (!dragged(event) || event.target.closest?.("input[type=file]")) return;
+    event.preventDefault();
     if (event.dataTransfer.files.length > 0) drop(event.dataTransfer.files);
   });
   return {

@@ -11,8 +11,8 @@ use crate::{
     random::{Purpose, generator},
 };
 
-/// Of so many digits, in the order in which they were drawn, the last is put aside.
-const ASIDE: usize = 3;
+/// Of so many digits that are drawn one after another, the last is put aside.
+const ASIDE: u32 = 3;
 /// Own digits in a batch, and images of the training set beside them.
 const OWN: usize = 16;
 const REPLAY: usize = 48;
@@ -28,6 +28,11 @@ pub struct Handwriting {
     /// What they are, `[N]`, 0 to 9.
     #[serde(with = "serde_bytes")]
     pub labels: Vec<u8>,
+    /// 1 where a digit is put aside, `[N]`: it never teaches, so it tells what was learned and not only remembered.
+    #[serde(with = "serde_bytes")]
+    pub aside: Vec<u8>,
+    /// Digits that were ever drawn: what is put aside stays so when others are removed.
+    pub drawn: u32,
 }
 
 impl Handwriting {
@@ -47,7 +52,8 @@ impl Handwriting {
     /// Whether it can be used: as many images as labels, and no more than are kept.
     pub fn is_valid(&self) -> bool {
         let digits = self.labels.iter().all(|&label| usize::from(label) < CLASSES);
-        self.len() <= Self::MOST && self.pixels.len() == self.len() * IMAGE && digits
+        let complete = self.pixels.len() == self.len() * IMAGE && self.aside.len() == self.len();
+        self.len() <= Self::MOST && complete && digits
     }
 
     /// One more digit, if there is room.
@@ -56,6 +62,8 @@ impl Handwriting {
         if room {
             self.pixels.extend_from_slice(pixels);
             self.labels.push(label);
+            self.drawn += 1;
+            self.aside.push(u8::from(self.drawn.is_multiple_of(ASIDE)));
         }
         room
     }
@@ -64,13 +72,14 @@ impl Handwriting {
     pub fn remove(&mut self, place: usize) {
         if place < self.len() {
             self.labels.remove(place);
+            self.aside.remove(place);
             self.pixels.drain(place * IMAGE..(place + 1) * IMAGE);
         }
     }
 
-    /// Whether digit `place` is put aside: it never teaches, so it tells what was learned and not only remembered.
-    pub fn is_aside(place: usize) -> bool {
-        place % ASIDE == ASIDE - 1
+    /// Whether digit `place` is put aside.
+    pub fn is_aside(&self, place: usize) -> bool {
+        self.aside.get(place) == Some(&1)
     }
 
     /// All digits.
@@ -81,7 +90,7 @@ impl Handwriting {
     /// The digits that teach, or those that were put aside.
     pub fn part(&self, aside: bool) -> Labelled {
         let places: Vec<u32> =
-            (0..self.len()).filter(|&place| Self::is_aside(place) == aside).map(|p| p as u32).collect();
+            (0..self.len()).filter(|&place| self.is_aside(place) == aside).map(|p| p as u32).collect();
         self.images().pick(&places).images
     }
 }
@@ -120,9 +129,10 @@ mod tests {
         assert_eq!((teach.len(), aside.len()), (7, 3));
         assert_eq!(aside.image(1), &hand.pixels[5 * IMAGE..6 * IMAGE]);
         assert_eq!([&teach.labels[..2], &aside.labels[..1]].concat(), hand.labels[..3]);
-        let third = hand.pixels[3 * IMAGE..4 * IMAGE].to_vec();
-        hand.remove(2);
-        assert_eq!((hand.len(), &hand.pixels[2 * IMAGE..3 * IMAGE]), (9, &third[..]));
+        let fourth = hand.pixels[3 * IMAGE..4 * IMAGE].to_vec();
+        hand.remove(0);
+        assert_eq!((hand.len(), &hand.pixels[2 * IMAGE..3 * IMAGE]), (9, &fourth[..]));
+        assert_eq!((hand.part(true), hand.part(false).len()), (aside, 6), "what was put aside stays so");
         assert!(hand.is_valid());
     }
 

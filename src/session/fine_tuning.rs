@@ -1,5 +1,9 @@
 //! Fine-tuning on the visitor's own digits: what the network knows before, the steps, what it knows after.
 
+use std::time::Duration;
+
+use web_time::Instant;
+
 use super::{Session, evaluation::Evaluation};
 use crate::{
     checkpoint::TrainerState,
@@ -16,8 +20,9 @@ use crate::{
 pub const STEPS: u32 = 200;
 /// The highest learning rate: an eighth of the defaults'.
 const PEAK: f64 = 0.0005;
-/// Steps before messages are heard again.
+/// Messages are heard again after so many steps, or so much time.
 const AT_ONCE: u32 = 4;
+const AT_MOST: Duration = Duration::from_millis(50);
 
 /// A fine-tuning under way.
 pub struct FineTuning {
@@ -55,18 +60,26 @@ impl Session {
         match tuning.phase {
             Phase::Test(mut test) => {
                 let over = training.advance_evaluation(&mut test, &mut self.team, Part::Test).await?;
+                if over {
+                    test.watch.stop();
+                }
                 tuning.phase = Phase::Test(test);
+                self.report_progress(); // a slow backend is not a silent one
                 if over {
                     return self.tested_for_fine_tuning(tuning).await;
                 }
             }
             Phase::Steps(mut pupil) => {
                 let mut metrics = Vec::new();
+                let start = Instant::now();
                 for step in pupil.steps_done()..(pupil.steps_done() + AT_ONCE).min(STEPS) {
                     let batch =
                         mixed(&tuning.digits[0], &training.data.train, &training.split.train, self.settings.seed, step);
                     let feed = Feed::upload(batch, pupil.device());
                     metrics.push(pupil.step(feed));
+                    if start.elapsed() > AT_MOST {
+                        break;
+                    }
                 }
                 read_metrics(metrics).await?; // or a GPU would be given more and more
                 let step = pupil.steps_done();
@@ -126,8 +139,15 @@ impl Session {
         Ok(())
     }
 
-    /// Undoes the last fine-tuning.
+    /// Ends the fine-tuning, or undoes the last.
     pub(super) async fn take_back(&mut self) -> Result<(), ReadError> {
+        if let Some(tuning) = self.fine_tuning.take() {
+            if let Some(before) = tuning.before {
+                self.restore(&before.state);
+            }
+            self.emit(Event::TakenBack);
+            return Ok(());
+        }
         let Some(before) = self.before_tuning.take() else {
             self.warn("There is no fine-tuning to take back.");
             return Ok(());
@@ -137,18 +157,23 @@ impl Session {
         self.is_another(before.test).await
     }
 
+    /// What is being measured of the network was of another.
     fn restore(&mut self, state: &TrainerState) {
+        self.requested_test = None;
+        self.robustness.clear();
         let Some(training) = &mut self.training else { return };
         if let Some(trainer) = Trainer::restored(training.trainer.recipe(), state, &self.backend.device) {
             training.trainer = trainer;
         }
     }
 
-    /// The network has other weights now, with this score. A run that is not at its end goes on from where it was, without
-    /// what was taught after.
+    /// The network has other weights now, with this score. A run that was stopped goes on from where it stopped, without what
+    /// it was taught after.
     async fn is_another(&mut self, test: Box<Evaluation>) -> Result<(), ReadError> {
         if self.state == RunState::Finished {
             self.checkpoint(None).await?;
+        } else if self.before_tuning.is_some() {
+            self.warn("A reload would go on without what you taught it: save the weights to keep them.");
         }
         self.tested(*test);
         Ok(())

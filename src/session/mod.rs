@@ -173,6 +173,8 @@ impl Session {
             {
                 self.warn("These are no digits: draw some first.")
             }
+            // One at a time, or what was before the first could not be taken back.
+            Command::FineTune(_) if self.fine_tuning.is_some() => {}
             Command::FineTune(digits) => {
                 self.fine_tuning = Some(FineTuning::new(&digits));
                 self.emit(Event::FineTuning { step: 0, steps: fine_tuning::STEPS });

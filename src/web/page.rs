@@ -72,8 +72,8 @@ pub struct Page {
     generation: u32,
     /// A run waits for the worker: the visitor pressed Train, or the worker before this one was lost.
     start_when_ready: bool,
-    /// The visitor paused the run whose worker was lost.
-    pause_when_back: bool,
+    /// The run whose worker was lost was paused or stopped, and is to be again.
+    when_back: Option<Command>,
     /// How often in a row [`listen_for_silence`] heard nothing.
     silence: u32,
     /// A drawing is due with the next frame.
@@ -190,7 +190,7 @@ pub fn start() {
         clerk: None,
         generation: 0,
         start_when_ready: false,
-        pause_when_back: false,
+        when_back: None,
         silence: 0,
         draw_pending: false,
         steps_pending: false,
@@ -252,7 +252,7 @@ fn listen_for_silence(generation: u32) {
         let mut same = false;
         update(|page| {
             same = page.generation == generation && page.worker.is_some();
-            let talks = matches!(page.summary.state, RunState::Training);
+            let talks = page.summary.state == RunState::Training || page.summary.fine_tuning.is_some();
             page.silence = if same && talks { page.silence + 1 } else { 0 };
             if page.silence >= MOST_SILENCE {
                 page.broken("it said nothing for a minute and a half", true);
@@ -311,12 +311,19 @@ impl Page {
 
     /// Asks for a run with the weights of a file.
     fn import(&mut self, weights: TrainerState) {
+        if self.worker_note().is_some() {
+            return self
+                .warn("The file was not opened: there is no worker yet that could take it. Try again soon.".into());
+        }
         let (run, settings) = (self.summary.run, self.settings.clone());
         self.send(Command::Import { run, next: run + 1, settings, weights });
     }
 
     /// Takes the files of the visitor's own data set.
     pub fn use_data(&mut self, files: Vec<NamedFile>) {
+        if self.summary.state.is_active() {
+            return self.warn("A run is under way. Stop it before choosing other data.".into());
+        }
         self.own = files;
         self.send_data();
     }
@@ -345,6 +352,12 @@ impl Page {
         self.summary.warnings.push(words);
     }
 
+    /// There is another network, or none: what the last one said counts no more.
+    fn forget_answers(&mut self) {
+        self.sketch.forget_answer();
+        self.hand.forget_answers();
+    }
+
     /// Says it, if it has not been said.
     pub fn warn_once(&mut self, words: String) {
         if !self.summary.warnings.contains(&words) {
@@ -363,7 +376,7 @@ impl Page {
         self.moment = None;
         self.stop_asked = false;
         self.summary.state = RunState::Loading;
-        (self.start_when_ready, self.pause_when_back) = (true, false);
+        (self.start_when_ready, self.when_back) = (true, None);
         match &self.worker {
             Some(worker) if worker.choice == self.settings.backend && !worker.makeshift => self.start_if_ready(),
             _ => self.engage(self.settings.backend),
@@ -402,7 +415,7 @@ impl Page {
         self.send(Command::Reset);
         let backend = self.summary.backend.clone();
         self.summary = RunSummary::new(self.summary.run, self.settings.clone(), backend);
-        self.sketch.forget_answer();
+        self.forget_answers();
     }
 
     /// What is going on with the worker, until it is ready.
@@ -425,8 +438,8 @@ impl Page {
     pub fn engage(&mut self, choice: BackendChoice) {
         self.generation += 1;
         self.worker = None;
-        self.sketch.forget_answer();
-        self.summary.testing = false;
+        self.forget_answers();
+        self.summary.forget_asides();
         self.summary.backend = BackendInfo::default();
         let generation = self.generation;
         wasm_bindgen_futures::spawn_local(async move {
@@ -505,7 +518,7 @@ impl Page {
                 self.summary = RunSummary::new(*run, self.settings.clone(), backend);
                 self.summary.imported = true;
                 (self.kept, self.moment, self.stop_asked) = (None, None, false);
-                self.sketch.forget_answer();
+                self.forget_answers();
             }
             RunEvent::DataTaken { train, test } => panels::data::taken(*train, *test),
             RunEvent::Save { format, weights } => {
@@ -518,8 +531,10 @@ impl Page {
                 self.shelf.add(&self.summary);
                 self.keep_shelf();
             }
-            RunEvent::State(RunState::Training) if std::mem::take(&mut self.pause_when_back) => {
-                self.send(Command::Pause)
+            RunEvent::State(RunState::Training) => {
+                if let Some(command) = self.when_back.take() {
+                    self.send(command);
+                }
             }
             _ => {}
         }
@@ -591,7 +606,7 @@ impl Page {
     fn start_if_ready(&mut self) {
         if self.start_when_ready && self.worker.as_ref().is_some_and(|worker| worker.ready) {
             self.start_when_ready = false;
-            self.sketch.forget_answer();
+            self.forget_answers();
             let RunSummary { run, settings, checkpoint, .. } = &self.summary;
             self.send(Command::Start { run: *run, settings: settings.clone(), from: checkpoint.clone() });
         }
@@ -618,6 +633,15 @@ impl Page {
         } else if self.summary.state.is_active() {
             self.heal(choice, pick, error);
         } else {
+            // Its network is to be asked on: it comes back from its checkpoint, and a finished one is tested again.
+            let over = matches!(self.summary.state, RunState::Finished | RunState::Stopped);
+            if over && self.summary.checkpoint.is_some() {
+                self.when_back = (self.summary.state == RunState::Stopped).then_some(Command::Stop);
+                self.summary.back_to_checkpoint();
+                self.start_when_ready = true;
+            } else {
+                (self.summary.progress, self.summary.imported) = (None, false);
+            }
             self.engage(choice);
         }
     }
@@ -625,7 +649,7 @@ impl Page {
     fn heal(&mut self, choice: BackendChoice, pick: Pick, error: &str) {
         let paused = self.summary.state == RunState::Paused;
         let backend = self.summary.backend.name.clone();
-        (self.start_when_ready, self.pause_when_back) = (true, paused);
+        (self.start_when_ready, self.when_back) = (true, paused.then_some(Command::Pause));
         match self.summary.roll_back(&backend, error) {
             Remedy::Again => {
                 // What it passed on an earlier visit is in doubt now.
@@ -644,7 +668,7 @@ impl Page {
                 return self.engage(choice);
             }
         }
-        self.sketch.forget_answer();
+        self.forget_answers();
     }
 
     fn fail(&mut self, error: String) {

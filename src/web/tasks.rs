@@ -70,3 +70,20 @@ mod in_worker {
         }
     }
 }
+
+/// What a panic says, without the place in the source: that is in the console.
+#[cfg(any(feature = "cpu", feature = "files"))]
+pub fn panic_words(info: &std::panic::PanicHookInfo) -> String {
+    info.payload_as_str().unwrap_or("the program stopped").trim_end().to_string()
+}
+
+/// Says `envelope` to the page, from a worker.
+#[cfg(any(feature = "cpu", feature = "files"))]
+pub fn post(envelope: &crate::protocol::Envelope) {
+    let global: web_sys::DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    let message = serde_wasm_bindgen::to_value(envelope).map_err(JsValue::from);
+    // An envelope is plain data; if it could not be sent there would be no way to say so but the console.
+    if let Err(error) = message.and_then(|message| global.post_message(&message)) {
+        wasm_bindgen::throw_val(error);
+    }
+}

@@ -14,7 +14,7 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, UrlSearchParams};
 use super::{
     crew::{self, Workers},
     fetch,
-    tasks::{Macrotask, words},
+    tasks::{Macrotask, panic_words, post, words},
 };
 #[cfg(any(feature = "ndarray", feature = "webgpu"))]
 use crate::replicas::NoCrew;
@@ -37,25 +37,20 @@ pub fn start(kind: BackendKind) {
         panic::set_hook(Box::new(|info| {
             console_error_panic_hook::hook(info);
             let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
-            let _ = global.post_message(&JsValue::from(message(info)));
+            let _ = global.post_message(&JsValue::from(panic_words(info)));
         }));
         return crew::serve();
     }
     panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
         // After a panic nothing here can be trusted: the page ends this worker and takes a fresh one.
-        post(&Envelope { run: RUN.get(), event: Event::Unavailable { reason: message(info), faulty: true } });
+        post(&Envelope { run: RUN.get(), event: Event::Unavailable { reason: panic_words(info), faulty: true } });
     }));
     spawn_local(async move {
         if let Err(error) = serve(kind).await {
             post(&Envelope { run: RUN.get(), event: Event::Unavailable { reason: words(&error), faulty: false } });
         }
     });
-}
-
-/// What a panic says, without the place in the source: that is in the console.
-fn message(info: &panic::PanicHookInfo) -> String {
-    info.payload_as_str().unwrap_or("the program stopped").trim_end().to_string()
 }
 
 /// A part of the worker's address.
@@ -158,16 +153,6 @@ fn fetch_mnist(inbox: &Inbox) {
         let report = |loading| post(&Envelope { run: RUN.get(), event: Event::Loading(loading) });
         inbox.push(Message::Data(fetch::mnist(report).await));
     });
-}
-
-fn post(envelope: &Envelope) {
-    let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
-    // An envelope is plain data; if it could not be sent there would be no way to say so but the console.
-    if let Err(error) =
-        serde_wasm_bindgen::to_value(envelope).map_err(JsValue::from).and_then(|v| global.post_message(&v))
-    {
-        wasm_bindgen::throw_val(error);
-    }
 }
 
 #[wasm_bindgen]

@@ -1,7 +1,7 @@
 // What goes wrong is said in a sentence, and nothing is lost.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open, serve, summary, until } from "./lib.mjs";
+import { SEVEN, draw, launch, open, serve, summary, until } from "./lib.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -76,4 +76,37 @@ test("a page whose program does not load says so", withServer({
 }, async (server) => {
   const page = await open(browser, server.url);
   await page.getByRole("alert").filter({ hasText: "The page could not start" }).waitFor();
+}));
+
+test("a finished network comes back when its worker is lost", withServer({}, async (server) => {
+  const page = await open(browser, `${server.url}?dataset=synthetic&backend=cpu&images=300&batch=32&epochs=2&seed=3&replicas=1&autostart=1`);
+  const done = await until(page, "finished run", (s) => s.state === "finished");
+  await draw(page, SEVEN);
+  const bar = () => page.locator("#bar-7-value").textContent();
+  await page.locator("#sketch-note").getByText("looks like").waitFor();
+  const said = await bar();
+  await page.workers()[0].evaluate(() => setTimeout(() => { throw new Error("killed by the test"); }));
+  await until(page, "loss", (s) => s.state !== "finished");
+  const back = await until(page, "the network", (s) => s.state === "finished");
+  assert.deepEqual([back.test_accuracy, back.history], [done.test_accuracy, done.history]);
+  await page.locator("#sketch-note").getByText("looks like").waitFor();
+  assert.equal(await bar(), said);
+  await page.locator("#runs > summary").click();
+  await page.locator("#run-rows tr").first().waitFor();
+  assert.equal(await page.locator("#run-rows tr").count(), 1, "it is the same run");
+}));
+
+test("a stopped run's network comes back as well, and stays stopped", withServer({}, async (server) => {
+  const page = await open(browser, `${server.url}?dataset=synthetic&backend=cpu&images=300&batch=32&epochs=90&seed=3&replicas=1&autostart=1`);
+  await until(page, "second epoch", (s) => s.history.length >= 2);
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  const { history } = await until(page, "stop", (s) => s.state === "stopped");
+  await page.workers()[0].evaluate(() => setTimeout(() => { throw new Error("killed by the test"); }));
+  await until(page, "loss", (s) => s.state !== "stopped");
+  const back = await until(page, "stop", (s) => s.state === "stopped");
+  assert.ok(back.history.length < 90 && back.history.length >= history.length);
+  await draw(page, SEVEN);
+  await page.locator("#sketch-note").getByText("looks like").waitFor();
+  await page.waitForTimeout(500);
+  assert.equal((await summary(page)).state, "stopped");
 }));

@@ -168,16 +168,23 @@ test("files that are dropped on the page go where they belong", async () => {
   await until(page, "weights", (s) => s.state === "paused" && s.history.length === 0);
   await drop([[runName, run]]);
   await until(page, "refusal", (s) => s.warnings.at(-1) === "A run is under way. Stop it before opening another.");
+  await drop([["images", run], ["labels", run]]);
+  await until(page, "refusal", (s) => s.warnings.at(-1) === "A run is under way. Stop it before choosing other data.");
+  assert.match(page.url(), /dataset=synthetic/);
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   await until(page, "stop", (s) => s.state === "stopped");
   assert.equal(await drop([[runName, run]]), "", "what says where to drop is gone");
   assert.equal((await until(page, "the run again", (s) => s.state === "finished" && s.history.length === 3)).test_accuracy, done.test_accuracy);
+  const refused = (words) => until(page, "refusal", (s) => words.test(s.warnings.at(-1)));
+  await drop([["holiday.jpg", Buffer.from("no weights")]]);
+  await refused(/^The file was not opened: this is no file of weights/);
+  await drop([["a", Buffer.from("a")], ["b", Buffer.from("b")], ["c", Buffer.from("c")]]);
+  await refused(/^The data set was not taken: choose two files/);
+  assert.equal(await page.locator("#dataset").inputValue(), "synthetic", "what is no data set changes no setting");
   const [images, labels] = idx(168);
   await drop([["images", images], ["labels", labels]]);
   await page.getByText("144 images to train with, 24 to test with. Press Train.").waitFor();
   assert.equal(await page.locator("#dataset").inputValue(), "own");
-  await drop([["holiday.jpg", Buffer.from("no data set")]]);
-  await until(page, "refusal", (s) => /^The data set was not taken: /.test(s.warnings.at(-1)));
   assert.deepEqual(page.problems, []);
 });
 

@@ -75,7 +75,7 @@ test("a cell of the matrix shows its images, and an image shows the inside of th
   const names = await page.locator("#specimens button").evaluateAll((all) => all.map((one) => one.getAttribute("aria-label")));
   const sure = names.map((name) => Number(name.match(new RegExp(`a ${label} taken for a ${predicted}, ([\\d.]+) % sure`))[1]));
   assert.deepEqual(sure, [...sure].sort((a, b) => b - a));
-  assert.ok((await lit(page, "specimen-0")) > 0.05);
+  assert.ok((await lit(page, "specimens-0")) > 0.05);
   // With the keyboard, by the table.
   await unfold(page, "matrix-table");
   const right = counts.find((one) => one.label === one.predicted && one.count > 0);
@@ -146,7 +146,7 @@ test("it says how far to trust it: calibration and robustness, while it trains",
   const at = (motion, amount) => measured.robustness.find((point) => point.motion === motion && Math.abs(point.amount - amount) < 1e-9).accuracy;
   assert.ok(at("rotation", 0) > at("rotation", 90) + 0.2, "a quarter turn makes no difference?");
   await button(page, "Measure it now").waitFor();
-  await page.getByText(/^As they are [\d.]+ % are read right; at worst [\d.]+ % when turned, [\d.]+ % when moved, [\d.]+ % when enlarged\.$/).waitFor();
+  await page.getByText(/^Right as they are: [\d.]+ %\. At worst: [\d.]+ % turned, [\d.]+ % moved, [\d.]+ % resized\.$/).waitFor();
   assert.match(await page.locator("#robust-rotation").getAttribute("aria-label"), /Accuracy on images turned, in degrees: [\d.]+ % at worst/);
   await button(page, "Stop").click();
   assert.deepEqual(page.problems, []);
@@ -215,30 +215,46 @@ test("own digits are named, read, taught and taken back; they survive a reload",
   await page.reload();
   await unfold(page, "hand");
   await said.getByText("5 digits.").waitFor();
-  assert.equal(await page.locator("#own-digits .aside").count(), 1);
+  assert.equal(await page.locator("#own-digits .dashed").count(), 1);
   await button(page, "Train").click();
   await finished(page);
   await said.getByText(/^It reads [0-5] of your 5 digits right\.$/).waitFor();
   const before = await said.textContent();
   const scored = (await summary(page)).test_accuracy;
   await button(page, "Teach it my hand").click();
-  await said.getByText(/^It learns: step \d+ of 200\./).waitFor();
-  const taught = await until(page, "taught network", (s) => s.fine_tuned !== null);
+  await said.getByText("It is tested, learns your digits, and is tested again.").waitFor();
+  await page.waitForFunction(() => document.getElementById("teaching").value > 0);
+  // The score comes with the next event.
+  const scoredAs = ([right, of]) => (s) => s.test_accuracy === right / of;
+  const taught = await until(page, "taught network", (s) => s.fine_tuned !== null && scoredAs(s.fine_tuned[1].test)(s));
   await said.getByText("It reads 5 of your 5 digits right.").waitFor();
   const [then, now] = taught.fine_tuned;
   assert.deepEqual([now.own, now.aside, now.test[1]], [[4, 4], [1, 1], 100]);
   assert.ok(then.own[0] < 4, "it could read that before");
-  assert.equal(taught.test_accuracy, now.test[0] / now.test[1]);
   const rows = await page.locator("#hand-rows tr").evaluateAll((all) => all.map((row) => row.innerText.split("\t")));
-  assert.deepEqual(rows[0], ["yours, that teach", "4", `${(25 * then.own[0]).toFixed(1)} %`, "100.0 %"]);
+  assert.deepEqual(rows[0], ["yours, taught", "4", `${(25 * then.own[0]).toFixed(2)} %`, "100.00 %"]);
+  await page.getByText(/^Finished, and taught your digits: /).waitFor();
+  await unfold(page, "runs");
+  assert.match(await page.locator("#run-rows tr").first().textContent(), new RegExp(`${(100 * then.test[0] / then.test[1]).toFixed(2)} %`), "what a run was taught later is not the run's");
   await draw(page, CROSS);
   await page.locator("#sketch-note").getByText("looks like a 1").waitFor();
   await button(page, "Take it back").click();
-  const back = await until(page, "the network before", (s) => s.fine_tuned === null);
-  assert.equal(back.test_accuracy, scored);
+  await until(page, "the network before", (s) => s.fine_tuned === null && s.test_accuracy === scored);
   await said.getByText(before).waitFor();
-  await button(page, "Forget my digits").click();
+  // Ended while it learns, it is as it was.
+  await button(page, "Teach it my hand").click();
+  await page.waitForFunction(() => document.getElementById("teaching").value > 0);
+  await button(page, "Stop teaching").click();
+  await said.getByText(before).waitFor();
+  assert.equal((await summary(page)).test_accuracy, scored);
+  await button(page, "Forget all").click();
   await said.getByText("None yet.").waitFor();
+  await button(page, "Undo: bring them back").click();
+  await said.getByText(before).waitFor();
+  await page.locator("#own-digits button").nth(4).focus();
+  await page.keyboard.press("Enter");
+  await page.locator("#own-digits button").nth(4).waitFor({ state: "detached" });
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.place), "3", "the focus stays among the digits");
   assert.deepEqual(page.problems, []);
 });
 

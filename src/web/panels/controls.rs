@@ -85,7 +85,7 @@ fn draw_presets(settings: &Settings) {
         let pressed = if Some(&preset) == chosen { "true" } else { "false" };
         dom::set_attribute(&format!("preset-{}", preset.key), "aria-pressed", pressed);
     }
-    let own = "These settings are between the two: a few epochs with augmentation, or your own.";
+    let own = "Neither of the two: your own settings.";
     dom::set_text("preset-note", chosen.map_or(own, |preset| preset.note));
 }
 

@@ -49,7 +49,16 @@ pub fn mount() {
             });
         });
     });
-    opens("open-weights", |page, file| page.file(Filing::Read { file }));
+    dom::listen("open-weights", "change", |_: Event| {
+        spawn_local(async {
+            let file = files::read("open-weights").await;
+            page::update(|page| match file {
+                Ok(Some(file)) => page.file(Filing::Read { file }),
+                Ok(None) => {}
+                Err(error) => page.warn(format!("The file was not opened: {error}.")),
+            });
+        });
+    });
     dom::listen("open-run", "change", |_: Event| {
         spawn_local(async {
             let opened = match files::read("open-run").await {
@@ -70,20 +79,6 @@ fn text(id: &str, name: impl Into<String>, content: impl Fn(&Page) -> String + '
     let name = name.into();
     dom::listen(id, "click", move |_: Event| {
         page::update(|page| files::save(&name, content(page).as_bytes()));
-    });
-}
-
-/// The file that is picked in input `id` goes to `open`.
-fn opens(id: &'static str, open: impl Fn(&mut Page, Vec<u8>) + Copy + 'static) {
-    dom::listen(id, "change", move |_: Event| {
-        spawn_local(async move {
-            let file = files::read(id).await;
-            page::update(|page| match file {
-                Ok(Some(file)) => open(page, file),
-                Ok(None) => {}
-                Err(error) => page.warn(format!("The file was not opened: {error}.")),
-            });
-        });
     });
 }
 

@@ -1,11 +1,17 @@
 //! The visitor's own digits: drawn and named, read by the network of this moment, and taught to it.
 
+use std::mem;
+
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Event, HtmlProgressElement};
 
-use super::{escaped, look::pressed};
+use super::{
+    look::pressed,
+    percent, share,
+    tiles::{self, Tile},
+};
 use crate::{
-    data::{CLASSES, SIDE, handwriting::Handwriting},
+    data::{CLASSES, IMAGE, handwriting::Handwriting},
     protocol::{Command, Knowledge},
     web::{
         dom,
@@ -21,12 +27,23 @@ const LEAST: usize = 5;
 #[derive(Default)]
 pub struct Hand {
     digits: Handwriting,
+    /// The digits before some were removed.
+    before: Option<Handwriting>,
     /// Number of the newest question.
     question: u32,
-    /// What the network takes the digits for, as far as it is known.
-    answers: Vec<(u8, f32)>,
+    /// What the network takes the digits for, once it is known.
+    answers: Vec<u8>,
     /// Counts what changes the images, so that they are made anew only then.
     changes: u32,
+}
+
+impl Hand {
+    /// There is another network, or there are other digits: what was said counts no more.
+    pub fn forget_answers(&mut self) {
+        self.question += 1;
+        self.changes += 1;
+        self.answers.clear();
+    }
 }
 
 /// Listens to the panel.
@@ -40,18 +57,24 @@ pub fn mount() {
     dom::listen("own-digits", "click", |event: Event| {
         if let Some(place) = pressed(&event, "place") {
             page::update(|page| {
+                page.hand.before = Some(page.hand.digits.clone());
                 page.hand.digits.remove(place);
-                if place < page.hand.answers.len() {
-                    page.hand.answers.remove(place);
-                }
                 changed(page);
             });
         }
     });
     dom::listen("forget-digits", "click", |_: Event| {
         page::update(|page| {
-            (page.hand.digits, page.hand.answers) = Default::default();
+            page.hand.before = Some(mem::take(&mut page.hand.digits));
             changed(page);
+        });
+    });
+    dom::listen("bring-back", "click", |_: Event| {
+        page::update(|page| {
+            if let Some(before) = page.hand.before.take() {
+                page.hand.digits = before;
+                changed(page);
+            }
         });
     });
     dom::listen("teach", "click", |_: Event| {
@@ -63,7 +86,7 @@ pub fn mount() {
 /// The digits that an earlier visit left.
 pub fn found(page: &mut Page, digits: Handwriting) {
     page.hand.digits = digits;
-    page.hand.changes += 1;
+    page.hand.forget_answers();
     again(page);
 }
 
@@ -71,6 +94,7 @@ pub fn found(page: &mut Page, digits: Handwriting) {
 fn keep(page: &mut Page, label: u8) {
     let Some(image) = page.sketch.image().map(<[u8]>::to_vec) else { return };
     if page.hand.digits.add(&image, label) {
+        page.hand.before = None;
         page.sketch.clear();
         changed(page);
     } else {
@@ -79,7 +103,7 @@ fn keep(page: &mut Page, label: u8) {
 }
 
 fn changed(page: &mut Page) {
-    page.hand.changes += 1;
+    page.hand.forget_answers();
     let digits = page.hand.digits.clone();
     spawn_local(async move {
         if let Err(error) = store::save_digits(&digits).await {
@@ -99,8 +123,9 @@ pub fn again(page: &mut Page) {
 
 /// The answer has come.
 pub fn answered(page: &mut Page, id: u32, answers: &[(u8, f32)]) {
+    let answers: Vec<u8> = answers.iter().map(|answer| answer.0).collect();
     if id == page.hand.question && page.hand.answers != answers {
-        page.hand.answers = answers.to_vec();
+        page.hand.answers = answers;
         page.hand.changes += 1;
     }
 }
@@ -110,52 +135,49 @@ pub fn draw(page: &Page) {
     if !dom::is_open("hand") {
         return;
     }
-    let Hand { digits, answers, .. } = &page.hand;
+    let digits = &page.hand.digits;
     for class in 0..CLASSES {
         let id = format!("name-{class}");
         dom::set_text(&id, &page.class(class as u8));
         dom::set_enabled(&id, page.sketch.image().is_some(), "pad");
     }
-    let active = page.summary.state.is_active();
     let tuning = page.summary.fine_tuning;
-    let can_teach = digits.len() >= LEAST && page.has_network() && !active && tuning.is_none();
-    dom::set_enabled("teach", can_teach, "pad");
-    let taught = page.summary.fine_tuned.is_some();
-    dom::set_enabled("take-back", taught && tuning.is_none(), "teach");
+    dom::set_text("take-back", if tuning.is_some() { "Stop teaching" } else { "Take it back" });
+    dom::set_enabled("take-back", tuning.is_some() || page.summary.can_take_back, "teach");
+    let over = !page.summary.state.is_active();
+    dom::set_enabled("teach", digits.len() >= LEAST && page.has_network() && over && tuning.is_none(), "take-back");
     dom::set_enabled("forget-digits", !digits.is_empty(), "pad");
-    dom::set_text("hand-text", &sentence(page, answers));
+    dom::set_hidden("bring-back", page.hand.before.is_none());
+    dom::set_hidden("own-hint", digits.is_empty());
+    dom::set_text("hand-text", &sentence(page));
     dom::set_hidden("teaching", tuning.is_none());
     if let (Some((step, steps)), Some(bar)) = (tuning, dom::element::<HtmlProgressElement>("teaching")) {
         bar.set_max(f64::from(steps));
         bar.set_value(f64::from(step));
     }
-    dom::set_hidden("hand-table", !taught);
+    dom::set_hidden("hand-table", page.summary.fine_tuned.is_none());
     if let Some([before, after]) = page.summary.fine_tuned {
         dom::set_html("hand-rows", &rows(before, after));
     }
     draw_digits(page);
 }
 
-fn sentence(page: &Page, answers: &[(u8, f32)]) -> String {
-    let digits = &page.hand.digits;
-    if let Some((step, steps)) = page.summary.fine_tuning {
-        return match step {
-            0 => "First it is tested as it is…".into(),
-            _ if step == steps => "It is tested again…".into(),
-            _ => format!("It learns: step {step} of {steps}."),
-        };
+/// It stays the same while it learns, so that a screen reader is not kept talking.
+fn sentence(page: &Page) -> String {
+    let Hand { digits, answers, .. } = &page.hand;
+    if page.summary.fine_tuning.is_some() {
+        return "It is tested, learns your digits, and is tested again.".into();
     }
-    let missing = LEAST.saturating_sub(digits.len());
-    let next = match missing {
+    let next = match LEAST.saturating_sub(digits.len()) {
         0 if !page.has_network() => " Train a network to see how well it reads them.",
         0 if page.summary.state.is_active() => " You can teach it once the run is over.",
         0 => "",
-        _ => &format!(" {missing} more, and you can teach it."),
+        missing => &format!(" {missing} more, and you can teach it."),
     };
-    let right = answers.iter().zip(&digits.labels).filter(|((answer, _), label)| answer == *label).count();
     match (digits.len(), answers.len()) {
-        (0, _) => "None yet. Digits that you name are kept in this browser and leave it never.".into(),
-        (len, known) if known == len && page.has_network() => {
+        (0, _) => "None yet. Digits that you name are kept in this browser and never leave it.".into(),
+        (len, known) if known == len => {
+            let right = answers.iter().zip(&digits.labels).filter(|(answer, label)| answer == label).count();
             format!("It reads {right} of your {len} digits right.{next}")
         }
         (1, _) => format!("1 digit.{next}"),
@@ -165,47 +187,25 @@ fn sentence(page: &Page, answers: &[(u8, f32)]) -> String {
 
 fn rows(before: Knowledge, after: Knowledge) -> String {
     let row = |name: &str, before: (u32, u32), after: (u32, u32)| {
-        let share = |(right, of): (u32, u32)| match of {
-            0 => "–".to_string(),
-            _ => format!("{:.1} %", 100.0 * f64::from(right) / f64::from(of)),
-        };
-        format!(
-            "<tr><th scope=\"row\">{name}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
-            after.1,
-            share(before),
-            share(after)
-        )
+        let words = |known: (u32, u32)| if known.1 == 0 { "–".into() } else { percent(share(known)) };
+        let (images, before, after) = (after.1, words(before), words(after));
+        format!("<tr><th scope=\"row\">{name}</th><td>{images}</td><td>{before}</td><td>{after}</td></tr>")
     };
-    row("yours, that teach", before.own, after.own)
+    row("yours, taught", before.own, after.own)
         + &row("yours, put aside", before.aside, after.aside)
         + &row("test set", before.test, after.test)
 }
 
 fn draw_digits(page: &Page) {
     let Hand { digits, answers, changes, .. } = &page.hand;
-    let drawn = changes.to_string();
-    if dom::attribute("own-digits", "data-changes").as_deref() == Some(&drawn) {
-        return;
-    }
-    dom::set_attribute("own-digits", "data-changes", &drawn);
-    let button = |(place, &label): (usize, &u8)| {
-        let name = escaped(&page.class(label));
-        let wrong = answers.get(place).filter(|(answer, _)| *answer != label).map(|(answer, _)| page.class(*answer));
-        let taken = wrong.as_ref().map(|answer| format!("→{}", escaped(answer))).unwrap_or_default();
-        let aside = if Handwriting::is_aside(place) { " aside" } else { "" };
-        let words = match (wrong.is_some(), aside.is_empty()) {
-            (true, _) => format!("{name}{taken}, read wrong"),
-            (false, true) => name.clone(),
-            (false, false) => format!("{name}, put aside"),
-        };
-        format!(
-            "<button type=button data-place={place} class=\"{}{aside}\" title=\"Remove it\" aria-label=\"{words}: remove it\"><canvas id=own-{place} width={SIDE} height={SIDE}></canvas><span aria-hidden=true>{name}{taken}</span></button>",
-            if wrong.is_some() { "wrong" } else { "" }
-        )
+    let tile = |(place, &label): (usize, &u8)| {
+        let taken = answers.get(place).filter(|answer| **answer != label).map(|answer| page.class(*answer));
+        let wrong = if taken.is_some() { "read wrong, " } else { "" };
+        let dashed = digits.is_aside(place);
+        let aside = if dashed { "put aside, " } else { "" };
+        let words = format!("{wrong}{aside}remove it");
+        Tile { pixels: &digits.pixels[place * IMAGE..][..IMAGE], name: page.class(label), taken, words, dashed }
     };
-    let html: String = digits.labels.iter().enumerate().map(button).collect();
-    dom::set_html("own-digits", &html);
-    for place in 0..digits.len() {
-        dom::draw_shades(&format!("own-{place}"), &digits.pixels[place * SIDE * SIDE..][..SIDE * SIDE], SIDE, 1);
-    }
+    let shown: Vec<Tile> = digits.labels.iter().enumerate().map(tile).collect();
+    tiles::draw("own-digits", *changes, &shown, "pad");
 }

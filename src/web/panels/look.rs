@@ -2,10 +2,12 @@
 
 use web_sys::{Element, Event, HtmlInputElement, HtmlSelectElement, MouseEvent};
 
-use super::{escaped, inside};
+use super::{
+    inside,
+    tiles::{self, Tile},
+};
 use crate::{
     charts,
-    data::SIDE,
     protocol::{Command, Part, Query, Specimen},
     web::{
         dom,
@@ -168,25 +170,13 @@ pub fn draw(page: &Page) {
     dom::set_text("look-text", &text);
     dom::set_enabled("look-back", query.from > 0, "look-on");
     dom::set_enabled("look-on", to < *total, "look-back");
-    let button = |(place, specimen): (usize, &Specimen)| {
-        let words = escaped(&words(page, specimen));
-        let wrong = specimen.answer.is_some_and(|(taken, _)| taken != specimen.label);
-        let taken =
-            if wrong { specimen.answer.map(|a| format!("→{}", a.0)).unwrap_or_default() } else { String::new() };
-        format!(
-            "<button type=button data-place={place} class=\"{}\" aria-label=\"{}\"><canvas id=specimen-{place} width={SIDE} height={SIDE}></canvas><span aria-hidden=true>{}{taken}</span></button>",
-            if wrong { "wrong" } else { "" },
-            if wrong { format!("{}{taken}, {words}", specimen.label) } else { words },
-            specimen.label
-        )
-    };
-    let html: String = specimens.iter().enumerate().map(button).collect();
-    let drawn = answer.to_string();
-    if dom::attribute("specimens", "data-answer").as_deref() != Some(&drawn) {
-        dom::set_attribute("specimens", "data-answer", &drawn);
-        dom::set_html("specimens", &html);
-        for (place, specimen) in specimens.iter().enumerate() {
-            dom::draw_shades(&format!("specimen-{place}"), &specimen.pixels, SIDE, 1);
-        }
-    }
+    let shown: Vec<Tile> = specimens
+        .iter()
+        .map(|specimen| {
+            let wrong = specimen.answer.filter(|(taken, _)| *taken != specimen.label);
+            let (name, taken) = (page.class(specimen.label), wrong.map(|(taken, _)| page.class(taken)));
+            Tile { pixels: &specimen.pixels, name, taken, words: words(page, specimen), dashed: false }
+        })
+        .collect();
+    tiles::draw("specimens", *answer, &shown, "look-part");
 }

@@ -36,6 +36,7 @@ pub fn draw(page: &Page) {
         _ => "Comes after the first epoch".into(),
     };
     dom::set_text("matrix-caption", &caption);
+    dom::set_hidden("matrix-hint", matrix.total() == 0);
     let label = format!(
         "Confusion matrix, rows true, columns predicted. {caption}, {}. {}",
         percent(matrix.accuracy()),

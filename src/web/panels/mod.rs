@@ -16,6 +16,7 @@ pub mod runs;
 pub mod sketch;
 mod status;
 pub mod summary;
+mod tiles;
 mod time;
 pub mod trust;
 
@@ -71,6 +72,11 @@ fn best(values: &[f32]) -> usize {
 /// What a visitor typed, as text of an element or an attribute.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}
+
+/// So many of so many, as a share.
+fn share((right, of): (u32, u32)) -> f64 {
+    f64::from(right) / f64::from(of.max(1))
 }
 
 /// `0.98765` as `98.77 %`.

@@ -227,7 +227,10 @@ fn note(page: &Page) -> String {
             dom::set_text("sketch-said", &format!("It looks like a {best_name}."));
             let share = 100.0 * probabilities[best];
             match page.moment {
-                None => format!("It looks like a {best_name} ({share:.0} %), after {steps} training steps."),
+                None => {
+                    let taught = if page.summary.fine_tuned.is_some() { " and your digits" } else { "" };
+                    format!("It looks like a {best_name} ({share:.0} %), after {steps} training steps{taught}.")
+                }
                 Some(epoch) => format!("After epoch {epoch} it looked like a {best_name} ({share:.0} %)."),
             }
         }

@@ -1,6 +1,6 @@
 //! What is going on: backend, progress, the numbers of this moment, and errors.
 
-use super::{duration, percent};
+use super::{duration, percent, share};
 use crate::{
     healing::Incident,
     protocol::{Activity, Check, Progress, RunState},
@@ -95,6 +95,10 @@ fn sentence(page: &Page) -> String {
         RunState::Stopped if summary.progress.is_none_or(|p| p.step == 0) => "Stopped before the first step.".into(),
         RunState::Stopped => "Stopped. The weights are kept: sketch a digit, score the test set, or train anew.".into(),
         RunState::Finished => match (summary.test_accuracy, summary.test_accuracy_interval) {
+            (Some(accuracy), _) if summary.fine_tuned.is_some() => format!(
+                "Finished, and taught your digits: {} of the test images are right now. Sketch a digit, or train anew.",
+                percent(accuracy)
+            ),
             (Some(accuracy), Some([low, high])) => format!(
                 "Finished: {} of the test images are right (95 % interval {} to {}). Sketch a digit, or train anew.",
                 percent(accuracy),
@@ -152,6 +156,9 @@ fn tiles(summary: &RunSummary) {
     show("tile-validation", summary.history.last().map(|epoch| epoch.validation_accuracy));
     show("tile-test", summary.test_accuracy);
     let interval = match summary.test_accuracy_interval {
+        Some(_) if let Some([before, _]) = summary.fine_tuned => {
+            format!("taught; before: {}", percent(share(before.test)))
+        }
         Some([low, high]) => format!("95 %: {:.2} to {:.2}", 100.0 * low, 100.0 * high),
         None => "scored at the end".into(),
     };

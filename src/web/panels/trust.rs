@@ -17,7 +17,7 @@ use crate::{
 const MOTIONS: [(&str, Motion, f64, &str); 3] = [
     ("robust-rotation", Motion::Rotation, 90.0, "turned, in degrees"),
     ("robust-shift", Motion::Shift, 0.3, "moved, share of the width"),
-    ("robust-zoom", Motion::Zoom, 0.5, "enlarged, factor less one"),
+    ("robust-zoom", Motion::Zoom, 0.5, "resized: -0.5 is half the size"),
 ];
 
 /// Listens to the button.
@@ -93,8 +93,8 @@ fn robustness(page: &Page) {
         }
         let worst = points.iter().map(|point| point.1).fold(1.0, f64::min);
         dom::set_attribute(id, "aria-label", &format!("Accuracy on images {along}: {} at worst", percent(worst)));
-        let name = along.split(',').next().unwrap_or_default();
-        weakest.push(format!("{} when {name}", percent(worst)));
+        let name = along.split([',', ':']).next().unwrap_or_default();
+        weakest.push(format!("{} {name}", percent(worst)));
         lines.push(Line { points, colour: theme().train });
         if let Some((area, scale)) = dom::drawing_area(id) {
             let _ = charts::plot(
@@ -108,7 +108,7 @@ fn robustness(page: &Page) {
     dom::set_html("robust-rows", &rows);
     let still = own.iter().find(|point| point.amount == 0.0).map_or(0.0, |point| point.accuracy);
     let text = match page.summary.robustness_left {
-        0 => format!("As they are {} are read right; at worst {}.", percent(still), weakest.join(", ")),
+        0 => format!("Right as they are: {}. At worst: {}.", percent(still), weakest.join(", ")),
         _ => "It is being measured…".into(),
     };
     dom::set_text("robust-text", &text);
