@@ -233,7 +233,7 @@ pub fn plot<DB: DrawingBackend>(
     scale: f64,
 ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
     let px = |css: f64| (css * scale).round().max(1.0) as u32;
-    let axes = Axes { x: plot.from..plot.to, y: 0.0..1.0, along: plot.along, labels: 7, digits: 1 };
+    let axes = Axes { x: plot.from..plot.to, y: 0.0..1.0, along: plot.along, labels: 5, digits: 1 };
     let mut chart = axes.draw(area, theme, scale)?;
     if plot.diagonal {
         let line = [(plot.from, plot.from), (plot.to, plot.to)];

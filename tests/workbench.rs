@@ -366,4 +366,5 @@ fn own_digits_teach_the_network_without_making_it_forget_and_that_can_be_taken_b
     apply(&mut page, &log);
     assert_eq!((page.fine_tuned, page.test_accuracy), (None, Some(tested)));
     assert_eq!(page.checkpoint.unwrap().trainer, untouched.trainer);
+    assert!(page.progress.unwrap().images_per_second.is_some(), "how fast it was is still known");
 }

@@ -213,7 +213,7 @@ impl Training {
 
     pub fn progress(&self, settings: &Settings, workers: usize) -> Progress {
         let (step, steps) = (self.trainer.steps_done(), self.steps_an_epoch * settings.epochs);
-        let training = matches!(self.phase, Phase::Train);
+        let training = matches!(self.phase, Phase::Train) && self.epoch <= settings.epochs;
         let images_per_second = if training {
             Throughput { images: self.done as u64, seconds: self.watch.seconds() }.per_second()
         } else {

@@ -26,7 +26,7 @@ for (const colorScheme of ["light", "dark"]) {
     await until(page, "finished run", (s) => s.state === "finished", 300);
     await page.waitForTimeout(500);
     await shoot("after");
-    for (const id of ["look", "inside", "trust", "runs", "files", "doctor", "matrix-table"]) await page.locator(`#${id} > summary`).click();
+    for (const id of ["look", "inside", "trust", "runs", "files", "doctor", "hand", "matrix-table"]) await page.locator(`#${id} > summary`).click();
     await page.locator("#look-part").selectOption("test");
     await page.locator("#look-mistakes").check();
     await page.locator("#specimens .wrong").first().click();

@@ -68,7 +68,8 @@ pub fn draw(page: &Page) {
     let Some(usual) = probabilities.first() else { return };
     let digit = best(usual);
     let row = |(place, found): (usize, &Vec<f32>)| {
-        let change = 100.0 * (found[digit] - usual[digit]);
+        // In tenths, and no -0.
+        let change = (1000.0 * (found[digit] - usual[digit])).round() / 10.0 + 0.0;
         let change = if place == 0 { String::new() } else { format!("{change:+.1}") };
         format!(
             "<tr><td><canvas id=variant-{place} width={SIDE} height={SIDE}></canvas></td><th scope=row>{}</th><td>{}</td><td>{:.1} %</td><td>{change}</td></tr>",
