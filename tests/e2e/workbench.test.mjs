@@ -120,6 +120,8 @@ test("the time machine goes back to an earlier epoch: filters, matrix and what t
 test("the doctor says what each stage of the preparation does to a sketch, and which training images are near", async () => {
   const page = await open(browser, `${server.url}${RUN}&autostart=1`);
   await finished(page);
+  await unfold(page, "matrix-table"); // nothing else happens now that would draw it
+  await page.locator("#matrix-cells tr").nth(9).waitFor();
   await draw(page, SEVEN);
   await page.locator("#sketch-note").getByText("looks like").waitFor();
   await unfold(page, "doctor");

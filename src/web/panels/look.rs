@@ -50,6 +50,7 @@ pub fn mount() {
             page::update(|page| show_cell(page, label, predicted));
         }
     });
+    dom::listen("matrix-table", "toggle", |_: Event| page::update(|_| {}));
     dom::listen("matrix-cells", "click", |event: Event| {
         if let Some(cell) = pressed(&event, "cell") {
             page::update(|page| show_cell(page, (cell / 10) as u8, (cell % 10) as u8));
