@@ -341,13 +341,14 @@ impl RunSummary {
             Event::FineTuned { before, after } => {
                 (self.fine_tuning, self.can_take_back) = (None, true);
                 self.fine_tuned = Some([*before, *after]);
-                self.forget_robustness();
+                self.robustness.clear();
+                (self.robustness_left, self.testing) = (0, false);
             }
             Event::TakenBack => {
                 // One that was under way left the network as it was.
                 if self.fine_tuning.take().is_none() {
                     (self.fine_tuned, self.can_take_back) = (None, false);
-                    self.forget_robustness();
+                    self.robustness.clear();
                 }
                 (self.robustness_left, self.testing) = (0, false);
             }
@@ -412,12 +413,6 @@ impl RunSummary {
         self.timings.epochs_seconds = self.history.iter().map(|record| record.seconds).sum();
         (self.state, self.loading) = (RunState::Loading, None);
         self.forget_asides();
-    }
-
-    /// It was of another network.
-    fn forget_robustness(&mut self) {
-        self.robustness.clear();
-        (self.robustness_left, self.testing) = (0, false);
     }
 
     /// The worker is lost, and with it what it was doing beside the run.

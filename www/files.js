@@ -38,16 +38,14 @@ self.inklingFiles = (() => {
   };
   // Files that are dropped anywhere go where they would have been picked.
   const drop = (files) => {
-    const names = [...files].map((file) => file.name);
-    const all = (...ends) => names.every((name) => ends.some((end) => name.endsWith(end)));
     const say = (id, set) => {
       const control = Object.assign(document.getElementById(id), set);
       control.dispatchEvent(new Event("change", { bubbles: true }));
     };
-    if (names.length === 1) return say(all(".json.gz") ? "open-run" : "open-weights", { files });
+    if (files.length === 1) return say(files[0].name.endsWith(".json.gz") ? "open-run" : "open-weights", { files });
     // A run's settings stand while it lasts; the page says so.
     const free = !document.getElementById("settings").disabled;
-    if (free && [2, 4].includes(names.length)) say("dataset", { value: "own" });
+    if (free && [2, 4].includes(files.length)) say("dataset", { value: "own" });
     say("own-files", { files });
   };
   const dragged = (event) => event.dataTransfer?.types.includes("Files");

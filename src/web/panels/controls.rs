@@ -12,9 +12,6 @@ use crate::{
     },
 };
 
-/// Settings that have a slider beside their number.
-const SLIDERS: [&str; 4] = ["rotation", "zoom", "shift_x", "shift_y"];
-
 /// Fills the form and listens to it and to the buttons.
 pub fn mount(settings: &Settings) {
     for field in FIELDS {
@@ -22,13 +19,10 @@ pub fn mount(settings: &Settings) {
         let rule = field.rule;
         dom::listen(field.key, "change", move |_: Event| page::update(|page| changed(page, field.key, &rule)));
         dom::listen(field.key, "input", move |_: Event| page::update(|page| typed(page, field.key, &rule)));
-    }
-    for key in SLIDERS {
-        // What it shows follows at once; a run that is under way hears of it when it is let go.
-        dom::listen(&slider(key), "input", move |_: Event| page::update(|page| slide(page, key)));
-        dom::listen(&slider(key), "change", move |_: Event| {
-            page::update(|page| FIELDS.iter().filter(|f| f.key == key).for_each(|f| changed(page, key, &f.rule)));
-        });
+        // Some have a slider: what it shows follows at once; a run that is under way hears of it when it is let go.
+        let slider = slider(field.key);
+        dom::listen(&slider, "change", move |_: Event| page::update(|page| changed(page, field.key, &rule)));
+        dom::listen(&slider, "input", move |_: Event| page::update(|page| slide(page, field.key)));
     }
     dom::listen("fold", "toggle", |_: Event| page::update(|_| {}));
     for preset in PRESETS {

@@ -206,6 +206,5 @@ fn draw_digits(page: &Page) {
         let words = format!("{wrong}{aside}remove it");
         Tile { pixels: &digits.pixels[place * IMAGE..][..IMAGE], name: page.class(label), taken, words, dashed }
     };
-    let shown: Vec<Tile> = digits.labels.iter().enumerate().map(tile).collect();
-    tiles::draw("own-digits", *changes, &shown, "pad");
+    tiles::draw("own-digits", *changes, digits.labels.iter().enumerate().map(tile), "pad");
 }

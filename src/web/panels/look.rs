@@ -171,13 +171,10 @@ pub fn draw(page: &Page) {
     dom::set_text("look-text", &text);
     dom::set_enabled("look-back", query.from > 0, "look-on");
     dom::set_enabled("look-on", to < *total, "look-back");
-    let shown: Vec<Tile> = specimens
-        .iter()
-        .map(|specimen| {
-            let wrong = specimen.answer.filter(|(taken, _)| *taken != specimen.label);
-            let (name, taken) = (page.class(specimen.label), wrong.map(|(taken, _)| page.class(taken)));
-            Tile { pixels: &specimen.pixels, name, taken, words: words(page, specimen), dashed: false }
-        })
-        .collect();
-    tiles::draw("specimens", *answer, &shown, "look-part");
+    let shown = specimens.iter().map(|specimen| {
+        let wrong = specimen.answer.filter(|(taken, _)| *taken != specimen.label);
+        let (name, taken) = (page.class(specimen.label), wrong.map(|(taken, _)| page.class(taken)));
+        Tile { pixels: &specimen.pixels, name, taken, words: words(page, specimen), dashed: false }
+    });
+    tiles::draw("specimens", *answer, shown, "look-part");
 }

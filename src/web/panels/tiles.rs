@@ -20,14 +20,15 @@ pub struct Tile<'a> {
     pub dashed: bool,
 }
 
-/// Shows `tiles` in element `id`, each with its place as `data-place`, if they are of another `version` than what it shows.
+/// Shows `tiles` in element `id`, each with its place as `data-place`; they are made only if it shows another `version`.
 /// The focus stays at its place; if none is left, element `next` gets it.
-pub fn draw(id: &str, version: u32, tiles: &[Tile], next: &str) {
+pub fn draw<'a>(id: &str, version: u32, tiles: impl Iterator<Item = Tile<'a>>, next: &str) {
     let version = version.to_string();
     if dom::attribute(id, "data-version").as_deref() == Some(&version) {
         return;
     }
     dom::set_attribute(id, "data-version", &version);
+    let tiles: Vec<Tile> = tiles.collect();
     let active = dom::document().and_then(|document| document.active_element());
     let within = active.filter(|active| active.closest(&format!("#{id}")).is_ok_and(|found| found.is_some()));
     let focused: Option<usize> = within.and_then(|active: Element| active.get_attribute("data-place")?.parse().ok());
