@@ -1,4 +1,5 @@
-//! Gives every build a name made from what is in it, so that a page never talks to a worker of another build.
+//! Names every build by its content, so that a page never talks to a worker of another build, and the browser never keeps an
+//! old worker for a new page.
 
 use std::{
     collections::hash_map::DefaultHasher,
@@ -6,32 +7,59 @@ use std::{
     hash::{Hash, Hasher},
     io,
     path::Path,
+    process::Command,
 };
 
+/// What the workers, their loader and the page are made of. Style sheets and icons have names of their own.
+const INPUTS: [&str; 9] =
+    [".cargo/config.toml", "Cargo.lock", "Cargo.toml", "Trunk.toml", "build.rs", "crates", "index.html", "src", "www"];
+
 fn main() -> io::Result<()> {
-    let mut hasher = DefaultHasher::new();
-    for place in ["src", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"] {
+    for place in INPUTS {
         println!("cargo::rerun-if-changed={place}");
-        hash(Path::new(place), &mut hasher)?;
     }
-    let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
-    env::var("PROFILE").unwrap_or_default().hash(&mut hasher);
-    println!("cargo::rustc-env=INKLING_BUILD={version}-{:016x}", hasher.finish());
-    if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "wasm32") {
-        // wasm-bindgen reads there what the module may use; `strip` would take it along with the names.
+    let variable = |name: &str| env::var(name).unwrap_or_default();
+    let tools = [version(&variable("RUSTC"), "-vV"), version("wasm-bindgen", "--version"), variable("PROFILE")];
+    let id = identity(Path::new("."), &tools)?;
+    println!("cargo::rustc-env=INKLING_BUILD={}-{id:016x}", variable("CARGO_PKG_VERSION"));
+    if variable("CARGO_CFG_TARGET_ARCH") == "wasm32" {
+        // wasm-bindgen reads there what the module may use; `strip` would remove it with the names.
         println!("cargo::rustc-link-arg=--keep-section=target_features");
     }
     Ok(())
 }
 
-fn hash(place: &Path, hasher: &mut DefaultHasher) -> io::Result<()> {
-    if place.is_dir() {
-        let mut entries: Vec<_> = fs::read_dir(place)?.collect::<Result<_, _>>()?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        entries.iter().try_for_each(|entry| hash(&entry.path(), hasher))
+/// A number made from the content of [`INPUTS`] below `root` and from the tools that build them.
+///
+/// # Errors
+/// A file that can't be read.
+pub fn identity(root: &Path, tools: &[String]) -> io::Result<u64> {
+    let mut hasher = DefaultHasher::new();
+    tools.hash(&mut hasher);
+    for place in INPUTS {
+        hash(root, Path::new(place), &mut hasher)?;
+    }
+    Ok(hasher.finish())
+}
+
+fn hash(root: &Path, place: &Path, hasher: &mut DefaultHasher) -> io::Result<()> {
+    let path = root.join(place);
+    if path.is_dir() {
+        let mut names: Vec<_> =
+            fs::read_dir(&path)?.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>()?;
+        names.sort();
+        names.iter().try_for_each(|name| hash(root, &place.join(name), hasher))
+    } else if path.extension().is_some_and(|end| end == "css" || end == "svg" || end == "png") {
+        Ok(())
     } else {
         place.hash(hasher);
-        fs::read(place).unwrap_or_default().hash(hasher);
+        fs::read(&path)?.hash(hasher);
         Ok(())
     }
+}
+
+/// What a tool says of itself; empty if it is not installed.
+fn version(tool: &str, flag: &str) -> String {
+    let output = Command::new(tool).arg(flag).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
 }

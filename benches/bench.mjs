@@ -1,7 +1,7 @@
-// The README's tables, from one run on one machine: `make bench`.
+// Measures the README's tables, in one run on one machine: `make bench`.
 //
-// Everything that is compared runs in turn, round after round (A B C A B C), so that a slow moment of the machine hits all
-// alike; the median of the rounds counts. MNIST_DIR makes it real MNIST; without it nothing is measured.
+// The contestants run in turn, round after round (A B C A B C), so that a slow moment of the machine affects all of them alike.
+// The result is the median of the rounds. The benchmarks need real MNIST: MNIST_DIR must name its folder.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { SEVEN, draw, launch, open, serve, until } from "../tests/e2e/lib.mjs";
 
 const data = process.env.MNIST_DIR;
-if (!data) throw new Error("MNIST_DIR is not set: the benchmarks are on real MNIST (scripts/data fetches it)");
+if (!data) throw new Error("MNIST_DIR is not set: the benchmarks need real MNIST (scripts/data fetches it)");
 const target = process.env.CARGO_TARGET_DIR;
 const quick = process.env.QUICK === "1";
 const rounds = quick ? 1 : 3;
@@ -22,7 +22,7 @@ const tfjs = (name) => {
   return places.find((place) => existsSync(place));
 };
 
-/** The parts' wasm and TensorFlow.js, beside the page. */
+/** Serves the wasm of parts.rs and TensorFlow.js next to the page. */
 function intercept(path, response) {
   const [, folder, name] = path.match(/\/(parts|tfjs)\/(.+)$/) ?? [];
   if (!name) return false;
@@ -65,7 +65,7 @@ async function parts() {
   return table;
 }
 
-/** The same network in TensorFlow.js, without augmentation; one thread, as the page has no special headers. */
+/** The same network in TensorFlow.js, without augmentation, on one thread, because the page has no special headers. */
 async function peer(backend) {
   const browser = await launch();
   const page = await open(browser, `${server.url}tfjs/tfjs.html`);
@@ -79,7 +79,7 @@ async function peer(backend) {
   }
 }
 
-/** While all replicas train: how long the page's thread was busy at a stretch, and how long a sketch waited for its answer. */
+/** While all replicas train: how long the page's thread is busy at a stretch, and how long a sketch waits for its answer. */
 async function responsiveness() {
   const init = () => {
     window.busy = [];
@@ -90,12 +90,12 @@ async function responsiveness() {
       constructor(...address) {
         super(...address);
         this.addEventListener("message", ({ data }) => {
-          const id = data?.event?.Prediction?.id;
+          const id = data?.event?.Answer?.id;
           if (asked.has(id)) window.waits.push(performance.now() - asked.get(id));
         });
       }
       postMessage(message, ...more) {
-        if (message?.Predict) asked.set(message.Predict.id, performance.now());
+        if (message?.Ask?.question?.Predict) asked.set(message.Ask.id, performance.now());
         super.postMessage(message, ...more);
       }
     };
@@ -136,11 +136,11 @@ const contestants = [
   ["Inkling, 1 worker", () => inBrowser(`backend=cpu&replicas=1&${some}`)],
   ["Inkling, 2 workers", () => inBrowser(`backend=cpu&replicas=2&${some}`)],
   ["Inkling, 2 workers, batch 128", () => inBrowser(`backend=cpu&replicas=2&batch=128&${some}`)],
-  ["burn-flex as it is, 1 worker", () => inBrowser(`backend=cpu&replicas=1&kernels=stock&images=${images / 4}&epochs=2`)],
+  ["unmodified burn-flex, 1 worker", () => inBrowser(`backend=cpu&replicas=1&kernels=stock&images=${images / 4}&epochs=2`)],
   ["burn-ndarray, 1 worker", () => inBrowser("backend=ndarray&images=240&epochs=1")],
   ["native Inkling, 1 thread", () => native(`replicas=1&${some}`)],
   ["native Inkling, 2 threads", () => native(`replicas=2&${some}`)],
-  ["native burn-flex as it is, 1 thread", () => native(`replicas=1&kernels=stock&images=${images / 4}&epochs=2`)],
+  ["native unmodified burn-flex, 1 thread", () => native(`replicas=1&kernels=stock&images=${images / 4}&epochs=2`)],
   ["TensorFlow.js, cpu", () => peer("cpu")],
   ["TensorFlow.js, wasm", () => peer("wasm")],
   ["TensorFlow.js, webgl (software)", () => peer("webgl")],
@@ -151,7 +151,7 @@ for (let round = 0; round < rounds; round++) {
   for (const [name, measure] of contestants) {
     const result = await measure();
     if (result) found.get(name).push(result);
-    console.error(`round ${round + 1}: ${name}: ${result ? `${result.speed.toFixed(0)} images/s` : "not here"}`);
+    console.error(`round ${round + 1}: ${name}: ${result ? `${result.speed.toFixed(0)} images/s` : "not available"}`);
   }
 }
 
@@ -166,19 +166,19 @@ const page = await responsiveness();
 await server.close();
 
 console.log(`${cpus().length} x ${cpus()[0].model}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${new Date().toISOString().slice(0, 10)}; augmentation on; medians of ${rounds}\n`);
-console.log("| | images/s | least | most |\n|---|---:|---:|---:|");
+console.log("| | images/s | lowest | highest |\n|---|---:|---:|---:|");
 for (const [name, results] of found) {
   const speeds = results.map((r) => r.speed);
-  const cells = speeds.length ? [median(speeds), Math.min(...speeds), Math.max(...speeds)].map((v) => v.toFixed(0)) : ["not here", "", ""];
+  const cells = speeds.length ? [median(speeds), Math.min(...speeds), Math.max(...speeds)].map((v) => v.toFixed(0)) : ["not available", "", ""];
   console.log(`| ${name} | ${cells.join(" | ")} |`);
 }
 console.log("\n| to 99 % test accuracy | seconds | test accuracy |\n|---|---:|---:|");
 for (const [name, results] of until99) {
   const seconds = results.map((r) => r.seconds);
-  const cells = seconds.length ? [median(seconds).toFixed(0), results.map((r) => `${(100 * r.test).toFixed(2)} %`).join(", ")] : ["not here", ""];
+  const cells = seconds.length ? [median(seconds).toFixed(0), results.map((r) => `${(100 * r.test).toFixed(2)} %`).join(", ")] : ["not available", ""];
   console.log(`| ${name} | ${cells.join(" | ")} |`);
 }
 const shared = found.get("Inkling, 2 workers").at(-1).parts;
-console.log("\nWhere the leading worker's time goes, 2 workers, batch 64: " + Object.entries(shared).filter(([k]) => !["steps", "idle"].includes(k)).map(([k, v]) => `${k} ${((100 * v) / shared.steps).toFixed(0)} %`).join(", "));
-console.log(`\nWhile all replicas train: ${page.busy.length} tasks of the page's thread above 50 ms (longest ${Math.max(0, ...page.busy).toFixed(0)} ms); a sketch is answered after ${page.median?.toFixed(0)} ms (median of ${page.answers}), 95 % within ${page.p95?.toFixed(0)} ms`);
-console.log(`\nParts of a step in the browser, one worker, batch 64:\n\n${table}`);
+console.log("\nWhere the leading worker's time goes (2 workers, batch 64): " + Object.entries(shared).filter(([k]) => !["steps", "idle"].includes(k)).map(([k, v]) => `${k} ${((100 * v) / shared.steps).toFixed(0)} %`).join(", "));
+console.log(`\nWhile all replicas train: ${page.busy.length} tasks of more than 50 ms on the page's thread (longest ${Math.max(0, ...page.busy).toFixed(0)} ms); a sketch is answered after ${page.median?.toFixed(0)} ms (median of ${page.answers}), 95 % within ${page.p95?.toFixed(0)} ms`);
+console.log(`\nParts of a step in the browser (one worker, batch 64):\n\n${table}`);

@@ -1,7 +1,8 @@
-"""The script that Inkling replaces, as a contestant: `keras_mnist.py FOLDER speed IMAGES` or `... until99`.
+"""The Keras script that Inkling replaces, as a contestant: `keras_mnist.py FOLDER speed IMAGES` or `... until99`.
 
-The same network, Adam, no schedule. `speed` trains two epochs without augmentation (which would cost Keras more) and prints the
-second's images/s; `until99` trains without augmentation, batch 128, until the test accuracy is 99 %.
+It trains the same network with Adam and no schedule. `speed` trains two epochs without augmentation (which would cost Keras more)
+and prints the images/s of the second epoch. `until99` trains without augmentation, with batch 128, until the test accuracy is
+99 %.
 """
 import gzip
 import json

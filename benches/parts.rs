@@ -1,7 +1,7 @@
-//! Time of each part of a training step on one thread, natively or in a browser's worker (`make bench`).
+//! Measures each part of a training step on one thread, natively or in a browser's worker (`make bench`).
 //!
-//! Each part runs in turn, round after round, so that a slow moment of the machine hits all alike; the median of the
-//! rounds counts.
+//! The parts run in turn, round after round, so that a slow moment of the machine affects all of them alike. The result is
+//! the median of the rounds.
 
 use std::hint::black_box;
 
@@ -9,39 +9,44 @@ use burn::{
     optim::{AdamConfig, Optimizer},
     tensor::{Device, Tensor, TensorData},
 };
-use inkling::{
+use inkling_core::{
     augment::Augmentation,
     data::{Batch, IMAGE, Labelled, synthetic},
-    device::{Backend, BackendKind},
-    kernels::{
-        Kernels,
-        conv_block::{self, Dims, Strided},
-        lanes::{LANES, Lanes},
-    },
     parameters::Weights,
-    train::{Feed, Recipe, Schedule, Trainer},
+    settings::Kernels,
+};
+use inkling_kernels::{
+    conv_block::{self, Dims, Strided},
+    lanes::{LANES, Lanes},
+};
+use inkling_train::{
+    device::{Backend, BackendKind},
+    feed::Feed,
+    pass::Recipe,
+    schedule::Schedule,
+    trainer::Trainer,
 };
 use web_time::Instant;
 
 const BATCH: usize = 64;
 const ROUNDS: usize = 15;
-/// Independent sums of [`peak`]: as many as fit the registers.
+/// Independent sums in [`peak`]: as many as fit into the registers.
 const CHAINS: usize = 10;
 
 struct Part {
     name: &'static str,
-    /// Floating-point operations a batch that the dense arithmetic would take; 0 where that says nothing.
+    /// Floating-point operations per batch that dense arithmetic would need; 0 where that number means nothing.
     flops: f64,
     run: Box<dyn FnMut()>,
     milliseconds: Vec<f64>,
 }
 
-/// Floating-point operations of `steps` rounds of [`peak`].
+/// Floating-point operations that [`peak`] does in `steps` rounds.
 fn peak_flops(steps: usize) -> f64 {
     (steps * CHAINS * 2 * LANES) as f64
 }
 
-/// Independent chains of products and sums, enough to hide their latency: what a core can do at best.
+/// Runs enough independent chains of multiply-adds to hide their latency: the best that a core can do.
 fn peak(steps: usize) {
     let (factor, term) = (Lanes::splat(black_box(0.999)), Lanes::splat(black_box(0.001)));
     let mut chains = [Lanes::splat(1.0); CHAINS];
@@ -178,7 +183,7 @@ fn parts(digits: Labelled) -> Vec<Part> {
     parts
 }
 
-/// Runs all parts and tells their medians, as lines of a table.
+/// Runs all parts and returns their medians, as lines of a table.
 fn table() -> String {
     let digits = synthetic::generate(BATCH, 1).train;
     assert_eq!(digits.pixels.len(), BATCH * IMAGE);
@@ -189,7 +194,7 @@ fn table() -> String {
             (part.run)();
             let milliseconds = start.elapsed().as_secs_f64() * 1e3;
             if round > 0 {
-                part.milliseconds.push(milliseconds); // the first round warms up
+                part.milliseconds.push(milliseconds); // the first round is a warm-up
             }
         }
     }
@@ -198,12 +203,12 @@ fn table() -> String {
         part.milliseconds.sort_by(f64::total_cmp);
         let median = part.milliseconds[ROUNDS / 2];
         let speed = if part.flops > 0.0 { format!("{:6.1}", part.flops / median / 1e6) } else { "     -".into() };
-        lines.push(format!("{:24} {:8.2} us an image {speed} GFLOP/s", part.name, median * 1e3 / BATCH as f64));
+        lines.push(format!("{:24} {:8.2} us per image {speed} GFLOP/s", part.name, median * 1e3 / BATCH as f64));
     }
     lines.join("\n")
 }
 
-/// The table.
+/// Returns the table.
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn bench() -> String {

@@ -1,32 +1,34 @@
-//! What the page does on WebGPU, without a browser: on Vulkan or Metal. The self-test, images a second for several batch
-//! sizes, the parts of a step, and a whole session with the settings given.
+//! Does what the page does on WebGPU, but without a browser, on Vulkan or Metal: runs the self-test, measures images per second
+//! for several batch sizes and the parts of a step, and trains a whole session with the given settings.
 //!
 //! ```text
 //! MNIST_DIR=data cargo run --release --example train_gpu -- 'preset=fast'
 //! ```
 //!
-//! `FUSION=off` runs every operation by itself; `SECONDS=1` measures each number for about so long (3 if it is not set).
+//! `FUSION=off` runs every operation by itself. `SECONDS=1` measures each number for about one second; the default is 3.
 
 mod common;
 
 use std::{env, error::Error, time::Duration};
 
 use burn::tensor::{Device, Tensor};
-use inkling::{
-    augment::Augmentation,
+use inkling_core::{augment::Augmentation, parameters::Weights, settings::Kernels};
+use inkling_train::{
     device::{Backend, BackendKind},
-    kernels::Kernels,
+    feed::Feed,
     model::Cnn,
-    parameters::Weights,
-    replicas::NoCrew,
+    pass::Recipe,
+    read::read_metrics,
+    replicas::NoReplicas,
     resident::Resident,
-    train::{Feed, Recipe, Schedule, Trainer, read_metrics},
+    schedule::Schedule,
+    trainer::Trainer,
 };
 use pollster::block_on;
 use web_time::Instant;
 
 const RANGES: Augmentation = Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 };
-/// Calls between two reads.
+/// Calls whose results are read together.
 const CALLS: u32 = 16;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -53,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("| {batch} | {:.0} |", batch as f64 / seconds);
     }
 
-    println!("\n| up to and with, batch 64 | ms a step |\n|---|---:|");
+    println!("\n| up to and including, batch 64 | ms per step |\n|---|---:|");
     let model = Cnn::new(Weights::random(1), settings.kernels, &device);
     let read = |tensors: Vec<Tensor<1>>| Tensor::cat(tensors, 0).try_into_data().is_ok();
     let one = |tensor: Tensor<1>| tensor.slice(0..1);
@@ -67,11 +69,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         |step| trainer.step(feed(&set, step, 64, &device)),
         |metrics| block_on(read_metrics(metrics)).is_ok(),
     );
-    for (name, seconds) in [("images", images), ("forward", forward), ("backward", backward), ("optimiser", update)] {
+    for (name, seconds) in [("images", images), ("forward", forward), ("backward", backward), ("optimizer", update)] {
         println!("| {name} | {:.2} |", 1e3 * seconds);
     }
     println!();
-    common::train(backend, NoCrew, settings)
+    common::train(backend, NoReplicas, settings)
 }
 
 fn trainer(backend: &Backend, kernels: Kernels) -> Trainer {
@@ -94,14 +96,14 @@ fn images_of(set: &Resident, step: u32) -> Tensor<1> {
     set.batch(&numbers, Some(&RANGES.maps(&numbers, 1, 1))).0.flatten(0, 3)
 }
 
-/// Seconds of one `call`, of which the results of several are read together.
+/// Seconds per `call`. The results of [`CALLS`] calls are read together.
 fn seconds_of<T>(mut call: impl FnMut(u32) -> T, mut read: impl FnMut(Vec<T>) -> bool) -> f64 {
     let length = env::var("SECONDS").ok().and_then(|value| value.parse().ok()).unwrap_or(3.0);
     let mut round = |from: u32| {
         let results = (from..from + CALLS).map(&mut call).collect();
         read(results)
     };
-    round(0); // kernels are compiled
+    round(0); // compiles the kernels
     let (start, mut calls) = (Instant::now(), 0);
     while start.elapsed() < Duration::from_secs_f64(length) {
         if !round(calls) {

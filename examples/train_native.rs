@@ -1,22 +1,22 @@
-//! A whole session without a browser: the same settings as in the page's address, the same run.
+//! Trains a whole session without a browser. The settings are those of the page's address, and give the same run.
 //!
 //! ```text
 //! MNIST_DIR=data cargo run --release --no-default-features --features cpu --example train_native -- 'epochs=1&augment=0'
 //! ```
 //!
-//! With `MIN_ACCURACY=0.985` in the environment it is a gate: it fails below that test accuracy.
+//! With `MIN_ACCURACY=0.985` in the environment, it fails if the test accuracy is below 0.985.
 
 mod common;
 
 use std::error::Error;
 
-use inkling::{
+use inkling_train::{
     device::{Backend, BackendKind},
     replicas::Threads,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let backend = pollster::block_on(Backend::open(BackendKind::Cpu))?;
-    let crew = Threads::new(backend.device.clone());
-    common::train(backend, crew, common::settings()?)
+    let replicas = Threads::new(backend.device.clone());
+    common::train(backend, replicas, common::settings()?)
 }

@@ -1,11 +1,11 @@
-//! Golden SVGs of the charts. `UPDATE_GOLDEN=1 cargo test --test charts` writes them anew; look at them before committing.
-#![allow(clippy::unwrap_used)] // a test that fails here says where
+//! Compares the charts with golden SVGs. `UPDATE_GOLDEN=1 cargo test --test charts` rewrites them; check them before a commit.
+#![allow(clippy::unwrap_used)] // a failed unwrap shows where the test failed
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::{env, fs, path::Path};
 
-use inkling::{
-    charts::{self, Curve, Line, Metric, OTHERS, Plot, Theme},
+use inkling_core::{
+    charts::{self, Curve, Line, Metric, Plot, Theme},
     metrics::ConfusionMatrix,
 };
 use plotters::{coord::Shift, prelude::*};
@@ -31,27 +31,27 @@ fn series() -> (Points, Points) {
 }
 
 #[test]
-fn the_curves_look_as_they_did() {
+fn the_curves_match_their_golden_svgs() {
     let (train, validation) = series();
     let share = |points: &[(f64, f64)]| points.iter().map(|&(x, y)| (x, 1.0 - y / 2.5)).collect::<Points>();
     let loss = Curve {
-        train: &train,
-        validation: &validation,
-        marks: &[],
-        changes: &[],
-        others: &[],
+        train: (&train).into(),
+        validation: validation.clone(),
+        resumed: vec![],
+        changed: vec![],
+        others: vec![],
         epochs: 5.0,
         metric: Metric::Loss,
     };
     assert_golden("loss.svg", (480, 240), |area| charts::curve(area, &loss, &Theme::LIGHT, 1.0).unwrap());
     let (train, validation) = (share(&train), share(&validation));
-    let others = [(OTHERS[2], vec![(1.0, 0.7), (2.0, 0.8), (3.0, 0.9)])];
+    let others = vec![(2, vec![(1.0, 0.7), (2.0, 0.8), (3.0, 0.9)])];
     let accuracy = Curve {
-        train: &train,
-        validation: &validation,
-        marks: &[2.4],
-        changes: &[3.2],
-        others: &others,
+        train: (&train).into(),
+        validation: validation.clone(),
+        resumed: vec![2.4],
+        changed: vec![3.2],
+        others,
         epochs: 5.0,
         metric: Metric::Accuracy,
     };
@@ -59,12 +59,20 @@ fn the_curves_look_as_they_did() {
 }
 
 #[test]
-fn empty_curves_and_strange_values_are_drawn_too() {
+fn empty_curves_and_strange_values_draw_without_errors() {
     let strange = [(0.0, f64::NAN), (0.5, f64::INFINITY), (1.0, -1e30)];
     for metric in [Metric::Loss, Metric::Accuracy] {
         for train in [&[][..], &strange[..]] {
             let mut svg = String::new();
-            let curve = Curve { train, validation: &[], marks: &[], changes: &[], others: &[], epochs: 0.0, metric };
+            let curve = Curve {
+                train: train.into(),
+                validation: vec![],
+                resumed: vec![],
+                changed: vec![],
+                others: vec![],
+                epochs: 0.0,
+                metric,
+            };
             let area = SVGBackend::with_string(&mut svg, (60, 40)).into_drawing_area();
             charts::curve(&area, &curve, &Theme::LIGHT, 1.0).unwrap();
         }
@@ -72,20 +80,20 @@ fn empty_curves_and_strange_values_are_drawn_too() {
 }
 
 #[test]
-fn a_plot_looks_as_it_did() {
+fn a_plot_matches_its_golden_svg() {
     let bent = (0..=12).map(|i| f64::from(i) / 12.0).map(|x| (x, x * x)).collect();
     let lines = [
         Line { points: bent, colour: Theme::LIGHT.validation },
-        Line { points: vec![(0.1, 0.9), (0.8, 0.7)], colour: OTHERS[0] },
+        Line { points: vec![(0.1, 0.9), (0.8, 0.7)], colour: charts::OTHERS[0] },
     ];
-    let plot = Plot { lines: &lines, from: 0.0, to: 1.0, along: "how sure it was", diagonal: true };
+    let plot = Plot { lines: &lines, from: 0.0, to: 1.0, along: "confidence", diagonal: true };
     assert_golden("plot.svg", (480, 240), |area| charts::plot(area, &plot, &Theme::LIGHT, 1.0).unwrap());
 }
 
 #[test]
-fn a_place_on_the_matrix_is_the_cell_that_is_drawn_there() {
+fn a_point_on_the_matrix_gives_the_cell_drawn_there() {
     let at = |x: f64, y: f64| charts::cell_at(x, y, 420.0, 420.0, 1.0);
-    assert_eq!(at(33.0, 200.0), None, "the labels are no cells");
+    assert_eq!(at(33.0, 200.0), None, "the labels are not cells");
     assert_eq!(at(35.0, 35.0), Some((0, 0)));
     assert_eq!(at(34.0 + 38.0 * 7.5, 34.0 + 38.0 * 2.5), Some((2, 7)), "rows are true, columns predicted");
     assert_eq!(at(34.0 + 38.0 * 10.1, 100.0), None);
@@ -93,7 +101,7 @@ fn a_place_on_the_matrix_is_the_cell_that_is_drawn_there() {
 }
 
 #[test]
-fn the_matrix_looks_as_it_did() {
+fn the_matrix_matches_its_golden_svgs() {
     let mut matrix = ConfusionMatrix::default();
     for label in 0..10usize {
         matrix.counts[label][label] = 480 + label as u32;

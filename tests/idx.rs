@@ -1,14 +1,14 @@
-//! IDX files: whatever the bytes, a value or a typed error, never a panic.
-#![allow(clippy::unwrap_used)] // a test that fails here says where
+//! Whatever its bytes, an IDX file gives a value or a typed error, never a panic.
+#![allow(clippy::unwrap_used)] // a failed unwrap shows where the test failed
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::io::Write;
 
 use flate2::{Compression, write::GzEncoder};
-use inkling::data::{
-    IMAGE,
+use inkling_core::data::IMAGE;
+use inkling_formats::{
     idx::{IdxError, decompress, parse},
-    source::{FILES, SourceError},
+    mnist::{FILES, SourceError},
 };
 use proptest::prelude::*;
 
@@ -28,7 +28,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_right_pair_is_read_gzipped_or_not() {
+fn a_valid_pair_is_read_gzipped_or_not() {
     let pixels: Vec<u8> = (0..2 * IMAGE).map(|i| (i % 251) as u8).collect();
     let (images, labels) = (images(2, 28, 28, &pixels), labels(2, &[3, 9]));
     let data = parse(&decompress(&gzip(&images)).unwrap(), &decompress(&labels).unwrap()).unwrap();
@@ -72,7 +72,7 @@ fn damaged_gzip_is_an_error() {
 }
 
 #[test]
-fn other_bytes_than_mnists_fail_the_checksum() {
+fn bytes_that_are_not_mnists_fail_the_checksum() {
     let error = FILES[3].verify(&gzip(&labels(1, &[5]))).unwrap_err();
     assert!(matches!(error, SourceError::Checksum { .. }));
     assert!(error.to_string().starts_with("t10k-labels-idx1-ubyte.gz: the checksum"));
@@ -86,7 +86,7 @@ proptest! {
     }
 
     #[test]
-    fn any_damage_to_a_right_file_is_noticed_or_harmless(at in 0usize..800, bits in 1u8.., cut in 0usize..900, zipped: bool) {
+    fn any_damage_to_a_valid_file_is_detected_or_harmless(at in 0usize..800, bits in 1u8.., cut in 0usize..900, zipped: bool) {
         let mut file = images(1, 28, 28, &[7; IMAGE]);
         if zipped { file = gzip(&file); }
         let at = at % file.len();

@@ -1,5 +1,5 @@
-//! The kernels against Burn's own operations. The same checks run in the browser, where they are other instructions.
-#![allow(clippy::unwrap_used)] // a test that fails here says where
+//! Compares the kernels with Burn's own operations. The same checks run in the browser, where the kernels are other instructions.
+#![allow(clippy::unwrap_used)] // a failed unwrap shows where the test failed
 #![cfg(all(not(target_arch = "wasm32"), feature = "cpu"))]
 
 #[path = "common/kernels.rs"]
@@ -8,8 +8,8 @@ mod kernels;
 use pollster::block_on;
 
 #[test]
-fn whole_numbers_give_the_very_same_results() {
-    block_on(kernels::whole_numbers_give_the_very_same_results(60));
+fn whole_numbers_give_exactly_the_same_results() {
+    block_on(kernels::whole_numbers_give_exactly_the_same_results(60));
 }
 
 #[test]
@@ -18,18 +18,18 @@ fn real_numbers_agree_within_rounding() {
 }
 
 #[test]
-fn other_shapes_are_right_too() {
-    block_on(kernels::other_shapes_are_right_too());
+fn other_shapes_give_correct_results_too() {
+    block_on(kernels::other_shapes_give_correct_results_too());
 }
 
 #[test]
-fn what_is_not_finite_comes_out_where_burn_has_it() {
-    block_on(kernels::what_is_not_finite_comes_out_where_burn_has_it(40));
+fn non_finite_values_come_out_where_burn_has_them() {
+    block_on(kernels::non_finite_values_come_out_where_burn_has_them(40));
 }
 
 #[test]
-fn dead_windows_and_ties_are_burns() {
-    block_on(kernels::dead_windows_and_ties_are_burns());
+fn dead_windows_and_ties_behave_as_in_burn() {
+    block_on(kernels::dead_windows_and_ties_behave_as_in_burn());
 }
 
 #[test]

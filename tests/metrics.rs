@@ -1,8 +1,8 @@
 //! The classification report equals scikit-learn's.
-#![allow(clippy::unwrap_used)] // a test that fails here says where
+#![allow(clippy::unwrap_used)] // a failed unwrap shows where the test failed
 #![cfg(not(target_arch = "wasm32"))]
 
-use inkling::metrics::{ClassScore, ConfusionMatrix};
+use inkling_core::metrics::{ClassScore, ConfusionMatrix};
 use serde_json::Value;
 
 fn assert_score(what: &str, found: &ClassScore, expected: &Value) {
@@ -14,7 +14,7 @@ fn assert_score(what: &str, found: &ClassScore, expected: &Value) {
 }
 
 #[test]
-fn reports_equal_scikit_learns() {
+fn reports_equal_those_of_scikit_learn() {
     let fixture: Value = serde_json::from_str(include_str!("fixtures/metrics.json")).unwrap();
     let cases = fixture["cases"].as_array().unwrap();
     assert!(cases.len() >= 5);

@@ -1,5 +1,5 @@
-//! The network: against Keras, against finite differences, and against itself.
-#![allow(clippy::unwrap_used)] // a test that fails here says where
+//! Compares the network with Keras, with finite differences, and with itself.
+#![allow(clippy::unwrap_used)] // a failed unwrap shows where the test failed
 #![cfg(all(not(target_arch = "wasm32"), feature = "ndarray"))]
 
 mod common;
@@ -9,13 +9,19 @@ use burn::{
     tensor::Device,
 };
 use common::{assert_equal_to_keras, batch, found, weights};
-use inkling::{
+use inkling_core::{
     data::{Batch, synthetic},
-    device::{Backend, BackendKind},
-    kernels::Kernels,
-    model::Cnn,
     parameters::{SHAPES, Weights},
-    train::{Feed, Recipe, Schedule, Trainer, cross_entropy, read_metrics, upload},
+    settings::Kernels,
+};
+use inkling_train::{
+    device::{Backend, BackendKind},
+    feed::{Feed, upload},
+    model::Cnn,
+    pass::{Recipe, cross_entropy},
+    read::read_metrics,
+    schedule::Schedule,
+    trainer::Trainer,
 };
 use pollster::block_on;
 
@@ -28,7 +34,7 @@ fn devices() -> [(&'static str, Device); 2] {
 fn logits_loss_and_every_gradient_equal_keras() {
     for (name, device) in devices() {
         println!("{name}");
-        // Single precision in another order of summation: 1e-5 of the largest value.
+        // Single precision and another order of summation: at most 1e-5 of the largest value.
         assert_equal_to_keras(&block_on(found(&device)), 1e-5);
     }
 }
@@ -43,7 +49,7 @@ fn every_gradient_equals_finite_differences() {
     let gradients = block_on(found(&device)).split_off(2);
     for (parameter, (name, ..)) in SHAPES.iter().enumerate() {
         let scale = gradients[parameter].iter().fold(0.0f32, |m, v| m.max(v.abs()));
-        // The largest gradients of each parameter: there the difference quotient is not drowned in rounding.
+        // Checks the largest gradients of each parameter, where rounding does not drown the difference quotient.
         let mut order: Vec<usize> = (0..gradients[parameter].len()).collect();
         order.sort_by(|&a, &b| gradients[parameter][b].abs().total_cmp(&gradients[parameter][a].abs()));
         for &index in order.iter().take(4) {
@@ -55,14 +61,14 @@ fn every_gradient_equals_finite_differences() {
             const STEP: f32 = 2e-3;
             let slope = (at(STEP) - at(-STEP)) / (2.0 * STEP);
             let gradient = gradients[parameter][index];
-            // ReLU and max-pool have kinks, so the quotient over a finite step is near, not equal.
+            // ReLU and max-pool have kinks, so the quotient over a finite step is only close to the gradient.
             assert!((slope - gradient).abs() < 0.03 * scale + 1e-3, "{name}[{index}]: {slope} against {gradient}");
         }
     }
 }
 
 #[test]
-fn one_batch_can_be_learned_by_heart() {
+fn the_network_can_overfit_one_batch() {
     let device = Device::flex().autodiff();
     let digits = synthetic::generate(16, 5).train;
     let mut model = Cnn::new(Weights::random(5), Kernels::Fused, &device);
@@ -79,7 +85,7 @@ fn one_batch_can_be_learned_by_heart() {
 }
 
 #[test]
-fn initial_weights_have_the_stated_ranges_and_number() {
+fn initial_weights_have_the_stated_ranges_and_count() {
     let weights = Weights::random(3);
     assert_eq!(weights.0.iter().map(Vec::len).sum::<usize>(), 225_034);
     assert_eq!(weights, Weights::random(3));
@@ -100,7 +106,7 @@ const RECIPE: Recipe =
 const GOLDEN: [f64; 6] = [3.67156, 2.74328, 3.46270, 3.48785, 2.37093, 1.27423];
 
 #[test]
-fn a_seed_gives_the_same_steps_again_and_on_ndarray_nearly_the_same() {
+fn a_seed_reproduces_its_steps_exactly_and_nearly_so_on_ndarray() {
     let digits = synthetic::generate(96, 7).train;
     let losses = |device: &Device| -> Vec<f64> {
         let mut trainer = Trainer::new(RECIPE, device);
@@ -114,10 +120,10 @@ fn a_seed_gives_the_same_steps_again_and_on_ndarray_nearly_the_same() {
     assert_eq!(golden, losses(&flex));
     println!("{golden:?}");
     for (loss, before) in golden.iter().zip(GOLDEN) {
-        // Other processors sum in another order; six steps of Adam make little of it.
+        // Other processors sum in another order; over six steps of Adam the difference stays small.
         assert!((loss - before).abs() < 2e-3, "{golden:?}");
     }
-    // Dropout too is the same on every backend.
+    // Dropout is also the same on every backend.
     for (loss, other) in golden.iter().zip(losses(&ndarray)) {
         assert!((loss - other).abs() < 2e-3, "{golden:?}, burn-ndarray {other}");
     }
@@ -125,7 +131,7 @@ fn a_seed_gives_the_same_steps_again_and_on_ndarray_nearly_the_same() {
 }
 
 #[test]
-fn the_self_test_passes_on_a_right_backend_and_names_its_largest_difference() {
+fn the_self_test_passes_on_a_correct_backend_and_names_its_largest_difference() {
     let backend = block_on(Backend::open(BackendKind::Ndarray)).unwrap();
     let (difference, of) = block_on(backend.self_test()).unwrap();
     assert!(difference > 0.0 && difference < 1e-4 && of != "nothing", "{difference} {of}");

@@ -1,8 +1,8 @@
-//! In a page: the charts paint on real canvases.
-#![allow(clippy::unwrap_used)] // a test that fails here says where
+//! Runs in a page: the charts paint on real canvases.
+#![allow(clippy::unwrap_used)] // a failed unwrap shows where the test failed
 #![cfg(target_arch = "wasm32")]
 
-use inkling::{
+use inkling_core::{
     charts::{self, Curve, Metric, Theme},
     metrics::ConfusionMatrix,
 };
@@ -22,7 +22,7 @@ fn canvas() -> HtmlCanvasElement {
     canvas
 }
 
-/// How many pixels have nearly this colour.
+/// Counts the pixels of nearly this colour.
 fn pixels_of(canvas: &HtmlCanvasElement, colour: plotters::style::RGBColor) -> usize {
     let context: CanvasRenderingContext2d = canvas.get_context("2d").unwrap().unwrap().unchecked_into();
     let data = context.get_image_data(0.0, 0.0, 400.0, 300.0).unwrap().data();
@@ -41,18 +41,18 @@ fn curves_are_painted_in_the_themes_colours() {
         let area = CanvasBackend::with_canvas_object(canvas.clone()).unwrap().into_drawing_area();
         let train: Vec<(f64, f64)> = (0..100).map(|i| (f64::from(i) / 50.0, 2.0 / f64::from(i + 1))).collect();
         let curve = Curve {
-            train: &train,
-            validation: &[(1.0, 0.3), (2.0, 0.1)],
-            marks: &[],
-            changes: &[],
-            others: &[],
+            train: (&train).into(),
+            validation: vec![(1.0, 0.3), (2.0, 0.1)],
+            resumed: vec![],
+            changed: vec![],
+            others: vec![],
             epochs: 2.0,
             metric: Metric::Loss,
         };
         charts::curve(&area, &curve, &theme, 1.0).unwrap();
         assert!(pixels_of(&canvas, theme.train) > 40, "no training curve");
         assert!(pixels_of(&canvas, theme.validation) > 40, "no validation curve");
-        assert!(pixels_of(&canvas, theme.background) > 40_000, "no paper");
+        assert!(pixels_of(&canvas, theme.background) > 40_000, "no background");
     }
 }
 

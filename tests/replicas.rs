@@ -1,15 +1,23 @@
-//! Replicas against a worker alone, and replicas that are lost.
-#![allow(clippy::unwrap_used)] // a test that fails here says where
+//! Replicas train as one worker does, and a lost replica changes nothing.
+#![allow(clippy::unwrap_used)] // a failed unwrap shows where the test failed
 #![cfg(all(not(target_arch = "wasm32"), feature = "ndarray"))]
 
 use burn::tensor::Device;
-use inkling::{
+use inkling_core::{
     augment::Augmentation,
     data::{Labelled, synthetic},
-    kernels::Kernels,
-    replicas::{Crew, Images, NoCrew, PendingReply, Reply, Task, Team, Threads},
+    settings::Kernels,
+};
+use inkling_train::{
+    batch,
+    evaluated::Evaluated,
+    feed::Images,
+    pass::Recipe,
+    read::read_metrics,
+    replicas::{NoReplicas, PendingReply, Replicas, Reply, Task, Team, Threads},
     resident::Resident,
-    train::{Evaluated, Recipe, Schedule, Trainer, read_metrics},
+    schedule::Schedule,
+    trainer::Trainer,
 };
 use pollster::block_on;
 
@@ -17,18 +25,18 @@ const STEPS: u32 = 200;
 const BATCH: usize = 24;
 const AUGMENTATION: Augmentation = Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 };
 
-/// Loss and accuracy of each step, what the network then makes of the test set, and why replicas were lost.
+/// Loss and accuracy of each step, the evaluation of the test set afterwards, and the reasons why replicas were lost.
 type Trained = (Vec<[f64; 2]>, Vec<Evaluated>, Vec<String>);
 
-/// Losses of a training run of `steps`, and what the network then makes of `test`.
-fn train(crew: impl Crew + 'static, workers: usize, device: &Device, steps: u32, kernels: Kernels) -> Trained {
+/// Trains for `steps` steps, then evaluates the test set.
+fn train(crew: impl Replicas + 'static, workers: usize, device: &Device, steps: u32, kernels: Kernels) -> Trained {
     train_from(|_| None, crew, workers, device, steps, kernels)
 }
 
-/// The same with the images where `resident` puts them.
+/// Like [`train`], with the images where `resident` puts them.
 fn train_from(
     resident: impl Fn(&Labelled) -> Option<Resident>,
-    crew: impl Crew + 'static,
+    crew: impl Replicas + 'static,
     workers: usize,
     device: &Device,
     steps: u32,
@@ -40,14 +48,15 @@ fn train_from(
     let recipe = Recipe { seed: 3, dropout: 0.3, schedule: Schedule { peak: 0.002, steps }, kernels };
     let mut trainer = Trainer::new(recipe, device);
     let mut team = Team::new(crew);
-    team.muster(workers);
+    team.resize(workers);
     assert_eq!(team.workers(), workers);
     let (mut metrics, mut losses) = (Vec::new(), Vec::new());
     for step in 0..steps {
         let from = step as usize * BATCH % 576;
         let indices: Vec<u32> = (from as u32..(from + BATCH) as u32).collect();
         let augmentation = Some((AUGMENTATION, step / 24));
-        metrics.push(block_on(team.step(&mut trainer, images, &indices, augmentation, BATCH + 3)).unwrap());
+        metrics
+            .push(block_on(batch::step(&mut trainer, &mut team, images, &indices, augmentation, BATCH + 3)).unwrap());
         losses.extend(team.losses());
     }
     let parts = trainer.parts;
@@ -56,27 +65,27 @@ fn train_from(
     );
     assert_eq!(workers > 1, parts.messages > 0.0);
     let images = Images { host: &digits.test, resident: test_set.as_ref() };
-    let evaluated = block_on(team.evaluate(&mut trainer, images, &Vec::from_iter(0..99), 102)).unwrap();
+    let evaluated = block_on(batch::evaluate(&mut trainer, &mut team, images, &Vec::from_iter(0..99), 102)).unwrap();
     losses.extend(team.losses());
     (block_on(read_metrics(metrics)).unwrap(), evaluated, losses)
 }
 
-/// The losses differ by sums in another order alone, which 200 steps of Adam make more of: 0.03 at most for a step, and
-/// 0.005 in the mean, measured here; a wrong gradient is worth more than that within ten steps.
+/// The losses differ only because sums run in another order, which 200 steps of Adam amplify: measured here, by at most 0.03
+/// for a step and 0.005 on average. A wrong gradient makes a larger difference within ten steps.
 fn assert_near(a: &[[f64; 2]], b: &[[f64; 2]]) {
     let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| (a[0] - b[0]).abs()).collect();
     let worst = differences.iter().copied().fold(0.0, f64::max);
     let mean = differences.iter().sum::<f64>() / differences.len() as f64;
     let early = differences[..10].iter().copied().fold(0.0, f64::max);
-    println!("difference of a step's loss: {early:.1e} in the first ten, {mean:.1e} in the mean, {worst:.1e} at most");
+    println!("difference of a step's loss: {early:.1e} in the first ten, {mean:.1e} on average, {worst:.1e} at most");
     assert!(early < 1e-4 && mean < 0.01 && worst < 0.1);
-    assert!(a[a.len() - 1][0] < 0.5 * a[0][0], "nothing was learned, so nothing is shown: {:?}", a.last());
+    assert!(a[a.len() - 1][0] < 0.5 * a[0][0], "nothing was learned, so the test proves nothing: {:?}", a.last());
 }
 
 #[test]
 fn replicas_train_as_one_worker_does() {
     let flex = Device::flex();
-    let (alone, evaluated_alone, _) = train(NoCrew, 1, &flex, STEPS, Kernels::Fused);
+    let (alone, evaluated_alone, _) = train(NoReplicas, 1, &flex, STEPS, Kernels::Fused);
     for workers in [2, 3] {
         let (together, evaluated, losses) = train(Threads::new(flex.clone()), workers, &flex, STEPS, Kernels::Fused);
         assert_eq!(losses, Vec::<String>::new());
@@ -92,37 +101,37 @@ fn replicas_train_as_one_worker_does() {
 #[test]
 fn the_fused_block_trains_as_the_composed_operations_do() {
     let flex = Device::flex();
-    let (fused, ..) = train(NoCrew, 1, &flex, STEPS, Kernels::Fused);
-    let (composed, ..) = train(NoCrew, 1, &flex, STEPS, Kernels::Stock);
+    let (fused, ..) = train(NoReplicas, 1, &flex, STEPS, Kernels::Fused);
+    let (composed, ..) = train(NoReplicas, 1, &flex, STEPS, Kernels::Stock);
     assert_near(&fused, &composed);
 }
 
-/// As on a GPU: images, augmentation and the filling of batches on the device.
+/// As on a GPU: the device holds the images, augments them and fills the batches.
 #[test]
 fn resident_images_train_as_uploaded_ones_do() {
     let flex = Device::flex();
     let place = |images: &Labelled| Resident::new(images, &Device::flex());
-    let (uploaded, ..) = train(NoCrew, 1, &flex, STEPS, Kernels::Fused);
-    let (resident, ..) = train_from(place, NoCrew, 1, &flex, STEPS, Kernels::Fused);
+    let (uploaded, ..) = train(NoReplicas, 1, &flex, STEPS, Kernels::Fused);
+    let (resident, ..) = train_from(place, NoReplicas, 1, &flex, STEPS, Kernels::Fused);
     assert_near(&uploaded, &resident);
-    let (_, uploaded, _) = train(NoCrew, 1, &flex, 5, Kernels::Fused);
-    let (_, resident, _) = train_from(place, NoCrew, 1, &flex, 5, Kernels::Fused);
+    let (_, uploaded, _) = train(NoReplicas, 1, &flex, 5, Kernels::Fused);
+    let (_, resident, _) = train_from(place, NoReplicas, 1, &flex, 5, Kernels::Fused);
     assert_eq!(uploaded[0].labels, resident[0].labels);
     assert!((uploaded[0].loss / resident[0].loss - 1.0).abs() < 1e-4, "{} {}", uploaded[0].loss, resident[0].loss);
 }
 
-/// Threads of which every so many replies are lost, and which are then away for a while.
+/// Threads that refuse some tasks and lose some replies.
 struct Flaky {
     threads: Threads,
     tasks: u32,
 }
 
-impl Crew for Flaky {
+impl Replicas for Flaky {
     fn most_useful(&self) -> usize {
         self.threads.most_useful()
     }
-    fn muster(&mut self, replicas: usize) {
-        self.threads.muster(replicas);
+    fn resize(&mut self, replicas: usize) {
+        self.threads.resize(replicas);
     }
     fn len(&self) -> usize {
         self.threads.len()
@@ -141,7 +150,7 @@ impl Crew for Flaky {
 }
 
 #[test]
-fn a_lost_replica_changes_nothing_and_is_told() {
+fn a_lost_replica_changes_nothing_and_is_reported() {
     let flex = Device::flex();
     let (kept, evaluated, _) = train(Threads::new(flex.clone()), 3, &flex, 20, Kernels::Fused);
     let (again, ..) = train(Threads::new(flex.clone()), 3, &flex, 20, Kernels::Fused);

@@ -1,20 +1,23 @@
-//! What a visitor can do with a run beside letting it run: by commands and events, as the page does.
-#![allow(clippy::unwrap_used)] // a test that fails here says where
+//! What a visitor can do with a run besides letting it run, by the commands and events that the page uses.
+#![allow(clippy::unwrap_used)] // a failed unwrap shows where the test failed
 #![cfg(all(not(target_arch = "wasm32"), feature = "cpu", feature = "files"))]
 
 #[path = "common/session.rs"]
 mod common;
 
 use common::{Log, all, finish, session, tiny};
-use inkling::{
+use inkling_core::{
     checkpoint::TrainerState,
-    data::{IMAGE, handwriting::Handwriting, source::DatasetName, synthetic},
-    export,
+    data::{IMAGE, handwriting::Handwriting, synthetic},
     parameters::Weights,
-    protocol::{Command, Envelope, Event, Filing, Format, Motion, Part, Query, RunState, Specimen},
-    settings::Settings,
+    protocol::{
+        Answer, Command, Envelope, Event, FileEvent, FileTask, Format, Motion, Part, Query, Question, RunState,
+        Specimen,
+    },
+    settings::{DatasetName, Settings},
     summary::RunSummary,
 };
+use inkling_formats::weights;
 use pollster::block_on;
 
 fn steps(log: &Log) -> Vec<(u32, f64)> {
@@ -27,7 +30,7 @@ fn warnings(log: &Log) -> Vec<String> {
 }
 
 #[test]
-fn a_run_that_is_stepped_through_is_the_run_that_runs() {
+fn a_run_that_is_stepped_through_equals_one_that_runs_freely() {
     let (mut whole, expected) = session();
     whole.command(Command::start(1, tiny()));
     finish(&mut whole);
@@ -35,12 +38,12 @@ fn a_run_that_is_stepped_through_is_the_run_that_runs() {
     session.command(Command::start(1, tiny()));
     block_on(session.work());
     session.command(Command::Pause);
-    assert!(!block_on(session.work()), "nothing was done yet");
+    assert!(!block_on(session.work()), "nothing has been done yet");
     for done in 1..=4 {
         session.command(Command::Step);
         assert!(block_on(session.work()));
-        assert!(!block_on(session.work()), "one step, and it rests again");
-        assert_eq!((session.state(), steps(&log).len()), (RunState::Paused, done), "a step is seen at once");
+        assert!(!block_on(session.work()), "after one step it pauses again");
+        assert_eq!((session.state(), steps(&log).len()), (RunState::Paused, done), "a step is reported at once");
     }
     session.command(Command::Resume);
     session.command(Command::Step);
@@ -49,7 +52,7 @@ fn a_run_that_is_stepped_through_is_the_run_that_runs() {
 }
 
 #[test]
-fn learning_rate_and_augmentation_change_while_it_runs_and_a_reload_knows() {
+fn learning_rate_and_augmentation_can_change_during_a_run_and_a_reload_keeps_the_change() {
     let settings = Settings { batch: 9, epochs: 2, ..tiny() };
     let story = |change: bool| {
         let (mut session, log) = session();
@@ -66,7 +69,7 @@ fn learning_rate_and_augmentation_change_while_it_runs_and_a_reload_knows() {
     assert!(warnings(&changed)[0].contains("Learning rate must be"), "{:?}", warnings(&changed));
     let (a, b) = (steps(&plain), steps(&changed));
     assert_eq!(a[..5], b[..5]);
-    // Step 6 sees other images, the ones after it other weights as well.
+    // Step 6 sees other images; the steps after it also have other weights.
     assert!(a[5..].iter().zip(&b[5..]).all(|(a, b)| a != b), "{a:?} {b:?}");
 
     let mut page = RunSummary::new(1, settings, Default::default());
@@ -74,7 +77,7 @@ fn learning_rate_and_augmentation_change_while_it_runs_and_a_reload_knows() {
     for envelope in changed.borrow().iter() {
         page.apply(envelope);
         if kept.is_none() && !page.adjustments.is_empty() {
-            kept = page.saved(); // with the next losses, not with the end of the epoch
+            kept = page.saved(); // with the next losses, not at the end of the epoch
         }
     }
     assert_eq!((page.adjustments.len(), page.adjustments[0].0), (1, 5));
@@ -89,8 +92,8 @@ fn learning_rate_and_augmentation_change_while_it_runs_and_a_reload_knows() {
 }
 
 #[test]
-fn it_stops_early_when_the_validation_loss_rises_and_says_which_epoch_was_best() {
-    // So high a rate that it gets worse at once, and nothing else.
+fn a_run_stops_early_when_the_validation_loss_rises_and_says_which_epoch_was_best() {
+    // With a learning rate this high, the loss only gets worse.
     let settings = Settings { lr: 0.3, patience: 2, epochs: 40, ..tiny() };
     let (mut session, log) = session();
     session.command(Command::start(1, settings.clone()));
@@ -109,8 +112,8 @@ fn it_stops_early_when_the_validation_loss_rises_and_says_which_epoch_was_best()
 }
 
 #[test]
-fn a_data_set_of_ones_own_is_trained_on_and_a_bad_one_changes_nothing() {
-    use inkling::data::own::NamedFile;
+fn a_visitors_own_data_set_is_trained_on_and_a_bad_one_changes_nothing() {
+    use inkling_core::data::NamedFile;
     let (mut session, log) = session();
     let settings = Settings { dataset: DatasetName::Own, images: 0, epochs: 1, ..tiny() };
     session.command(Command::start(1, settings.clone()));
@@ -134,17 +137,19 @@ fn a_data_set_of_ones_own_is_trained_on_and_a_bad_one_changes_nothing() {
 }
 
 #[test]
-fn weights_from_a_file_are_asked_tested_and_trained_on() {
+fn weights_from_a_file_can_be_queried_scored_and_trained_on() {
     let weights = Weights::random(9).0.concat();
     for format in [Format::Safetensors, Format::Burnpack] {
         let (mut session, log) = session();
         session.command(Command::start(1, tiny()));
-        let file = export::file(format, &weights).unwrap();
-        let Event::Opened { weights: opened } = export::perform(&Filing::Read { file: file.clone() }) else { panic!() };
+        let file = weights::file(format, &weights).unwrap();
+        let FileEvent::Opened { weights: opened } = weights::perform(&FileTask::Read { file: file.clone() }) else {
+            panic!()
+        };
         let import =
             |weights: &TrainerState| Command::Import { run: 1, next: 2, settings: tiny(), weights: weights.clone() };
         session.command(import(&opened));
-        assert!(warnings(&log)[0].contains("A run is under way"));
+        assert!(warnings(&log)[0].contains("A run is in progress"));
         finish(&mut session);
         let before = log.borrow().len();
         session.command(import(&TrainerState::new(0, &weights[1..])));
@@ -154,46 +159,51 @@ fn weights_from_a_file_are_asked_tested_and_trained_on() {
         finish(&mut session);
         assert_eq!(session.state(), RunState::Paused);
         let kept = all(&log, |e| if let Event::Checkpoint(kept) = e { Some(kept.trainer.clone()) } else { None });
-        assert_eq!(kept.last(), Some(&opened), "a worker that is lost now takes nothing along");
-        session.command(Command::Predict { id: 3, pixels: vec![99; IMAGE], epoch: None });
-        session.command(Command::Save(format));
+        assert_eq!(kept.last(), Some(&opened), "losing the worker now loses nothing");
+        session.command(Command::Ask { id: 3, question: Question::Predict { pixels: vec![99; IMAGE], epoch: None } });
+        session.command(Command::Export(format));
         finish(&mut session);
-        let saved = all(&log, |e| if let Event::Save { weights, .. } = e { Some(weights.clone()) } else { None });
-        let task = Filing::Write { format, weights: saved[0].clone() };
-        let Event::File { step: 0, bytes, .. } = export::perform(&task) else { panic!() };
-        assert_eq!(export::read(&bytes).unwrap(), weights);
+        let saved = all(&log, |e| if let Event::Export { weights, .. } = e { Some(weights.clone()) } else { None });
+        let task = FileTask::Write { format, weights: saved[0].clone() };
+        let FileEvent::Written { step: 0, bytes, .. } = weights::perform(&task) else { panic!() };
+        assert_eq!(weights::read(&bytes).unwrap(), weights);
         assert!(matches!(
             log.borrow().iter().rev().nth(1),
-            Some(Envelope { run: 2, event: Event::Prediction { probabilities: Some(_), steps: 0, .. } })
+            Some(Envelope {
+                run: 2,
+                event: Event::Answer { answer: Answer::Predict { probabilities: Some(_), steps: 0, .. }, .. }
+            })
         ));
         session.command(Command::Resume);
         finish(&mut session);
         assert_eq!(session.state(), RunState::Finished);
-        let cut = export::perform(&Filing::Read { file: file[..file.len() - 9].to_vec() });
-        assert!(matches!(cut, Event::Warning(words) if words.starts_with("The file was not opened: ")));
-        let task = Filing::Write { format, weights: TrainerState::new(0, &[1.0]) };
-        assert!(matches!(export::perform(&task), Event::Warning(words) if words.contains("could not be saved")));
+        let cut = weights::perform(&FileTask::Read { file: file[..file.len() - 9].to_vec() });
+        assert!(matches!(cut, FileEvent::Failed(words) if words.starts_with("The file was not opened: ")));
+        let task = FileTask::Write { format, weights: TrainerState::new(0, &[1.0]) };
+        assert!(matches!(weights::perform(&task), FileEvent::Failed(words) if words.contains("could not be saved")));
     }
 }
 
-fn ask(query: Query, session: &mut inkling::session::Session, log: &Log) -> (u32, Vec<Specimen>) {
-    session.command(Command::Browse(query));
+fn ask(query: Query, session: &mut inkling_train::session::Session, log: &Log) -> (u32, Vec<Specimen>) {
+    session.command(Command::Ask { id: 6, question: Question::Browse(query) });
     assert!(block_on(session.work()));
-    let Some(Event::Specimens { id, total, specimens }) = log.borrow().last().map(|e| e.event.clone()) else {
+    let Some(Event::Answer { id, answer: Answer::Browse { total, specimens } }) =
+        log.borrow().last().map(|e| e.event.clone())
+    else {
         panic!()
     };
-    assert_eq!(id, query.id);
+    assert_eq!(id, 6);
     (total, specimens)
 }
 
 #[test]
-fn images_are_shown_by_class_and_by_mistake_the_surest_first() {
+fn images_are_shown_by_class_and_by_mistake_the_most_confident_first() {
     let (mut session, log) = session();
     let settings = Settings { images: 600, epochs: 1, ..tiny() };
     session.command(Command::start(1, settings));
     finish(&mut session);
     let test = all(&log, |e| if let Event::Test(test) = e { Some(test.clone()) } else { None }).remove(0);
-    let query = Query { id: 1, part: Part::Test, count: 7, ..Query::default() };
+    let query = Query { part: Part::Test, count: 7, ..Query::default() };
     let (total, shown) = ask(query, &mut session, &log);
     assert_eq!((total, shown.len()), (test.confusion.total(), 7));
     let mut mistakes = 0;
@@ -208,14 +218,16 @@ fn images_are_shown_by_class_and_by_mistake_the_surest_first() {
             mistakes += if label == predicted { 0 } else { count };
         }
     }
-    assert!(mistakes > 0, "a test without mistakes shows nothing");
+    assert!(mistakes > 0, "without mistakes this test proves nothing");
     let (total, shown) = ask(Query { mistakes: true, count: 200, ..query }, &mut session, &log);
     assert_eq!((total, shown.len() as u32), (mistakes, mistakes.min(200)));
-    // What it answers for an image that it has shown is what it said there.
+    // Asked about an image that it has shown, the network gives the same answer.
     let image = &shown[0];
-    session.command(Command::Predict { id: 2, pixels: image.pixels.clone(), epoch: None });
+    session.command(Command::Ask { id: 2, question: Question::Predict { pixels: image.pixels.clone(), epoch: None } });
     block_on(session.work());
-    let Some(Event::Prediction { probabilities: Some(p), .. }) = log.borrow().last().map(|e| e.event.clone()) else {
+    let Some(Event::Answer { answer: Answer::Predict { probabilities: Some(p), .. }, .. }) =
+        log.borrow().last().map(|e| e.event.clone())
+    else {
         panic!()
     };
     let (class, confidence) = image.answer.unwrap();
@@ -226,28 +238,28 @@ fn images_are_shown_by_class_and_by_mistake_the_surest_first() {
 }
 
 #[test]
-fn a_score_says_how_sure_it_was_and_which_images_were_right() {
+fn a_score_says_how_confident_the_network_is_and_which_images_are_correct() {
     let (mut session, log) = session();
     session.command(Command::start(1, Settings { images: 600, ..tiny() }));
     finish(&mut session);
     let test = all(&log, |e| if let Event::Test(test) = e { Some(test.clone()) } else { None }).remove(0);
     assert_eq!(test.right.len() as u32, test.confusion.total());
     assert_eq!(test.right.iter().map(|&right| u32::from(right)).sum::<u32>(), test.confusion.correct());
-    let counted = |of: fn(&inkling::calibration::Bin) -> u32| test.calibration.bins.iter().map(of).sum::<u32>();
+    let counted = |of: fn(&inkling_core::calibration::Bin) -> u32| test.calibration.bins.iter().map(of).sum::<u32>();
     assert_eq!(counted(|bin| bin.images), test.confusion.total());
     assert_eq!(counted(|bin| bin.right), test.confusion.correct());
     assert!((0.0..0.6).contains(&test.calibration.error()));
 }
 
 #[test]
-fn robustness_is_measured_while_it_trains_and_training_stays_the_same() {
+fn robustness_is_measured_during_training_without_changing_it() {
     let (mut whole, expected) = session();
     whole.command(Command::start(1, tiny()));
     finish(&mut whole);
     let (mut session, log) = session();
     session.command(Command::start(1, tiny()));
     (0..3).for_each(|_| assert!(block_on(session.work())));
-    session.command(Command::Robustness);
+    session.command(Command::MeasureRobustness);
     finish(&mut session);
     let points = all(&log, |e| if let Event::Robustness { point, left } = e { Some((*point, *left)) } else { None });
     assert_eq!(points.iter().map(|p| p.1).collect::<Vec<_>>(), (0..points.len() as u32).rev().collect::<Vec<_>>());
@@ -256,7 +268,7 @@ fn robustness_is_measured_while_it_trains_and_training_stays_the_same() {
     }
     assert_eq!(steps(&log), steps(&expected));
     let first = log.borrow().iter().position(|e| matches!(e.event, Event::Robustness { .. })).unwrap();
-    assert!(log.borrow()[first..].iter().any(|e| matches!(e.event, Event::Steps(_))), "training waited for all of it");
+    assert!(log.borrow()[first..].iter().any(|e| matches!(e.event, Event::Steps(_))), "training waited for the end");
 }
 
 #[test]
@@ -266,13 +278,23 @@ fn a_sketch_is_explained_diagnosed_and_shown_to_earlier_epochs() {
     finish(&mut session);
     let Specimen { pixels, number, .. } =
         ask(Query { part: Part::Train, count: 1, ..Query::default() }, &mut session, &log).1.remove(0);
-    session.command(Command::Explain { id: 7, pixels: pixels.clone() });
-    session.command(Command::Diagnose { id: 8, pixels: [pixels.clone(), vec![0; IMAGE]].concat() });
+    session.command(Command::Ask { id: 7, question: Question::Explain { pixels: pixels.clone() } });
+    session.command(Command::Ask {
+        id: 8,
+        question: Question::Diagnose { pixels: [pixels.clone(), vec![0; IMAGE]].concat() },
+    });
     finish(&mut session);
-    let explained =
-        all(&log, |e| if let Event::Explained { id: 7, explanation } = e { Some(explanation.clone()) } else { None });
+    let explained = all(&log, |e| {
+        if let Event::Answer { id: 7, answer: Answer::Explain(explanation) } = e {
+            Some(explanation.clone())
+        } else {
+            None
+        }
+    });
     let diagnosed = all(&log, |e| match e {
-        Event::Diagnosed { id: 8, probabilities, nearest } => Some((probabilities.clone(), nearest.clone())),
+        Event::Answer { id: 8, answer: Answer::Diagnose { probabilities, nearest } } => {
+            Some((probabilities.clone(), nearest.clone()))
+        }
         _ => None,
     });
     let (probabilities, nearest) = &diagnosed[0];
@@ -282,16 +304,24 @@ fn a_sketch_is_explained_diagnosed_and_shown_to_earlier_epochs() {
     assert_eq!((nearest.len(), nearest[0].number), (8, number), "an image of the set is nearest to itself");
 
     for epoch in [Some(1), Some(2), Some(3), None] {
-        session.command(Command::Predict { id: epoch.unwrap_or(0), pixels: pixels.clone(), epoch });
+        session.command(Command::Ask {
+            id: epoch.unwrap_or(0),
+            question: Question::Predict { pixels: pixels.clone(), epoch },
+        });
         finish(&mut session);
     }
-    let answers =
-        all(&log, |e| if let Event::Prediction { probabilities, .. } = e { Some(probabilities.clone()) } else { None });
+    let answers = all(&log, |e| {
+        if let Event::Answer { answer: Answer::Predict { probabilities, .. }, .. } = e {
+            Some(probabilities.clone())
+        } else {
+            None
+        }
+    });
     assert_ne!(answers[0], answers[1]);
     assert_eq!(
         (answers[1].as_ref(), answers[2].as_ref()),
         (answers[3].as_ref(), None),
-        "the last epoch is the present"
+        "the last epoch is the current network"
     );
     let mut page = RunSummary::new(1, tiny(), Default::default());
     log.borrow().iter().for_each(|envelope| assert!(page.apply(envelope)));
@@ -301,9 +331,9 @@ fn a_sketch_is_explained_diagnosed_and_shown_to_earlier_epochs() {
 }
 
 #[test]
-fn own_digits_teach_the_network_without_making_it_forget_and_that_can_be_taken_back() {
+fn handwriting_teaches_the_network_without_making_it_forget_and_can_be_taken_back() {
     let (mut session, log) = session();
-    // A hand that mirrors what it writes.
+    // Handwriting in which every digit is mirrored.
     let mirrored = |image: &[u8]| -> Vec<u8> { image.chunks(28).flat_map(|row| row.iter().rev().copied()).collect() };
     let digits = synthetic::generate(120, 77).train;
     let mut hand = Handwriting::default();
@@ -318,8 +348,13 @@ fn own_digits_teach_the_network_without_making_it_forget_and_that_can_be_taken_b
     session.command(Command::TakeBack);
     finish(&mut session);
     let words = warnings(&log);
-    let expected =
-        ["There is no network", "A run is under way", "These are no", "These are no", "There is no fine-tuning"];
+    let expected = [
+        "There is no network",
+        "A run is in progress",
+        "There are no digits",
+        "There are no digits",
+        "There is no fine-tuning",
+    ];
     assert!(words.len() == 5 && words.iter().zip(expected).all(|(word, begins)| word.starts_with(begins)), "{words:?}");
 
     let mut page = RunSummary::new(1, tiny(), Default::default());
@@ -328,10 +363,16 @@ fn own_digits_teach_the_network_without_making_it_forget_and_that_can_be_taken_b
             page.apply(&e);
         })
     };
-    let read = |session: &mut inkling::session::Session| {
-        session.command(Command::Read { id: 5, digits: hand.clone() });
+    let read = |session: &mut inkling_train::session::Session| {
+        session.command(Command::Ask { id: 5, question: Question::ReadHandwriting(hand.clone()) });
         finish(session);
-        let found = all(&log, |e| if let Event::Read { id: 5, answers } = e { Some(answers.clone()) } else { None });
+        let found = all(&log, |e| {
+            if let Event::Answer { id: 5, answer: Answer::ReadHandwriting(answers) } = e {
+                Some(answers.clone())
+            } else {
+                None
+            }
+        });
         found.last().unwrap().clone()
     };
     let first = read(&mut session);
@@ -350,7 +391,7 @@ fn own_digits_teach_the_network_without_making_it_forget_and_that_can_be_taken_b
     assert_eq!(share(before.test), tested);
     assert_eq!(share(now.test), page.test_accuracy.unwrap());
     assert!(share(now.own) > share(before.own) + 0.2 && share(now.aside) > share(before.aside) + 0.15);
-    assert!(share(now.test) > share(before.test) - 0.03, "it forgot what it knew");
+    assert!(share(now.test) > share(before.test) - 0.03, "the network forgot what it knew");
     let right = |answers: &[(u8, f32)], aside| {
         let place = |place: &usize| hand.is_aside(*place) == aside && answers[*place].0 == hand.labels[*place];
         (0..hand.len()).filter(place).count() as u32
@@ -367,5 +408,24 @@ fn own_digits_teach_the_network_without_making_it_forget_and_that_can_be_taken_b
     apply(&mut page, &log);
     assert_eq!((page.fine_tuned, page.test_accuracy), (None, Some(tested)));
     assert_eq!(page.checkpoint.unwrap().trainer, untouched.trainer);
-    assert!(page.progress.unwrap().images_per_second.is_some(), "how fast it was is still known");
+    assert!(page.progress.unwrap().images_per_second.is_some(), "the training speed is still known");
+}
+
+#[test]
+fn burn_itself_loads_the_burnpack_file() {
+    use burn::{
+        module::Module,
+        store::ModuleRecord,
+        tensor::{Bytes, Device},
+    };
+    use inkling_core::{parameters::Weights, settings::Kernels};
+    use inkling_train::model::Cnn;
+    let (there, device) = (Weights::random(5), Device::flex());
+    let file = weights::file(Format::Burnpack, &there.0.concat()).unwrap();
+    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(file)).unwrap();
+    let other = Cnn::new(Weights::random(6), Kernels::Fused, &device);
+    let loaded = other.load_record(record);
+    let found: Vec<Vec<f32>> =
+        loaded.parameters().into_iter().map(|parameter| parameter.into_data().try_into_vec().unwrap()).collect();
+    assert_eq!(found, there.0);
 }

@@ -1,5 +1,5 @@
-//! In a dedicated worker: every backend against Keras, and a session that learns.
-#![allow(clippy::unwrap_used)] // a test that fails here says where
+//! Runs in a dedicated worker: every backend equals Keras, and a session learns.
+#![allow(clippy::unwrap_used)] // a failed unwrap shows where the test failed
 #![cfg(all(target_arch = "wasm32", feature = "cpu"))]
 
 mod common;
@@ -9,13 +9,14 @@ mod kernels;
 use std::{cell::RefCell, rc::Rc};
 
 use common::{assert_equal_to_keras, found};
-use inkling::{
-    data::source::DatasetName,
+use inkling_core::{
+    protocol::{Command, Event, Question, RunState},
+    settings::{DatasetName, Settings},
+};
+use inkling_train::{
     device::{Backend, BackendKind},
-    protocol::{Command, Event, RunState},
-    replicas::NoCrew,
+    replicas::NoReplicas,
     session::Session,
-    settings::Settings,
 };
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -37,7 +38,7 @@ async fn burn_ndarray_equals_keras() {
 #[cfg(feature = "webgpu")]
 #[wasm_bindgen_test]
 async fn webgpu_passes_its_self_test_and_equals_keras() {
-    use inkling::device::DeviceError;
+    use inkling_train::device::DeviceError;
     use wasm_bindgen_test::console_log;
     match Backend::open(BackendKind::Webgpu { fusion: true }).await {
         Ok(backend) => {
@@ -47,20 +48,20 @@ async fn webgpu_passes_its_self_test_and_equals_keras() {
             assert_equal_to_keras(&found(&backend.device).await, 1e-4);
         }
         Err(error @ (DeviceError::NoDevice(_) | DeviceError::NoTimestamps(_))) => {
-            console_log!("SKIPPED: nothing is known about WebGPU: {error}");
+            console_log!("SKIPPED: WebGPU is not tested: {error}");
         }
         Err(error) => panic!("{error}"),
     }
 }
 
-/// Here the kernels are SIMD instructions; natively the same checks run on their twin.
+/// Here the kernels are SIMD instructions; natively the same checks run on the equivalent array code.
 #[wasm_bindgen_test]
 async fn the_kernels_equal_burns_operations() {
-    kernels::whole_numbers_give_the_very_same_results(20).await;
+    kernels::whole_numbers_give_exactly_the_same_results(20).await;
     kernels::real_numbers_agree_within_rounding(20).await;
-    kernels::what_is_not_finite_comes_out_where_burn_has_it(20).await;
-    kernels::other_shapes_are_right_too().await;
-    kernels::dead_windows_and_ties_are_burns().await;
+    kernels::non_finite_values_come_out_where_burn_has_them(20).await;
+    kernels::other_shapes_give_correct_results_too().await;
+    kernels::dead_windows_and_ties_behave_as_in_burn().await;
     kernels::every_output_is_written();
 }
 
@@ -69,7 +70,7 @@ async fn a_session_learns_in_a_worker() {
     let log: Rc<RefCell<Vec<Event>>> = Rc::default();
     let sink = log.clone();
     let backend = Backend::open(BackendKind::Cpu).await.unwrap();
-    let mut session = Session::new(backend, NoCrew, move |envelope| sink.borrow_mut().push(envelope.event));
+    let mut session = Session::new(backend, NoReplicas, move |envelope| sink.borrow_mut().push(envelope.event));
     let settings = Settings {
         dataset: DatasetName::Synthetic,
         images: 600,
@@ -85,20 +86,22 @@ async fn a_session_learns_in_a_worker() {
     assert!(accuracy.unwrap() > 0.8, "{accuracy:?}");
 }
 
-/// What page and worker say to each other survives the way through JavaScript values.
+/// The messages between page and worker survive conversion to JavaScript values and back.
 #[wasm_bindgen_test]
 fn messages_survive_the_link() {
     let pixels: Vec<u8> = (0..784).map(|i| (i % 256) as u8).collect();
     for command in [
         Command::start(3, Settings::default()),
         Command::Pause,
-        Command::Predict { id: 9, pixels: pixels.clone(), epoch: None },
+        Command::Ask { id: 9, question: Question::Predict { pixels: pixels.clone(), epoch: None } },
     ] {
         let value = serde_wasm_bindgen::to_value(&command).unwrap();
         assert_eq!(serde_wasm_bindgen::from_value::<Command>(value).unwrap(), command);
     }
-    let question = serde_wasm_bindgen::to_value(&Command::Predict { id: 9, pixels, epoch: None }).unwrap();
-    let inner = js_sys::Reflect::get(&question, &"Predict".into()).unwrap();
-    let sent = js_sys::Reflect::get(&inner, &"pixels".into()).unwrap();
+    let question =
+        serde_wasm_bindgen::to_value(&Command::Ask { id: 9, question: Question::Predict { pixels, epoch: None } })
+            .unwrap();
+    let path = ["Ask", "question", "Predict", "pixels"];
+    let sent = path.iter().fold(question, |value, name| js_sys::Reflect::get(&value, &(*name).into()).unwrap());
     assert!(wasm_bindgen::JsCast::is_instance_of::<js_sys::Uint8Array>(&sent), "pixels go as a typed array");
 }

@@ -1,8 +1,8 @@
-// Files in and out (src/web/files.rs): what the visitor picks or drops, pictures of canvases, and a whole run as one file: gzipped
-// JSON, in which bytes stand as {"base64": "..."}.
+// Reads and writes files for src/page/files.rs: files that the visitor picks or drops, pictures of canvases, and a whole run as
+// one file. That file is gzipped JSON, with byte arrays as {"base64": "..."}.
 "use strict";
 self.inklingFiles = (() => {
-  // The largest file that has a use here is MNIST's training images, unpacked.
+  // The largest file that is any use here is MNIST's training images, unpacked.
   const MOST = 64 << 20;
   const save = (name, blob) => {
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
@@ -36,14 +36,14 @@ self.inklingFiles = (() => {
     return JSON.parse(new TextDecoder().decode(plain), (_, value) =>
       typeof value?.base64 === "string" ? Uint8Array.from(atob(value.base64), (c) => c.charCodeAt(0)) : value);
   };
-  // Files that are dropped anywhere go where they would have been picked.
+  // A dropped file goes to the input where the visitor would have picked it.
   const drop = (files) => {
     const say = (id, set) => {
       const control = Object.assign(document.getElementById(id), set);
       control.dispatchEvent(new Event("change", { bubbles: true }));
     };
     if (files.length === 1) return say(files[0].name.endsWith(".json.gz") ? "open-run" : "open-weights", { files });
-    // A run's settings stand while it lasts; the page says so.
+    // The settings are fixed during a run; the page then refuses the files and says why.
     const free = !document.getElementById("settings").disabled;
     if (free && [2, 4].includes(files.length)) say("dataset", { value: "own" });
     say("own-files", { files });
@@ -61,7 +61,7 @@ self.inklingFiles = (() => {
   return {
     save: (name, bytes) => save(name, new Blob([bytes])),
     savePng: (name, id) => document.getElementById(id).toBlob((blob) => save(name, blob)),
-    // The file of an <input>, which is emptied: the same file can be picked again.
+    // Reads the file of an <input> and empties the input, so that the same file can be picked again.
     read: async (id) => {
       const input = document.getElementById(id);
       const [file] = input.files;
@@ -76,11 +76,11 @@ self.inklingFiles = (() => {
         if (file.size > MOST) throw new Error(`${file.name} is larger than ${MOST >> 20} MiB`);
         return { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
       })),
-    // Read again before it is handed out.
+    // Offers the file only if it reads back as it was written.
     saveRun: async (name, run) => {
       const file = await pack(run);
       const plain = (value) => JSON.stringify(value, (_, v) => (v instanceof Uint8Array ? base64(v) : v));
-      if (plain(await unpack(file)) !== plain(run)) throw new Error("the file does not read as it was written");
+      if (plain(await unpack(file)) !== plain(run)) throw new Error("the file does not read back as it was written");
       save(name, new Blob([file]));
     },
     openRun: unpack,

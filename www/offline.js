@@ -1,13 +1,13 @@
-// The page's side of the service worker (www/sw.js): what is kept for a visit without a network, and word of a new version.
+// The page's side of the service worker (www/sw.js): tells it which files to keep for offline visits, and announces new versions.
 "use strict";
 self.inklingOffline = (() => {
   const worker = navigator.serviceWorker;
   const own = [...document.querySelectorAll("script[src], link[href]")]
     .map((element) => element.src || element.href)
     .filter((url) => url.startsWith(location.origin));
-  worker?.register("sw.js").catch(() => {}); // a page without one only needs a network each time
+  worker?.register("sw.js").catch(() => {}); // without a service worker, the page needs a network on every visit
   worker?.addEventListener("message", () => (document.body.dataset.offline = "ready"));
-  // The names of a page's files are made from their content: another name is another version.
+  // File names contain a hash of the content, so another name means another version.
   const version = (text) => text.match(/page-[0-9a-f]+/)?.[0];
   const look = async () => {
     if (document.hidden || !navigator.onLine) return;
@@ -19,7 +19,7 @@ self.inklingOffline = (() => {
   document.addEventListener("visibilitychange", look);
   setInterval(look, 3_600_000);
   return {
-    // Once a worker is ready: its files, which this page has not seen itself.
+    // Called once the session's worker is ready, with its files, which the page has not loaded itself.
     keep: async (files, build) => {
       const registration = await worker?.ready;
       const loaded = performance.getEntriesByType("resource").map((entry) => entry.name).filter((url) => /page-[0-9a-f]+/.test(url));

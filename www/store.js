@@ -1,5 +1,5 @@
-// What is kept, in IndexedDB: a record for the last run, one for the runs side by side and one for the visitor's digits, each
-// replaced as a whole or not at all. The page's program calls this (src/web/store.rs).
+// Keeps three records in IndexedDB: the last run, the run history, and the visitor's own digits. Each is replaced as a whole or
+// not at all. The page's program calls this (src/page/store.rs).
 "use strict";
 self.inklingStore = (() => {
   const open = () =>
@@ -22,7 +22,7 @@ self.inklingStore = (() => {
       database.close();
     }
   };
-  // One tab at a time keeps its run: the one that has the lock, which goes with the tab; then the next in the queue.
+  // Only the tab that holds the lock keeps its run. When that tab closes, the lock passes to the next tab in the queue.
   let mine = !navigator.locks;
   const owned = new Promise((resolve) => {
     const have = () => {
@@ -30,7 +30,7 @@ self.inklingStore = (() => {
       resolve();
       return new Promise(() => {});
     };
-    // A browser that refuses the lock would refuse to keep anything: then `save` says so.
+    // A browser that refuses the lock would refuse storage as well; `save` then reports it.
     mine ? resolve() : navigator.locks.request("inkling-run", have).catch(() => {});
   });
   const inMine = async (action) => {
@@ -38,10 +38,10 @@ self.inklingStore = (() => {
     return transact("readwrite", action);
   };
   return {
-    // Waits for its turn: what another tab left behind is offered then.
+    // Waits for the lock, then returns the run that the previous tab left behind.
     load: async () => (await owned, transact("readonly", (runs) => runs.get("last"))),
     save: (run) => inMine((runs) => runs.put(run, "last")),
-    // What is kept beside it: "shelf", the runs side by side, and "digits", the visitor's own.
+    // The records beside the run: "shelf" is the run history, "digits" the visitor's own digits.
     loadBeside: (name) => transact("readonly", (runs) => runs.get(name)),
     saveBeside: (name, value) => inMine((runs) => runs.put(value, name)),
     forget: () => inMine((runs) => runs.delete("last")),

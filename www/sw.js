@@ -1,6 +1,6 @@
-// Makes Inkling work without a network after the first visit. Every file but the page itself has its content or its build in
-// its address, so what was kept is never stale: the page comes from the network, or offline as it was last seen, and what it
-// names comes from what was kept with it. Data sets are kept by the worker (src/web/fetch.rs), not here.
+// Makes Inkling work offline after the first visit. The address of every file except the page itself contains a content hash or
+// the build, so a cached file is never stale. The page comes from the network, or offline from the cache, as last seen; the files
+// that it names come from the cache. The worker caches data sets itself (src/worker/download.rs).
 "use strict";
 const CACHE = "inkling-site-1";
 const LAST = "last-page";
@@ -29,7 +29,7 @@ async function page(request) {
   }
 }
 
-// What an address says beside its build does not change what it names.
+// Parameters other than `build` do not change which file an address names.
 const key = (address) => {
   const url = new URL(address);
   const build = url.searchParams.get("build");
@@ -39,7 +39,7 @@ const key = (address) => {
 async function kept(request) {
   const cache = await caches.open(CACHE);
   const have = await cache.match(key(request.url));
-  // A worker takes the address of its answer for its own: this one has none, and the worker keeps the one that it asked for.
+  // A worker takes the URL of its response as its own address. A new response has no URL, so the worker keeps the requested one.
   if (have) return new Response(have.body, { headers: have.headers });
   const response = await fetch(request);
   if (response.ok) await cache.put(key(request.url), response.clone());
@@ -57,7 +57,7 @@ async function fresh(request) {
   }
 }
 
-// A page that is up says what it is made of: that is kept, and what earlier builds left behind goes.
+// Once a page is up, it lists the files that it consists of: cache those, and delete the files of earlier builds.
 self.addEventListener("message", (event) => {
   const { files, build } = event.data;
   event.waitUntil(

@@ -1,11 +1,11 @@
-// Starts the worker that its own address names, at the build that it names: a fresh page never meets a stale worker.
+// Starts the worker and build that this script's own address names, so that a new page never gets a stale worker.
 "use strict";
 const query = new URLSearchParams(self.location.search);
 const name = query.get("worker");
 const build = query.get("build");
 
-// The session's own words for "this backend can't be used" (see src/protocol.rs).
-// A replica's leader takes a word for the reason.
+// Reports that this backend can't be used, as `Event::Unavailable` (crates/inkling-core/src/protocol/event.rs).
+// A replica posts only the reason, as a string, to its leader.
 const unavailable = (reason) =>
   self.postMessage(query.get("role") === "replica" ? reason : { run: 0, event: { Unavailable: { reason } } });
 
@@ -14,8 +14,8 @@ const SIMD = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11,
 ]);
 
-// Files that the page knows to be wanted are on their way while the program comes (src/web/fetch.rs takes them from here),
-// unless the browser has kept them.
+// Fetches the files that the page asks for early while the program downloads, unless they are cached. src/worker/download.rs
+// takes the responses from here.
 self.inklingEarly = Object.fromEntries(
   (query.get("early") ?? "").split(",").filter(Boolean).map((path) => {
     const url = new URL(path, self.location).href;
@@ -26,9 +26,9 @@ self.inklingEarly = Object.fromEntries(
 );
 
 if (typeof WebAssembly !== "object" || !WebAssembly.validate(SIMD)) {
-  unavailable("this browser has no WebAssembly with SIMD; a browser of 2023 or later has it");
+  unavailable("this browser has no WebAssembly with SIMD; browsers from 2023 or later have it");
 } else {
-  // Tells the page how much has come (src/protocol.rs), and lets the program compile while it comes.
+  // Reports the download's progress as `Event::Fetching`; the program compiles while it downloads.
   const download = async (address) => {
     const response = await fetch(address);
     if (!response.ok) throw new Error(`${address} answers ${response.status}`);
@@ -48,7 +48,7 @@ if (typeof WebAssembly !== "object" || !WebAssembly.validate(SIMD)) {
     });
     return new Response(response.body.pipeThrough(count), { headers: { "content-type": "application/wasm" } });
   };
-  // A replica is sent the module that its leader has compiled; any other worker fetches it.
+  // A replica receives the module that its leader has compiled; any other worker fetches its own.
   const load = (module_or_path) => {
     try {
       importScripts(`${name}.js?build=${build}`);

@@ -1,18 +1,17 @@
-//! What the examples share: a whole session without a browser.
+//! Shared by the examples: a whole session without a browser.
 
 use std::{cell::Cell, env, error::Error, path::Path, rc::Rc};
 
-use inkling::{
-    data::{Dataset, source::read_folder},
-    device::Backend,
+use inkling_core::{
+    data::Dataset,
     protocol::{Command, Envelope, Event},
-    replicas::Crew,
-    session::Session,
     settings::Settings,
 };
+use inkling_formats::mnist::read_folder;
+use inkling_train::{device::Backend, replicas::Replicas, session::Session};
 use web_time::Instant;
 
-/// The settings that the program was given, as in the page's address.
+/// The settings in the program's first argument, written as in the page's address.
 pub fn settings() -> Result<Settings, Box<dyn Error>> {
     let (settings, errors) = Settings::from_query(&env::args().nth(1).unwrap_or_default());
     match errors.into_iter().next() {
@@ -21,18 +20,18 @@ pub fn settings() -> Result<Settings, Box<dyn Error>> {
     }
 }
 
-/// MNIST from the folder `MNIST_DIR`, or `data`, and its name.
+/// MNIST from the folder `MNIST_DIR` (by default `data`), and the folder's name.
 pub fn mnist() -> Result<(Dataset, String), String> {
     let folder = env::var("MNIST_DIR").unwrap_or_else(|_| "data".into());
     let data = read_folder(Path::new(&folder)).map_err(|error| format!("{error} (set MNIST_DIR)"))?;
     Ok((data, folder))
 }
 
-/// Trains to the end. With `MIN_ACCURACY=0.985` in the environment it fails below that test accuracy.
-pub fn train(backend: Backend, crew: impl Crew + 'static, settings: Settings) -> Result<(), Box<dyn Error>> {
+/// Trains to the end. With `MIN_ACCURACY=0.985` in the environment, it fails if the test accuracy is below 0.985.
+pub fn train(backend: Backend, replicas: impl Replicas + 'static, settings: Settings) -> Result<(), Box<dyn Error>> {
     let accuracy = Rc::new(Cell::new(None));
     let result = accuracy.clone();
-    let mut session = Session::new(backend, crew, move |Envelope { event, .. }| match event {
+    let mut session = Session::new(backend, replicas, move |Envelope { event, .. }| match event {
         Event::Loaded(loaded) => println!("{loaded:?}"),
         Event::Epoch { record, .. } => println!("{record:?}"),
         Event::Test(test) => {

@@ -1,6 +1,6 @@
-//! The page: mounts the panels and starts a worker.
+//! The page.
 
 fn main() {
     #[cfg(target_arch = "wasm32")]
-    inkling::web::page::start();
+    inkling::page::app::start();
 }

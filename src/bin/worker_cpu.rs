@@ -2,5 +2,5 @@
 
 fn main() {
     #[cfg(target_arch = "wasm32")]
-    inkling::web::worker::start(inkling::device::BackendKind::Cpu);
+    inkling::worker::session::start(inkling_train::device::BackendKind::Cpu);
 }

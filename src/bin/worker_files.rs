@@ -2,5 +2,5 @@
 
 fn main() {
     #[cfg(target_arch = "wasm32")]
-    inkling::web::file_worker::start();
+    inkling::worker::files::start();
 }

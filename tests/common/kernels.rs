@@ -1,14 +1,16 @@
-//! The fused convolution block against Burn's own operations, over random shapes: natively and in the browser.
+//! Compares the fused convolution block with Burn's own operations over random shapes, natively and in the browser.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use inkling::kernels::{
-    Kernels, conv_block,
+use inkling_core::settings::Kernels;
+use inkling_kernels::{
+    conv_block,
     conv_block::{Dims, Output, forward, forward_into},
+    stock_conv_block,
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg32;
 
-/// Numbers of one case.
+/// The values of one case.
 #[derive(Clone)]
 struct Case {
     dims: Dims,
@@ -44,8 +46,9 @@ impl Case {
         let flow =
             Tensor::<4>::from_data(TensorData::new(self.flow.clone(), [images, outputs, rows, columns]), &device);
         let (x, weight, bias) = (x.require_grad(), weight.require_grad(), bias.require_grad());
-        // Through Burn's own product with something, so that the block's input and output are not leaves.
-        let out = conv_block(x.clone() * 1.0, weight.clone(), bias.clone(), kernels);
+        // Multiplies in Burn before and after, so that the block's input and output are not leaves.
+        let block = if kernels == Kernels::Fused { conv_block } else { stock_conv_block };
+        let out = block(x.clone() * 1.0, weight.clone(), bias.clone());
         let gradients = (out.clone() * flow).sum().backward();
         [
             values(out.inner()).await,
@@ -81,9 +84,9 @@ fn dims(rng: &mut Pcg32, inputs: &[usize], outputs: &[usize]) -> Dims {
 
 const FUSED: ([usize; 5], [usize; 3]) = ([1, 4, 8, 36, 64], [8, 16, 24]);
 
-/// Whole numbers are exact in any order of summation and in the transform, so that ties are ties for both: output,
-/// winners (the input's gradient) and all else are the same numbers.
-pub async fn whole_numbers_give_the_very_same_results(cases: u64) {
+/// Whole numbers are exact in any order of summation and in the transform, so ties are ties for both. The output, the
+/// winners (the input's gradient) and everything else are exactly equal.
+pub async fn whole_numbers_give_exactly_the_same_results(cases: u64) {
     for seed in 0..cases {
         let mut rng = Pcg32::seed_from_u64(seed);
         let dims = Dims { images: rng.random_range(1..4), ..dims(&mut rng, &FUSED.0, &FUSED.1) };
@@ -100,8 +103,8 @@ pub async fn real_numbers_agree_within_rounding(cases: u64) {
     }
 }
 
-/// Channel counts that the fused kernels don't take go to the composed operations.
-pub async fn other_shapes_are_right_too() {
+/// Channel counts that the fused kernels don't support go to the composed operations.
+pub async fn other_shapes_give_correct_results_too() {
     let mut rng = Pcg32::seed_from_u64(5);
     for (inputs, outputs) in [(3, 8), (4, 5), (1, 1), (6, 10)] {
         let dims = Dims { images: 2, ..dims(&mut rng, &[inputs], &[outputs]) };
@@ -110,9 +113,9 @@ pub async fn other_shapes_are_right_too() {
     }
 }
 
-/// NaN and infinities come out where Burn has them. (Not in the gradients: Burn multiplies an infinity with the zeros of
-/// windows that pass nothing on, and gets NaN where nothing flowed.)
-pub async fn what_is_not_finite_comes_out_where_burn_has_it(cases: u64) {
+/// NaN and infinities come out where Burn has them. This holds for the output only: in the gradients, Burn multiplies an
+/// infinity by the zeros of windows that pass nothing on, and gets NaN where no gradient flows.
+pub async fn non_finite_values_come_out_where_burn_has_them(cases: u64) {
     for seed in 0..cases {
         let mut rng = Pcg32::seed_from_u64(2000 + seed);
         let dims = dims(&mut rng, &FUSED.0, &FUSED.1);
@@ -132,15 +135,15 @@ pub async fn what_is_not_finite_comes_out_where_burn_has_it(cases: u64) {
     }
 }
 
-/// A window whose values are all zero or less passes nothing on; one whose four values are equal passes all to the first.
-pub async fn dead_windows_and_ties_are_burns() {
+/// A window whose values are all zero or less passes no gradient on; one whose four values are equal passes it to the first.
+pub async fn dead_windows_and_ties_behave_as_in_burn() {
     for inputs in [1, 4] {
         let dims = Dims { images: 2, height: 7, width: 6, inputs, outputs: 8 };
         let mut case = Case::new(dims, || 1.0);
         case.assert_same(0.0).await;
         let [out, input, ..] = case.run(Kernels::Fused).await;
         assert!(out.iter().all(|&v| v == (9 * inputs + 1) as f32));
-        assert!(input[0] == 8.0 && input[5] == 0.0, "the first of four equals, so nothing beyond its patch: {input:?}");
+        assert!(input[0] == 8.0 && input[5] == 0.0, "the first of four equals wins, nothing goes further: {input:?}");
         case.bias.fill(-1000.0);
         case.assert_same(0.0).await;
         assert!(case.run(Kernels::Fused).await.as_flattened_sum() == 0.0);
@@ -157,7 +160,7 @@ impl FlattenedSum for [Vec<f32>; 4] {
     }
 }
 
-/// Nothing of what stood in the output's buffers is left.
+/// Nothing is left of what the output's buffers held before.
 pub fn every_output_is_written() {
     let mut rng = Pcg32::seed_from_u64(9);
     for inputs in FUSED.0 {

@@ -1,15 +1,14 @@
-//! The network on the fixed weights of `fixtures/make_model.py`, against what Keras computed.
+//! Compares the network on the fixed weights of `fixtures/make_model.py` with what Keras computed.
 
 use std::io::Read;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use inkling::{
+use inkling_core::{
     data::{Batch, IMAGE},
-    kernels::Kernels,
-    model::Cnn,
     parameters::{SHAPES, Weights},
-    train::{cross_entropy, upload},
+    settings::Kernels,
 };
+use inkling_train::{feed::upload, model::Cnn, pass::cross_entropy};
 
 const SCALES: [f32; 8] = [1.0, 0.125, 0.25, 0.125, 0.125, 0.125, 0.5, 0.125];
 const LABELS: [u8; 3] = [3, 1, 7];
@@ -73,7 +72,7 @@ pub async fn found(device: &Device) -> Vec<Vec<f32>> {
     out
 }
 
-/// Asserts that every value is within `tolerance` of Keras', relative to the largest value of its part.
+/// Asserts that every value is within `tolerance` of Keras's, relative to the largest value of its part.
 pub fn assert_equal_to_keras(found: &[Vec<f32>], tolerance: f32) {
     let expected = expected();
     assert_eq!(found.len(), expected.len());

@@ -1,15 +1,16 @@
-//! A session on burn-flex whose events are kept.
+//! A session on burn-flex, with a log of its events.
 #![allow(dead_code)] // not every test uses all of it
 
 use std::{cell::RefCell, rc::Rc};
 
-use inkling::{
-    data::source::DatasetName,
-    device::{Backend, BackendKind},
+use inkling_core::{
     protocol::{Envelope, Event},
-    replicas::NoCrew,
+    settings::{DatasetName, Settings},
+};
+use inkling_train::{
+    device::{Backend, BackendKind},
+    replicas::NoReplicas,
     session::Session,
-    settings::Settings,
 };
 use pollster::block_on;
 
@@ -19,7 +20,7 @@ pub fn session() -> (Session, Log) {
     let log = Log::default();
     let sink = log.clone();
     let backend = block_on(Backend::open(BackendKind::Cpu)).unwrap();
-    (Session::new(backend, NoCrew, move |envelope| sink.borrow_mut().push(envelope)), log)
+    (Session::new(backend, NoReplicas, move |envelope| sink.borrow_mut().push(envelope)), log)
 }
 
 pub fn tiny() -> Settings {
@@ -30,7 +31,7 @@ pub fn finish(session: &mut Session) {
     while block_on(session.work()) {}
 }
 
-/// What `pick` takes of the events.
+/// Everything that `pick` takes from the events.
 pub fn all<T>(log: &Log, pick: impl Fn(&Event) -> Option<T>) -> Vec<T> {
     log.borrow().iter().filter_map(|envelope| pick(&envelope.event)).collect()
 }

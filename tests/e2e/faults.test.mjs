@@ -1,4 +1,4 @@
-// What goes wrong is said in a sentence, and nothing is lost.
+// Whatever goes wrong, the page says so in a sentence, and nothing is lost.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { SEVEN, draw, launch, open, serve, summary, until } from "./lib.mjs";
@@ -16,7 +16,7 @@ const withServer = (options, body) => async () => {
   }
 };
 
-test("a wrong setting is named beside its control and stops nothing else", withServer({}, async (server) => {
+test("a wrong setting is reported beside its control and affects nothing else", withServer({}, async (server) => {
   const page = await open(browser, `${server.url}?dataset=synthetic&backend=cpu&epochs=0&batch=32&lr=fast&images=120&autostart=1`);
   await page.getByText('Epochs must be a whole number from 1 to 100; it is "0".').waitFor();
   await page.getByText('Learning rate must be a number from 0.000001 to 1; it is "fast".').waitFor();
@@ -40,12 +40,12 @@ test("a wrong setting is named beside its control and stops nothing else", withS
   assert.deepEqual(page.problems, []);
 }));
 
-test("without a network MNIST fails in words, and the synthetic digits still train", withServer({}, async (server) => {
+test("without a network connection MNIST fails with an explanation, and the synthetic digits still train", withServer({}, async (server) => {
   const page = await open(browser, `${server.url}?dataset=mnist&backend=cpu&images=120&epochs=1`);
   await page.context().route("https://**", (route) => route.abort());
   await page.getByRole("button", { name: "Train", exact: true }).click();
   const failed = await until(page, "failure", (s) => s.state === "failed");
-  assert.match(failed.error, /^MNIST could not be fetched \(127\.0\.0\.1:\d+ answers 404; cdn\.jsdelivr\.net.*Check the connection.*synthetic digits/);
+  assert.match(failed.error, /^MNIST could not be fetched \(127\.0\.0\.1:\d+ returned 404; cdn\.jsdelivr\.net.*Check the connection.*synthetic digits/);
   await page.getByRole("alert").filter({ hasText: "MNIST could not be fetched" }).waitFor();
   await page.getByLabel("Data set").selectOption("synthetic");
   await page.getByRole("button", { name: "Train", exact: true }).click();
@@ -53,7 +53,7 @@ test("without a network MNIST fails in words, and the synthetic digits still tra
   assert.deepEqual([done.dataset.name, done.error], ["synthetic", null]);
 }));
 
-test("a damaged file is refused, and the next source is asked", withServer({
+test("a damaged file is refused, and the next source is tried", withServer({
   intercept: (path, response) => path.includes("/data/") && (response.writeHead(200).end("<html>not MNIST</html>"), true),
 }, async (server) => {
   const page = await open(browser, `${server.url}?dataset=mnist&backend=cpu&autostart=1`);
@@ -63,7 +63,7 @@ test("a damaged file is refused, and the next source is asked", withServer({
   assert.match(failed.error, /githubusercontent/);
 }));
 
-test("a worker that does not load is a sentence, not a blank page", withServer({
+test("a worker that does not load gives an error message, not a blank page", withServer({
   intercept: (path, response) => path.endsWith("worker_cpu.js") && (response.writeHead(404).end(), true),
 }, async (server) => {
   const page = await open(browser, `${server.url}?dataset=synthetic&backend=cpu`);
@@ -78,7 +78,7 @@ test("a page whose program does not load says so", withServer({
   await page.getByRole("alert").filter({ hasText: "The page could not start" }).waitFor();
 }));
 
-test("a finished network comes back when its worker is lost", withServer({}, async (server) => {
+test("a finished network is restored when its worker is lost", withServer({}, async (server) => {
   const page = await open(browser, `${server.url}?dataset=synthetic&backend=cpu&images=300&batch=32&epochs=2&seed=3&replicas=1&autostart=1`);
   const done = await until(page, "finished run", (s) => s.state === "finished");
   await draw(page, SEVEN);
@@ -96,7 +96,7 @@ test("a finished network comes back when its worker is lost", withServer({}, asy
   assert.equal(await page.locator("#run-rows tr").count(), 1, "it is the same run");
 }));
 
-test("a stopped run's network comes back as well, and stays stopped", withServer({}, async (server) => {
+test("a stopped run's network is restored too, and the run stays stopped", withServer({}, async (server) => {
   const page = await open(browser, `${server.url}?dataset=synthetic&backend=cpu&images=300&batch=32&epochs=90&seed=3&replicas=1&autostart=1`);
   await until(page, "second epoch", (s) => s.history.length >= 2);
   await page.getByRole("button", { name: "Stop", exact: true }).click();

@@ -1,4 +1,4 @@
-// Files in and out: what the page saves is opened by the tools that it is for, and by the page itself.
+// Saving and opening files: what the page saves opens in the tools that it is meant for, and in the page itself.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
@@ -21,7 +21,7 @@ const save = async (page, name) => {
 };
 const pick = (page, label, name, buffer) => page.getByLabel(label).setInputFiles({ name, mimeType: "application/octet-stream", buffer });
 
-test("weights, history, report and charts open elsewhere and say the same", async () => {
+test("weights, history, report and charts open elsewhere with the same contents", async () => {
   const page = await open(browser, `${server.url}${RUN}&autostart=1`);
   const done = await finished(page);
   await page.locator("#files > summary").click();
@@ -32,7 +32,7 @@ test("weights, history, report and charts open elsewhere and say the same", asyn
   const [historyName, history] = await save(page, "History as CSV");
   assert.equal(historyName, "inkling-history.csv");
 
-  // The sketch as the network sees it, and what it says of it.
+  // The sketch as the network sees it, and its answer.
   await draw(page, SEVEN);
   await page.locator("#sketch-note").getByText("looks like").waitFor();
   await page.locator("#inside > summary").click();
@@ -74,7 +74,7 @@ test("weights, history, report and charts open elsewhere and say the same", asyn
   assert.deepEqual(page.problems, []);
 });
 
-test("weights are opened, asked and trained on; a wrong file is refused in words and loses nothing", async () => {
+test("opened weights can be queried, scored and trained on; a wrong file is refused with a reason and loses nothing", async () => {
   const page = await open(browser, `${server.url}${RUN}&autostart=1`);
   const done = await finished(page);
   await page.locator("#files > summary").click();
@@ -100,7 +100,7 @@ test("weights are opened, asked and trained on; a wrong file is refused in words
   assert.deepEqual(other.problems, []);
 });
 
-test("a whole run is one file, and goes on from it as if nothing had happened", async () => {
+test("a whole run is saved as one file, and resumes from it as if it had never stopped", async () => {
   const whole = await finished(await open(browser, `${server.url}${RUN}&epochs=4&autostart=1`));
   const page = await open(browser, `${server.url}${RUN}&epochs=4&autostart=1`);
   await until(page, "second epoch", (s) => s.history.length >= 2);
@@ -109,7 +109,7 @@ test("a whole run is one file, and goes on from it as if nothing had happened", 
   await page.locator("#files > summary").click();
   const [name, file] = await save(page, "Save the run");
   assert.equal(name, "inkling-run.json.gz");
-  assert.equal(JSON.parse(gunzipSync(file).toString()).settings.epochs, 4, "others can read it, too");
+  assert.equal(JSON.parse(gunzipSync(file).toString()).settings.epochs, 4, "other programs can read it, too");
 
   const other = await open(browser, `${server.url}?backend=cpu&epochs=9`);
   await other.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
@@ -132,7 +132,7 @@ test("a whole run is one file, and goes on from it as if nothing had happened", 
   assert.deepEqual(other.problems, []);
 });
 
-test("a data set of one's own is trained on, with the names of its classes", async () => {
+test("a visitor's own data set is trained on, with its class names", async () => {
   const page = await open(browser, `${server.url}?dataset=own&backend=cpu&epochs=4&batch=32&augment=0&replicas=1`);
   await page.getByText("Choose the files of your data set, then press Train.").waitFor();
   const files = (list) => page.locator("#own-files").setInputFiles(list.map(([name, buffer]) => ({ name, mimeType: "application/gzip", buffer })));
@@ -152,7 +152,7 @@ test("a data set of one's own is trained on, with the names of its classes", asy
   assert.deepEqual(page.problems, []);
 });
 
-test("files that are dropped on the page go where they belong", async () => {
+test("files dropped on the page go where they belong", async () => {
   const page = await open(browser, `${server.url}${RUN}&epochs=3&autostart=1`);
   const drop = (files) => page.evaluate((files) => {
     const dataTransfer = new DataTransfer();
@@ -167,20 +167,20 @@ test("files that are dropped on the page go where they belong", async () => {
   await drop([[weightsName, weights]]);
   await until(page, "weights", (s) => s.state === "paused" && s.history.length === 0);
   await drop([[runName, run]]);
-  await until(page, "refusal", (s) => s.warnings.at(-1) === "A run is under way. Stop it before opening another.");
+  await until(page, "refusal", (s) => s.warnings.at(-1) === "A run is in progress. Stop it before opening another.");
   await drop([["images", run], ["labels", run]]);
-  await until(page, "refusal", (s) => s.warnings.at(-1) === "A run is under way. Stop it before choosing other data.");
+  await until(page, "refusal", (s) => s.warnings.at(-1) === "A run is in progress. Stop it before choosing other data.");
   assert.match(page.url(), /dataset=synthetic/);
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   await until(page, "stop", (s) => s.state === "stopped");
-  assert.equal(await drop([[runName, run]]), "", "what says where to drop is gone");
+  assert.equal(await drop([[runName, run]]), "", "the drop overlay is gone");
   assert.equal((await until(page, "the run again", (s) => s.state === "finished" && s.history.length === 3)).test_accuracy, done.test_accuracy);
   const refused = (words) => until(page, "refusal", (s) => words.test(s.warnings.at(-1)));
   await drop([["holiday.jpg", Buffer.from("no weights")]]);
-  await refused(/^The file was not opened: this is no file of weights/);
+  await refused(/^The file was not opened: this is not a safetensors or burnpack file of weights/);
   await drop([["a", Buffer.from("a")], ["b", Buffer.from("b")], ["c", Buffer.from("c")]]);
   await refused(/^The data set was not taken: choose two files/);
-  assert.equal(await page.locator("#dataset").inputValue(), "synthetic", "what is no data set changes no setting");
+  assert.equal(await page.locator("#dataset").inputValue(), "synthetic", "files that are not a data set change no setting");
   const [images, labels] = idx(168);
   await drop([["images", images], ["labels", labels]]);
   await page.getByText("144 images to train with, 24 to test with. Press Train.").waitFor();
@@ -188,7 +188,7 @@ test("files that are dropped on the page go where they belong", async () => {
   assert.deepEqual(page.problems, []);
 });
 
-test("formats in a row are written in a row, and it is said when they can't be", async (t) => {
+test("several formats requested in a row are all written, and the page says so when one can't be", async (t) => {
   let gone = false;
   const intercept = (path, response) => gone && path.endsWith("worker_files_bg.wasm") && response.writeHead(404).end();
   const own = await serve({ intercept });
@@ -201,7 +201,7 @@ test("formats in a row are written in a row, and it is said when they can't be",
   for (const name of ["safetensors", "burnpack", "ONNX"]) await page.getByRole("button", { name, exact: true }).click();
   for (let i = 0; (names.length < 3 || page.workers().length > 1) && i < 150; i++) await page.waitForTimeout(100);
   assert.deepEqual(names.sort(), ["inkling-step-8.bpk", "inkling-step-8.onnx", "inkling-step-8.safetensors"]);
-  assert.equal(page.workers().length, 1, "the worker for files goes when it is done");
+  assert.equal(page.workers().length, 1, "the file worker closes when it is done");
   gone = true;
   await page.getByRole("button", { name: "ONNX", exact: true }).click();
   await page.getByText(/^The file was neither written nor read: its program could not be loaded: .*404/).waitFor();

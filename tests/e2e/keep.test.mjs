@@ -1,4 +1,4 @@
-// A run survives its page: a reload, a crash, a closed tab.
+// A run survives a reload, a crash and a closed tab.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, serve, summary, until } from "./lib.mjs";
@@ -12,16 +12,16 @@ const curve = (s) => s.history.map((epoch) => [epoch.epoch, epoch.train_loss, ep
 const finished = (page) => until(page, "finished run", (s) => s.state === "finished");
 const button = (page, name) => page.getByRole("button", { name, exact: true });
 
-test("a run whose page is killed within an epoch goes on after a reload, and ends as it would have", async () => {
+test("a run whose page is killed in the middle of an epoch resumes after a reload, and ends as it would have", async () => {
   const whole = await finished(await open(browser, `${server.url}${RUN}&autostart=1`));
   const page = await open(browser, `${server.url}${RUN}&autostart=1`);
   await until(page, "second epoch", (s) => s.history.length >= 2);
   await page.waitForTimeout(200);
-  // Another address: what was kept brings its settings along.
+  // Another address: the kept run brings its own settings.
   await page.goto(`${server.url}?backend=cpu&epochs=9`);
   await page.getByText(/This browser has kept a run that ended early here: epoch [34] of 4, step \d+ of 184\./).waitFor();
-  assert.equal((await summary(page)).state, "idle", "it waits to be asked");
-  await button(page, "Go on with it").click();
+  assert.equal((await summary(page)).state, "idle", "the run waits to be resumed");
+  await button(page, "Resume it").click();
   const done = await finished(page);
   assert.deepEqual(curve(done), curve(whole));
   assert.equal(done.test_accuracy, whole.test_accuracy);
@@ -34,7 +34,7 @@ test("a run whose page is killed within an epoch goes on after a reload, and end
   await page.locator("#offer").waitFor({ state: "hidden" });
   await page.reload();
   await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
-  assert.ok(await page.locator("#offer").isHidden(), "a run that was forgotten came back");
+  assert.ok(await page.locator("#offer").isHidden(), "a forgotten run came back");
   assert.deepEqual(page.problems, []);
 });
 
@@ -50,7 +50,7 @@ test("a second tab leaves the first one's run alone, and says that its own is no
   assert.deepEqual(done.warnings, ["A reload would lose this run: another tab keeps its run."]);
   await second.getByRole("alert").filter({ hasText: "A reload would lose this run" }).waitFor();
   assert.deepEqual((await summary(first)).warnings, []);
-  // The first tab is closed: the second has its place, is offered what it left, and keeps its own when that is replaced.
+  // The first tab closes: the second takes its place, is offered the run that it left, and then keeps its own run instead.
   await first.close();
   await second.getByText(/This browser has kept a run that ended early here: epoch \d+ of 90/).waitFor();
   await button(second, "Train").click();
@@ -59,7 +59,7 @@ test("a second tab leaves the first one's run alone, and says that its own is no
   await second.getByText("This browser has kept the run that finished its 4 epochs here.").waitFor();
 });
 
-test("without a place to keep a run it trains all the same, and says so", async () => {
+test("without storage a run trains all the same, and the page says that a reload would lose it", async () => {
   const init = () => (IDBFactory.prototype.open = () => { throw new DOMException("The quota has been exceeded.", "QuotaExceededError"); });
   const page = await open(browser, `${server.url}${RUN}&autostart=1`, { init });
   const done = await finished(page);

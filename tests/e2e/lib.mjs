@@ -1,4 +1,4 @@
-// What the end-to-end tests share: a static server under a sub-path, and a browser on the built page.
+// Shared by the end-to-end tests: a static server under a sub-path, and a browser on the built page.
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { existsSync, readFileSync } from "node:fs";
@@ -11,7 +11,7 @@ if (!modules) throw new Error("INKLING_NODE is not set: run `make test-page`, or
 const { chromium } = createRequire(join(modules, "x.js"))("playwright-core");
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-/** A site under this path proves that nothing in the page assumes to be at the root. */
+/** Serving the site under this path proves that nothing in the page assumes that it is at the root. */
 export const PREFIX = "/some/where/";
 
 export const TYPES = {
@@ -19,7 +19,7 @@ export const TYPES = {
   ".gz": "application/gzip", ".json": "application/json", ".svg": "image/svg+xml",
 };
 
-/** Serves dist/ below PREFIX. `data` is a folder for `data/`, or null for none; `intercept(path, response, query)` may answer first. */
+/** Serves dist/ under PREFIX, and the folder `data` (unless null) as `data/`. `intercept(path, response, query)` may answer first. */
 export async function serve({ data = null, intercept = () => false } = {}) {
   const requests = [];
   const server = createServer(async (request, response) => {
@@ -46,7 +46,7 @@ export async function serve({ data = null, intercept = () => false } = {}) {
   };
 }
 
-/** For `serve`: the session's first, second, ... worker runs the first, second, ... of `faults` before anything else. */
+/** An `intercept` for `serve`: the session's first, second, ... worker first runs the first, second, ... script in `faults`. */
 export function sabotage(faults) {
   let workers = 0;
   return (path, response, query) => {
@@ -59,8 +59,8 @@ export function sabotage(faults) {
 }
 
 /**
- * Script for a worker: keeps its GPU device as `gpu.device`, and counts the buffers that live. CubeCL destroys none of them:
- * what its pools give back lives until the browser collects it, which `await gpu.collect()` asks for.
+ * Script for a worker: keeps its GPU device as `gpu.device`, and counts the live buffers. CubeCL destroys none of them: a buffer
+ * that its pools release lives until the browser collects it, which `await gpu.collect()` triggers.
  */
 export const WATCH_GPU = `
   self.gpu = { buffers: 0, bytes: 0, collect: () => (gc(), new Promise((resolve) => setTimeout(resolve, 500))) };
@@ -81,7 +81,7 @@ export const WATCH_GPU = `
   };
 `;
 
-/** Script for a worker: `action` shortly after it has handed out a checkpoint. */
+/** Script for a worker: runs `action` shortly after the worker has sent a checkpoint. */
 export const AFTER_A_CHECKPOINT = (action) => `{
   const say = self.postMessage.bind(self);
   self.postMessage = (message, ...more) => {
@@ -96,9 +96,9 @@ export const EXECUTABLE = [
   ...process.env.PATH.split(":").flatMap((folder) => NAMES.map((name) => join(folder, name))),
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ].find((path) => path && existsSync(path));
-if (!EXECUTABLE) throw new Error("no Chromium and no Chrome on PATH; CHROME names another browser");
+if (!EXECUTABLE) throw new Error("neither Chromium nor Chrome is on PATH; set CHROME to the path of a browser");
 
-/** A browser; with `webgpu`, on Chromium's software adapter. */
+/** Launches a browser; with `webgpu`, WebGPU runs on Chromium's software adapter. */
 export function launch({ webgpu = false } = {}) {
   const gpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-unsafe-swiftshader", "--js-flags=--expose-gc"];
   const quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
@@ -106,8 +106,8 @@ export function launch({ webgpu = false } = {}) {
 }
 
 /**
- * A page that collects what the console and uncaught errors say. Without a service worker, unless a test is about it: it
- * would answer in place of a server that a test makes faulty.
+ * Opens a page that collects console errors and uncaught errors in `page.problems`. Service workers are blocked unless a test is
+ * about them: they would answer in place of a server that a test makes faulty.
  */
 export async function open(browser, url, options = {}) {
   const { init, ...context } = options;
@@ -133,7 +133,7 @@ export async function until(page, what, test, seconds = 60) {
   }
 }
 
-/** Draws strokes on the pad; coordinates are shares of its side. */
+/** Draws strokes on the pad; coordinates are fractions of its side. */
 export async function draw(page, strokes) {
   await page.locator("#pad").scrollIntoViewIfNeeded();
   const box = await page.locator("#pad").boundingBox();

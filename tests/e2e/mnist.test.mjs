@@ -1,10 +1,10 @@
-// Real MNIST, where MNIST_DIR says where it is.
+// Real MNIST, if MNIST_DIR names its folder.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, serve, until } from "./lib.mjs";
 
 const data = process.env.MNIST_DIR;
-const skip = data ? false : "SKIPPED: no MNIST_DIR, so nothing is known about real MNIST in the page";
+const skip = data ? false : "SKIPPED: MNIST_DIR is not set, so the page is not tested on real MNIST";
 let browser;
 before(async () => (browser = await launch()));
 after(() => browser.close());
@@ -27,7 +27,7 @@ test("the files are fetched once, checked, and cached for the next visit", { ski
   await server.close();
 });
 
-test("files that the server already decompressed are accepted", { skip }, async () => {
+test("files that the server has already decompressed are accepted", { skip }, async () => {
   const intercept = (path, response) => {
     if (path.includes("/data/")) response.setHeader("content-encoding", "gzip");
     return false;

@@ -1,4 +1,4 @@
-// After the first visit Inkling works without a network, and a new version is announced, never mixed with the old.
+// After the first visit Inkling works without a network. A new version is announced, and never mixed with the old one.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,12 +11,12 @@ after(async () => browser.close());
 
 const RUN = "?dataset=synthetic&backend=cpu&images=300&epochs=1&replicas=2&autostart=1";
 
-test("the second visit needs no network: it trains, with replicas, and writes files", async () => {
+test("the second visit needs no network: it trains with replicas and writes files", async () => {
   const server = await serve();
   const page = await open(browser, server.url + RUN, { serviceWorkers: "allow" });
   await until(page, "finished run", (s) => s.state === "finished");
   await page.locator("body[data-offline=ready]").waitFor();
-  await server.close(); // not only offline: gone
+  await server.close(); // the server is gone, not just unreachable
   await page.reload();
   const done = await until(page, "run without a network", (s) => s.state === "finished");
   assert.equal(done.history.length, 1);
@@ -27,7 +27,7 @@ test("the second visit needs no network: it trains, with replicas, and writes fi
   await page.context().close();
 });
 
-test("a page that has been open for long says that there is a new version", async () => {
+test("a page that has been open for a long time announces a new version", async () => {
   let changed = false;
   const intercept = (path, response) => {
     if (!changed || !path.endsWith("/")) return false;

@@ -1,5 +1,5 @@
-// Pictures of the page before, during and after training, at phone and desktop width, light and dark: to be looked at.
-// `make pictures` writes them to pictures/ (or to the folder that is named); with MNIST_DIR the runs are on MNIST.
+// Takes pictures of the page before, during and after training, at phone and desktop width, light and dark, for review.
+// `make pictures` writes them to pictures/; an argument names another folder. With MNIST_DIR set, the runs are on MNIST.
 import { mkdir } from "node:fs/promises";
 import { AFTER_A_CHECKPOINT, SEVEN, draw, launch, open, sabotage, serve, until } from "./lib.mjs";
 
@@ -43,7 +43,7 @@ for (const colorScheme of ["light", "dark"]) {
     await page.context().close();
   }
 }
-// A run that lost its worker twice: on WebGPU, in software, if the browser has it.
+// A run that loses its worker twice, on WebGPU in software if the browser has it.
 const hurt = await serve({ intercept: sabotage([1, 2].map(() => AFTER_A_CHECKPOINT("throw new Error('killed for the picture')"))) });
 const gpu = await launch({ webgpu: true });
 const page = await open(gpu, `${hurt.url}?dataset=synthetic&backend=webgpu&images=60&batch=11&epochs=6&autostart=1`, { viewport: { width: 1440, height: 900 } });

@@ -1,4 +1,4 @@
-"""Opens the files that the page saved with the tools that they are for, and says as JSON what is in them.
+"""Opens the files that the page saved with the tools that they are meant for, and prints their contents as JSON.
 
 usage: read_exports.py FOLDER      (weights.safetensors, weights.onnx, history.csv, images.f32)
 """
@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 
 def conv(x, weight, bias):
-    """Valid convolution, ReLU and max-pool 2x2, as PyTorch's conv2d, relu and max_pool2d do it."""
+    """Valid convolution, ReLU and max-pool 2x2, as PyTorch's conv2d, relu and max_pool2d compute it."""
     windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(2, 3))
     y = np.maximum(np.einsum("nchwij,ocij->nohw", windows, weight) + bias[:, None, None], 0)
     n, o, h, w = y.shape

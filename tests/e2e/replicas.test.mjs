@@ -1,4 +1,4 @@
-// Replicas in the built page: they train as one worker does, and nothing is lost with one of them.
+// Replicas in the built page: they train as one worker does, and losing one of them loses nothing.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ after(() => browser.close());
 const RUN = "?dataset=synthetic&backend=cpu&images=1200&batch=48&epochs=3&seed=3&autostart=1&replicas=";
 const curve = (s) => s.history.map((epoch) => [epoch.train_loss, epoch.validation_loss, epoch.validation_accuracy]);
 
-/** Runs to the end; `fault` is script that runs in each replica before anything else. */
+/** Runs to the end; `fault` is a script that runs in each replica before anything else. */
 async function run(replicas, fault) {
   const loader = readFileSync(join(ROOT, "dist", "worker-loader.js"));
   const intercept = (path, response, query) => {
@@ -32,7 +32,7 @@ async function run(replicas, fault) {
 test("two and three replicas train as one worker does, and the page says where the time goes", async () => {
   const alone = await run(1);
   assert.equal(alone.workers, 1);
-  assert.ok(alone.history[2].parts.waiting < 0.02 * alone.history[2].parts.steps, "nobody is there to wait for");
+  assert.ok(alone.history[2].parts.waiting < 0.02 * alone.history[2].parts.steps, "a single worker has nobody to wait for");
   for (const replicas of [2, 3]) {
     const together = await run(replicas);
     assert.equal(together.workers, replicas);
@@ -53,7 +53,7 @@ addEventListener("message", (event) => {
   ${action};
 });`;
 
-test("a replica that traps or falls silent is replaced, and the run is the same to the bit", async () => {
+test("a replica that traps or falls silent is replaced, and the run stays the same bit for bit", async () => {
   const whole = await run(2);
   for (const [action, reason] of [["throw new Error('killed by the test')", /killed by the test/], ["close()", /no answer/]]) {
     const mended = await run(2, AT_THE_FIFTH_TASK(action));

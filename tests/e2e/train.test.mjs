@@ -1,4 +1,4 @@
-// A visitor trains on synthetic digits, on the CPU, in the built page below a sub-path.
+// A visitor trains on synthetic digits, on the CPU, in the built page under a sub-path.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { SEVEN, draw, launch, open, serve, summary, until } from "./lib.mjs";
@@ -9,7 +9,7 @@ after(async () => (await browser.close(), await server.close()));
 
 const RUN = "?dataset=synthetic&backend=cpu&images=1200&batch=32&epochs=3&augment=0&seed=3";
 
-/** Share of a canvas that is not its most frequent colour. */
+/** Share of a canvas's pixels that do not have its most frequent colour. */
 const inked = (page, id) =>
   page.evaluate((id) => {
     const canvas = document.getElementById(id);
@@ -19,12 +19,12 @@ const inked = (page, id) =>
     return 1 - Math.max(...counts.values()) / pixels.length;
   }, id);
 
-test("a run from Train to the test accuracy, with curves, matrix, report and a sketch", async () => {
+test("a run goes from Train to the test accuracy, with curves, matrix, report and a sketch", async () => {
   const init = () => {
     window.longTasks = [];
     new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map((e) => e.duration))).observe({ type: "longtask" });
   };
-  // With augmentation, so that a sketch which is not drawn as the synthetic digits are is still recognised.
+  // With augmentation, so that the network recognises a sketch that is not drawn like the synthetic digits.
   const page = await open(browser, server.url + RUN.replace("augment=0", "augment=1"), { init });
   assert.equal((await summary(page)).state, "idle");
   await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
@@ -52,14 +52,14 @@ test("a run from Train to the test accuracy, with curves, matrix, report and a s
   await note.getByText(/It looks like a 7 .* after 105 training steps/).waitFor();
   assert.ok(Number.parseFloat(await page.locator("#bar-7-value").textContent()) > 50);
 
-  // The machine may have no more cores than the training needs; a page that trained on its own thread would be busy always.
+  // The machine may have no more cores than the training needs; a page that trained on its own thread would always be busy.
   const long = (await page.evaluate(() => window.longTasks)).filter((ms) => ms > 250);
   assert.ok(long.length <= 2, `the page's thread was busy for ${long} ms at a stretch`);
   assert.deepEqual(page.problems, []);
   assert.ok(server.requests.every((path) => !/webgpu|ndarray/.test(path)), "another backend's worker was fetched");
 });
 
-test("the same link gives the same run again", async () => {
+test("the same link repeats the same run", async () => {
   const runs = [];
   for (let i = 0; i < 2; i++) {
     const page = await open(browser, `${server.url}${RUN.replace("epochs=3", "epochs=1")}&autostart=1`);
@@ -79,12 +79,12 @@ test("pause, resume, stop, test on request and reset do what they say", async ()
   await button("Pause").click();
   await until(page, "pause", (s) => s.state === "paused");
   await button("Resume").waitFor();
-  await page.waitForTimeout(500); // what was done before the pause is read and drawn
+  await page.waitForTimeout(500); // the steps done before the pause are read and drawn
   const rested = await step();
   await draw(page, SEVEN);
   await page.locator("#sketch-note").getByText(/training steps/).waitFor();
   await page.waitForTimeout(500);
-  assert.equal(await step(), rested, "a paused run went on");
+  assert.equal(await step(), rested, "a paused run continued");
   await button("Score the test set now").click();
   await until(page, "test score", (s) => s.test_accuracy !== null);
   assert.equal((await summary(page)).state, "paused");
@@ -97,11 +97,11 @@ test("pause, resume, stop, test on request and reset do what they say", async ()
   await button("Reset").click();
   const idle = await until(page, "reset", (s) => s.state === "idle");
   assert.deepEqual([idle.history, idle.test_accuracy, idle.confusion_matrix], [[], null, null]);
-  assert.equal(await page.locator("#bar-7-value").textContent(), "–");
+  await page.locator("#bar-7-value").getByText("–", { exact: true }).waitFor(); // drawn with the next frame
   assert.deepEqual(page.problems, []);
 });
 
-test("undo and clear take strokes back", async () => {
+test("Undo removes a stroke, and Clear removes all of them", async () => {
   const page = await open(browser, server.url + RUN);
   await draw(page, [...SEVEN, [[0.3, 0.5], [0.6, 0.5]]]);
   const settled = () => page.waitForFunction(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true)))));
@@ -116,7 +116,7 @@ test("undo and clear take strokes back", async () => {
   assert.deepEqual(page.problems, []);
 });
 
-test("nothing is wider than a phone", async () => {
+test("nothing is wider than a small screen", async () => {
   for (const width of [320, 360, 768]) {
     const page = await open(browser, `${server.url}${RUN.replace("epochs=3", "epochs=1")}&autostart=1`, { viewport: { width, height: 740 } });
     await until(page, "finished run", (s) => s.state === "finished");

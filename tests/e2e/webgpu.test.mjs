@@ -1,4 +1,4 @@
-// WebGPU on Chromium's software adapter: tiny, because it is slow; and every way to fall back to the CPU.
+// WebGPU on Chromium's software adapter, with tiny runs because it is slow, and every way to fall back to the CPU.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { readFile } from "node:fs/promises";
@@ -9,18 +9,18 @@ before(async () => ([server, browser] = [await serve(), await launch({ webgpu: t
 after(async () => (await browser.close(), await server.close()));
 
 const TINY = "?dataset=synthetic&images=24&batch=11&epochs=1&augment=0&autostart=1";
-const SKIPPED = "SKIPPED: this browser has no WebGPU adapter, so nothing is known about WebGPU";
+const SKIPPED = "SKIPPED: this browser has no WebGPU adapter, so WebGPU is not tested";
 const adapter = (page) => page.evaluate(async () => Boolean(await navigator.gpu?.requestAdapter()));
 const ended = (s) => ["finished", "failed"].includes(s.state);
 
-/** A server whose first, second, ... worker runs the first, second, ... of `faults` before anything else. */
+/** A server whose first, second, ... worker first runs the first, second, ... script in `faults`. */
 async function own(t, faults) {
   const server = await serve({ intercept: sabotage(faults) });
   t.after(() => server.close());
   return server;
 }
 
-test("on WebGPU the page trains as on the CPU, in memory that does not grow, after a self-test that is remembered", async (t) => {
+test("on WebGPU the page trains as on the CPU, its memory does not grow, and its self-test is remembered", async (t) => {
   const server = await own(t, [WATCH_GPU]);
   const run = (backend, epochs) => `${server.url}?dataset=synthetic&images=120&batch=2&epochs=6&seed=3&autostart=1&backend=${backend}`;
   const page = await open(browser, run("webgpu"));
@@ -36,7 +36,7 @@ test("on WebGPU the page trains as on the CPU, in memory that does not grow, aft
   const early = await memory(1);
   const late = await memory(6);
   t.diagnostic(`device memory: ${JSON.stringify(early)} after 55 steps, ${JSON.stringify(late)} after 330`);
-  // The pools may take another page now and then; one gradient of the network (0.9 MB) left behind with each step is 248 MB.
+  // The pools may take another page now and then. One gradient of the network (0.9 MB) leaked with each step is 248 MB.
   assert.ok(late.bytes < early.bytes + 4e6 && late.buffers < early.buffers + 5, "memory grows");
   const there = await until(page, "finished run", ended, 100);
   assert.deepEqual([there.state, there.error, there.incidents], ["finished", null, []]);
@@ -59,7 +59,7 @@ test("on WebGPU the page trains as on the CPU, in memory that does not grow, aft
   assert.deepEqual(page.problems, []);
 });
 
-// What may happen to a GPU, and what the page says of it.
+// What may happen to a GPU, and what the page says about it.
 const NAN_LOSS = `
   const { getMappedRange } = GPUBuffer.prototype;
   GPUBuffer.prototype.getMappedRange = function (...range) {
@@ -68,14 +68,14 @@ const NAN_LOSS = `
 const FAULTS = {
   "the device is lost": ["gpu.device.destroy()", /could not be read from the device|lost/],
   "a call is invalid": ["gpu.device.createBuffer({ size: 16, usage: 0 })", /^wgpu error: Buffer usages must not be 0/],
-  "the loss is no number": [NAN_LOSS, /the loss stopped being a number/],
+  "the loss is not a number": [NAN_LOSS, /the loss stopped being a number/],
   "memory runs out": [
     'gpu.device.dispatchEvent(new GPUUncapturedErrorEvent("uncapturederror", { error: new GPUOutOfMemoryError("the test took it") }))',
     /out of memory|the test took it/i,
   ],
 };
-for (const pair of [["the device is lost", "a call is invalid"], ["the loss is no number", "memory runs out"]]) {
-  test(`a run goes on when ${pair.join(", and then ")}`, async (t) => {
+for (const pair of [["the device is lost", "a call is invalid"], ["the loss is not a number", "memory runs out"]]) {
+  test(`a run resumes when ${pair.join(", and then ")}`, async (t) => {
     const faults = pair.map((name) => WATCH_GPU + AFTER_A_CHECKPOINT(FAULTS[name][0]));
     const server = await own(t, faults);
     const page = await open(browser, `${server.url}${TINY.replace("epochs=1", "epochs=4")}&backend=webgpu`);
@@ -85,15 +85,15 @@ for (const pair of [["the device is lost", "a call is invalid"], ["the loss is n
     assert.deepEqual([done.state, done.error], ["finished", null]);
     assert.deepEqual(done.incidents.map((i) => [i.backend, i.remedy]), [["webgpu", "again"], ["webgpu", "cpu"]]);
     pair.forEach((name, i) => assert.match(done.incidents[i].reason, FAULTS[name][1]));
-    assert.ok(done.incidents[0].from >= 2 && done.incidents[1].from >= done.incidents[0].from, "it began anew");
+    assert.ok(done.incidents[0].from >= 2 && done.incidents[1].from >= done.incidents[0].from, "the run started over");
     assert.deepEqual(done.history.map((epoch) => epoch.epoch), [1, 2, 3, 4]);
     assert.equal(done.backend.name, "cpu");
     await page.getByText(/CPU: burn-flex, SIMD \(webgpu was lost twice: /).waitFor();
     });
 }
 
-test("a GPU that computes wrongly is found out: without fused kernels, then the CPU, and not again on the next visit", async (t) => {
-  // Every result that is read is off by a little.
+test("a GPU that computes wrongly is detected: the page tries it without fused kernels, falls back to the CPU, and remembers that", async (t) => {
+  // Every result that is read back is slightly off.
   const wrong = `
     const { getMappedRange } = GPUBuffer.prototype;
     GPUBuffer.prototype.getMappedRange = function (...range) {
@@ -104,13 +104,13 @@ test("a GPU that computes wrongly is found out: without fused kernels, then the 
   if (!(await adapter(page))) return t.skip(SKIPPED);
   const done = await until(page, "finished run", ended, 200);
   assert.equal(done.backend.name, "cpu");
-  assert.match(done.backend.reason, /computes wrongly: images differs from the CPU's by 1\.0e-2 of its largest value/);
+  assert.match(done.backend.reason, /computes incorrectly: the largest error in images is 1\.0e-2 of the CPU's largest value/);
   const asked = server.requests.filter((path) => path.endsWith("worker_webgpu_bg.wasm"));
   assert.equal(asked.length, 2, "it was not tried without fused kernels");
-  assert.match(await page.evaluate(() => localStorage.getItem("inkling-webgpu-verdict")), /\nfailed\nthe WebGPU adapter .* computes wrongly/);
+  assert.match(await page.evaluate(() => localStorage.getItem("inkling-webgpu-verdict")), /\nfailed\nthe WebGPU adapter .* computes incorrectly/);
 });
 
-test("a data set of one's own trains on WebGPU, and the run's file goes on there", async (t) => {
+test("a visitor's own data set trains on WebGPU, and the saved run opens there again", async (t) => {
   const page = await open(browser, `${server.url}${TINY.replace("synthetic", "own").replace("&autostart=1", "")}&backend=webgpu`);
   if (!(await adapter(page))) return t.skip(SKIPPED);
   await page.getByText(/✓ Same results as the CPU/).waitFor({ timeout: 100_000 });
@@ -132,7 +132,7 @@ test("a data set of one's own trains on WebGPU, and the run's file goes on there
   assert.deepEqual(page.problems, []);
 });
 
-test("a software adapter is not taken for faster than the CPU", async (t) => {
+test("a software adapter is not preferred to the CPU", async (t) => {
   const page = await open(browser, `${server.url}${TINY}&backend=auto`);
   if (!(await page.evaluate(async () => Boolean(await navigator.gpu?.requestAdapter())))) return t.skip("SKIPPED: no WebGPU adapter");
   const done = await until(page, "finished run", (s) => s.state === "finished");
@@ -152,7 +152,7 @@ const FALLBACKS = {
 };
 
 for (const [reason, init] of Object.entries(FALLBACKS)) {
-  test(`falls back to the CPU: ${reason}`, async () => {
+  test(`the page falls back to the CPU: ${reason}`, async () => {
     for (const choice of ["auto", "webgpu"]) {
       const page = await open(browser, `${server.url}${TINY}&backend=${choice}`, { init });
       const done = await until(page, "finished run", (s) => s.state === "finished");

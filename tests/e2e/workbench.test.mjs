@@ -1,4 +1,4 @@
-// The workbench, used as a visitor does: the run's lifecycle, the images, the inside of the network, runs side by side.
+// The workbench, used as a visitor would use it: the run's lifecycle, the images, the inside of the network, runs side by side.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { SEVEN, draw, launch, open, serve, summary, until } from "./lib.mjs";
@@ -12,7 +12,7 @@ const button = (page, name) => page.getByRole("button", { name, exact: true });
 const finished = (page) => until(page, "finished run", (s) => s.state === "finished");
 const unfold = (page, id) => page.locator(`#${id} > summary`).click();
 const step = async (page) => Number((await page.locator("#progress-text").textContent()).match(/step (\d+) of/)?.[1]);
-/** Share of a canvas' pixels that are neither black nor transparent. */
+/** Share of a canvas's pixels that are neither black nor transparent. */
 const lit = (page, id) =>
   page.evaluate((id) => {
     const canvas = document.getElementById(id);
@@ -22,7 +22,7 @@ const lit = (page, id) =>
     return count / (canvas.width * canvas.height);
   }, id);
 
-test("a paused run goes step by step, and learns on with another rate and without augmentation", async () => {
+test("a paused run advances step by step, and continues with another learning rate and without augmentation", async () => {
   const page = await open(browser, `${server.url}${RUN.replace("epochs=2", "epochs=40")}&autostart=1`);
   await until(page, "training", (s) => s.state === "training");
   await button(page, "Pause").click();
@@ -44,14 +44,14 @@ test("a paused run goes step by step, and learns on with another rate and withou
   assert.deepEqual([changed.settings.lr, changed.settings.augment], [0.001, false]);
   assert.match(page.url(), /lr=0\.001.*augment=0/);
   assert.match(await page.locator("#loss").getAttribute("aria-label"), /settings were changed \(2\)/);
-  assert.ok(await page.getByRole("textbox", { name: "Epochs" }).isDisabled(), "what a run is made of stands while it lasts");
+  assert.ok(await page.getByRole("textbox", { name: "Epochs" }).isDisabled(), "these settings are fixed while a run lasts");
   await button(page, "Resume").click();
   await until(page, "training", (s) => s.state === "training");
   await button(page, "Stop").click();
   assert.deepEqual(page.problems, []);
 });
 
-test("a run ends early when it stops getting better", async () => {
+test("a run ends early when it stops improving", async () => {
   const page = await open(browser, `${server.url}${RUN.replace("epochs=2", "epochs=60").replace("lr=0.002", "lr=0.3")}&images=120&patience=2&autostart=1`);
   const done = await finished(page);
   assert.ok(done.history.length < 60, `${done.history.length} epochs`);
@@ -70,17 +70,17 @@ test("a cell of the matrix shows its images, and an image shows the inside of th
   const cell = Math.floor((box.width - 34) / 10);
   await page.locator("#matrix").click({ position: { x: 34 + (mistake.predicted + 0.5) * cell, y: 34 + (mistake.label + 0.5) * cell } });
   const { count, label, predicted } = mistake;
-  await page.getByText(`1 to ${Math.min(40, count)} of ${count} images of ${label} taken for ${predicted}, the surest first in the test set.`).waitFor();
+  await page.getByText(`1 to ${Math.min(40, count)} of ${count} images of ${label} predicted as ${predicted}, the most confident first in the test set.`).waitFor();
   assert.equal(await page.locator("#specimens button").count(), Math.min(40, count));
   const names = await page.locator("#specimens button").evaluateAll((all) => all.map((one) => one.getAttribute("aria-label")));
-  const sure = names.map((name) => Number(name.match(new RegExp(`a ${label} taken for a ${predicted}, ([\\d.]+) % sure`))[1]));
+  const sure = names.map((name) => Number(name.match(new RegExp(`a ${label} predicted as ${predicted}, ([\\d.]+) % confident`))[1]));
   assert.deepEqual(sure, [...sure].sort((a, b) => b - a));
   assert.ok((await lit(page, "specimens-0")) > 0.05);
-  // With the keyboard, by the table.
+  // With the keyboard, in the table.
   await unfold(page, "matrix-table");
   const right = counts.find((one) => one.label === one.predicted && one.count > 0);
-  await page.getByRole("button", { name: `${right.count} images of ${right.label} taken for ${right.label}` }).press("Enter");
-  await page.getByText(`of ${right.count} images of ${right.label} taken for ${right.label}`).waitFor();
+  await page.getByRole("button", { name: `${right.count} images of ${right.label} predicted as ${right.label}` }).press("Enter");
+  await page.getByText(`of ${right.count} images of ${right.label} predicted as ${right.label}`).waitFor();
 
   await page.locator("#specimens button").first().click();
   await page.getByText(new RegExp(`^Image \\d+: a ${right.label}\\. The network says ${right.label} \\(`)).waitFor();
@@ -95,7 +95,7 @@ test("a cell of the matrix shows its images, and an image shows the inside of th
   assert.deepEqual(page.problems, []);
 });
 
-test("the time machine goes back to an earlier epoch: filters, matrix and what the sketch was taken for", async () => {
+test("the time machine goes back to an earlier epoch: filters, matrix and the answer to the sketch", async () => {
   const page = await open(browser, `${server.url}${RUN}&epochs=3&autostart=1`);
   await finished(page);
   await draw(page, SEVEN);
@@ -103,7 +103,7 @@ test("the time machine goes back to an earlier epoch: filters, matrix and what t
   await note.getByText(/after 54 training steps/).waitFor();
   await unfold(page, "inside");
   const pixels = () => page.evaluate(() => document.getElementById("filters").toDataURL());
-  // It is drawn with the next frame: 16 filters of 3 pixels and what lies between them.
+  // They are drawn with the next frame: 16 filters of 3 pixels and the gaps between them.
   await page.waitForFunction(() => document.getElementById("filters").width === 63);
   const now = await pixels();
   await page.locator("#machine").fill("1");
@@ -117,10 +117,10 @@ test("the time machine goes back to an earlier epoch: filters, matrix and what t
   assert.deepEqual(page.problems, []);
 });
 
-test("the doctor says what each stage of the preparation does to a sketch, and which training images are near", async () => {
+test("the doctor says what each stage of the preparation does to a sketch, and which training images are nearest", async () => {
   const page = await open(browser, `${server.url}${RUN}&autostart=1`);
   await finished(page);
-  await unfold(page, "matrix-table"); // nothing else happens now that would draw it
+  await unfold(page, "matrix-table"); // nothing else would trigger a redraw now
   await page.locator("#matrix-cells tr").nth(9).waitFor();
   await draw(page, SEVEN);
   await page.locator("#sketch-note").getByText("looks like").waitFor();
@@ -135,26 +135,26 @@ test("the doctor says what each stage of the preparation does to a sketch, and w
   assert.deepEqual(page.problems, []);
 });
 
-test("it says how far to trust it: calibration and robustness, while it trains", async () => {
+test("the page shows how far to trust the network, by calibration and robustness, while it trains", async () => {
   const page = await open(browser, `${server.url}${RUN.replace("epochs=2", "epochs=60")}&autostart=1`);
   await until(page, "first epoch", (s) => s.history.length >= 1);
   await unfold(page, "trust");
-  await page.getByText("Comes when the test set is scored.").waitFor();
+  await page.getByText("Appears when the test set is scored.").waitFor();
   await button(page, "Score the test set now").click();
   await page.getByText(/expected calibration error/).waitFor();
   await button(page, "Measure it now").click();
   const measured = await until(page, "all points", (s) => s.robustness.length === 37);
-  assert.equal(measured.state, "training", "it trained all the while");
+  assert.equal(measured.state, "training", "training continues during the measurement");
   const at = (motion, amount) => measured.robustness.find((point) => point.motion === motion && Math.abs(point.amount - amount) < 1e-9).accuracy;
   assert.ok(at("rotation", 0) > at("rotation", 90) + 0.2, "a quarter turn makes no difference?");
   await button(page, "Measure it now").waitFor();
-  await page.getByText(/^Right as they are: [\d.]+ %\. At worst: [\d.]+ % turned, [\d.]+ % moved, [\d.]+ % resized\.$/).waitFor();
-  assert.match(await page.locator("#robust-rotation").getAttribute("aria-label"), /Accuracy on images turned, in degrees: [\d.]+ % at worst/);
+  await page.getByText(/^Accuracy on unmoved images: [\d.]+ %\. At worst: [\d.]+ % rotated, [\d.]+ % shifted, [\d.]+ % resized\.$/).waitFor();
+  assert.match(await page.locator("#robust-rotation").getAttribute("aria-label"), /Accuracy on images rotated, in degrees: [\d.]+ % at worst/);
   await button(page, "Stop").click();
   assert.deepEqual(page.problems, []);
 });
 
-test("runs stand side by side, by name, and a test says whether one is better; they survive a reload", async () => {
+test("runs are listed side by side by name, a test says whether one is better, and they survive a reload", async () => {
   const page = await open(browser, `${server.url}${RUN}&autostart=1`);
   await finished(page);
   await page.getByLabel("Learning rate").fill("0.00001");
@@ -163,12 +163,12 @@ test("runs stand side by side, by name, and a test says whether one is better; t
   await until(page, "second run", (s) => s.state === "finished" && s.settings.lr === 0.00001);
   await unfold(page, "runs");
   await page.locator("#run-rows tr").nth(1).waitFor();
-  assert.match(await page.locator("#accuracy").getAttribute("aria-label"), /validations of 1 earlier runs/);
+  assert.match(await page.locator("#accuracy").getAttribute("aria-label"), /validation of 1 earlier runs/);
   const heads = await page.locator("#run-head th").allTextContents();
   assert.ok(heads.includes("Learning rate") && heads.includes("Seed") && !heads.includes("Batch size"), heads.join());
   await page.getByLabel("Name of run 2").fill("slow <b>");
   await page.getByLabel("Name of run 2").blur();
-  await page.getByText(/test images are right only in Run 1, \d+ only in slow <b>: (Run 1 is better|this may well be chance)/).waitFor();
+  await page.getByText(/test images are correct only in Run 1, \d+ only in slow <b>: (Run 1 is better|this may well be chance)/).waitFor();
   await page.waitForTimeout(300);
   await page.reload();
   await unfold(page, "runs");
@@ -176,6 +176,33 @@ test("runs stand side by side, by name, and a test says whether one is better; t
   await page.getByRole("button", { name: "Remove Run 1" }).click();
   await page.locator("#run-rows tr").nth(1).waitFor({ state: "detached" });
   assert.equal(await page.getByLabel("Name of run 1").inputValue(), "slow <b>");
+  assert.deepEqual(page.problems, []);
+});
+
+// While a run trains, the page redraws four times a second; typing a key takes longer than that.
+test("a run can be renamed while another one trains, and no menu or cell loses its focus", async () => {
+  const page = await open(browser, `${server.url}${RUN}&autostart=1`);
+  await finished(page);
+  await unfold(page, "runs");
+  await page.getByLabel("Epochs").fill("100");
+  await button(page, "Train").click();
+  await until(page, "training", (s) => s.state === "training" && s.history.length >= 1);
+  const name = page.getByLabel("Name of run 1");
+  await name.fill("");
+  await name.pressSequentially("slow hand", { delay: 400 });
+  assert.equal(await name.inputValue(), "slow hand");
+  await name.press("Enter");
+  await page.waitForTimeout(600);
+  assert.equal(await name.inputValue(), "slow hand");
+  assert.ok(await name.evaluate((input) => input === document.activeElement), "the field has lost the focus");
+  await unfold(page, "matrix-table");
+  await page.locator("#matrix-cells button").first().focus();
+  const epochs = (await summary(page)).history.length;
+  await until(page, "another epoch", (s) => s.history.length > epochs);
+  await page.waitForTimeout(600);
+  assert.ok(await page.evaluate(() => document.activeElement.closest("#matrix-cells") !== null), "the cell has lost the focus");
+  await button(page, "Stop").click();
+  await until(page, "stop", (s) => s.state === "stopped");
   assert.deepEqual(page.problems, []);
 });
 
@@ -190,16 +217,16 @@ test("a digit can be drawn with the keyboard alone", async () => {
   await press("Space");
   await page.locator("#sketch-note").getByText(/It looks like a \d/).waitFor();
   await press("Backspace");
-  await page.getByText("Draw a digit and see what the network thinks of it.").waitFor();
+  await page.getByText("Draw a digit and see what the network makes of it.").waitFor();
   assert.deepEqual(page.problems, []);
 });
 
-test("own digits are named, read, taught and taken back; they survive a reload", async () => {
+test("a visitor's digits are named, read, taught and taken back, and they survive a reload", async () => {
   const page = await open(browser, `${server.url}${RUN}`);
   await unfold(page, "hand");
   const said = page.locator("#hand-text");
   assert.ok(await page.locator("#name-7").isDisabled(), "nothing is drawn yet");
-  // A hand that crosses its ones out: no network has seen that.
+  // Ones drawn as a cross: the network has never seen that.
   const CROSS = [[[0.2, 0.2], [0.8, 0.8]], [[0.8, 0.2], [0.2, 0.8]]];
   const name = async (strokes, digit) => {
     await draw(page, strokes);
@@ -212,7 +239,7 @@ test("own digits are named, read, taught and taken back; they survive a reload",
   await page.locator("#own-digits button").nth(5).click();
   await page.locator("#own-digits button").nth(5).waitFor({ state: "detached" });
   await said.getByText("5 digits. Train a network to see how well it reads them.").waitFor();
-  assert.ok(await button(page, "Teach it my hand").isDisabled());
+  assert.ok(await button(page, "Teach it my handwriting").isDisabled());
   await page.waitForTimeout(300);
   await page.reload();
   await unfold(page, "hand");
@@ -220,31 +247,31 @@ test("own digits are named, read, taught and taken back; they survive a reload",
   assert.equal(await page.locator("#own-digits .dashed").count(), 1);
   await button(page, "Train").click();
   await finished(page);
-  await said.getByText(/^It reads [0-5] of your 5 digits right\.$/).waitFor();
+  await said.getByText(/^It reads [0-5] of your 5 digits correctly\.$/).waitFor();
   const before = await said.textContent();
   const scored = (await summary(page)).test_accuracy;
-  await button(page, "Teach it my hand").click();
-  await said.getByText("It is tested, learns your digits, and is tested again.").waitFor();
+  await button(page, "Teach it my handwriting").click();
+  await said.getByText("The network is tested, learns your digits, and is tested again.").waitFor();
   await page.waitForFunction(() => document.getElementById("teaching").value > 0);
   // The score comes with the next event.
   const scoredAs = ([right, of]) => (s) => s.test_accuracy === right / of;
   const taught = await until(page, "taught network", (s) => s.fine_tuned !== null && scoredAs(s.fine_tuned[1].test)(s));
-  await said.getByText("It reads 5 of your 5 digits right.").waitFor();
+  await said.getByText("It reads 5 of your 5 digits correctly.").waitFor();
   const [then, now] = taught.fine_tuned;
   assert.deepEqual([now.own, now.aside, now.test[1]], [[4, 4], [1, 1], 100]);
-  assert.ok(then.own[0] < 4, "it could read that before");
+  assert.ok(then.own[0] < 4, "it could already read them before");
   const rows = await page.locator("#hand-rows tr").evaluateAll((all) => all.map((row) => row.innerText.split("\t")));
   assert.deepEqual(rows[0], ["yours, taught", "4", `${(25 * then.own[0]).toFixed(2)} %`, "100.00 %"]);
   await page.getByText(/^Finished, and taught your digits: /).waitFor();
   await unfold(page, "runs");
-  assert.match(await page.locator("#run-rows tr").first().textContent(), new RegExp(`${(100 * then.test[0] / then.test[1]).toFixed(2)} %`), "what a run was taught later is not the run's");
+  assert.match(await page.locator("#run-rows tr").first().textContent(), new RegExp(`${(100 * then.test[0] / then.test[1]).toFixed(2)} %`), "what a network is taught later does not change its run's score");
   await draw(page, CROSS);
   await page.locator("#sketch-note").getByText("looks like a 1").waitFor();
   await button(page, "Take it back").click();
   await until(page, "the network before", (s) => s.fine_tuned === null && s.test_accuracy === scored);
   await said.getByText(before).waitFor();
-  // Ended while it learns, it is as it was.
-  await button(page, "Teach it my hand").click();
+  // If teaching is stopped halfway, the network is as it was before.
+  await button(page, "Teach it my handwriting").click();
   await page.waitForFunction(() => document.getElementById("teaching").value > 0);
   await button(page, "Stop teaching").click();
   await said.getByText(before).waitFor();
@@ -260,7 +287,7 @@ test("own digits are named, read, taught and taken back; they survive a reload",
   assert.deepEqual(page.problems, []);
 });
 
-test("sliders show what they do at once, and a run that is under way hears of it once", async () => {
+test("sliders show their effect at once, and a run in progress receives the change once", async () => {
   const page = await open(browser, `${server.url}${RUN.replace("epochs=2", "epochs=40")}&rotation=12.34&autostart=1`);
   await until(page, "training", (s) => s.state === "training");
   const rotation = page.locator("#rotation-slider");
@@ -287,7 +314,7 @@ test("sliders show what they do at once, and a run that is under way hears of it
   assert.deepEqual(page.problems, []);
 });
 
-test("a first visit is told how to begin, and no other", async () => {
+test("only the first visit shows how to begin", async () => {
   const page = await open(browser, `${server.url}${RUN}`);
   await page.getByText("A network that knows nothing sees thousands").waitFor();
   await button(page, "Got it").click();

@@ -1,0 +1,62 @@
+//! The exact state of a run as plain data: a new session resumes from it as if nothing had happened. It does not depend
+//! on Burn, so that the page can keep one.
+
+use serde::{Deserialize, Serialize};
+
+/// The state of a run between two steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The current epoch, from 1. Once all epochs are validated, one more than the number of epochs.
+    pub epoch: u32,
+    /// Number of images trained on in this epoch.
+    pub done: u32,
+    /// Sum of the losses of these images, in nats.
+    pub loss: f64,
+    /// How many of these images were predicted correctly.
+    pub hits: f64,
+    /// Seconds spent in this epoch, without pauses.
+    pub seconds: f64,
+    /// The epoch with the lowest validation loss so far, and that loss.
+    #[serde(default)]
+    pub best: Option<(u32, f64)>,
+    /// The state of the network.
+    pub trainer: TrainerState,
+}
+
+/// A network in training. Every random draw depends only on the seed, the step and the epoch, so this is its complete
+/// state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainerState {
+    /// Number of completed steps.
+    pub step: u32,
+    /// The weights, concatenated, and after the first step also Adam's two moments in the same layout. They are bytes
+    /// because the page only keeps them: it copies them without converting them.
+    #[serde(with = "serde_bytes")]
+    values: Vec<u8>,
+}
+
+impl TrainerState {
+    /// The state after `step` steps.
+    pub fn new(step: u32, values: &[f32]) -> Self {
+        TrainerState { step, values: values.iter().flat_map(|value| value.to_le_bytes()).collect() }
+    }
+
+    /// Whether all values are finite numbers.
+    pub fn is_finite(&self) -> bool {
+        self.floats().all(f32::is_finite)
+    }
+
+    /// The first `count` values, which start with the weights of the first layer.
+    pub fn first(&self, count: usize) -> Vec<f32> {
+        self.floats().take(count).collect()
+    }
+
+    /// All values.
+    pub fn values(&self) -> Vec<f32> {
+        self.floats().collect()
+    }
+
+    fn floats(&self) -> impl Iterator<Item = f32> {
+        self.values.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes))
+    }
+}

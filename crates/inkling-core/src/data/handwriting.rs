@@ -1,0 +1,172 @@
+//! The visitor's handwritten digits: which of them train the network, which only test it, and batches that mix them
+//! with the training set, so that the network does not forget what it learned before (rehearsal; Robins 1995,
+//! "Catastrophic forgetting, rehearsal and pseudorehearsal").
+
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use super::{Batch, CLASSES, IMAGE, Labelled, Picked};
+use crate::{
+    augment::Augmentation,
+    random::{Purpose, generator},
+};
+
+/// Of each group of this many digits, in the order of drawing, the last is set aside.
+const ASIDE: u32 = 3;
+/// Handwritten digits per batch.
+const OWN: usize = 16;
+/// Images of the training set per batch.
+const REPLAY: usize = 48;
+/// Augmentation of the batches: handwritten digits are few, so each looks slightly different in each batch.
+const RANGES: Augmentation = Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 };
+
+/// Digits that the visitor drew and labelled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handwriting {
+    /// Pixels `[N, 28, 28]`, 0 (paper) to 255 (ink).
+    #[serde(with = "serde_bytes")]
+    pub pixels: Vec<u8>,
+    /// Labels, `[N]`, 0 to 9.
+    #[serde(with = "serde_bytes")]
+    pub labels: Vec<u8>,
+    /// 1 where a digit is set aside, `[N]`. The network never trains on it, so it shows what the network has learned,
+    /// not just what it remembers.
+    #[serde(with = "serde_bytes")]
+    pub aside: Vec<u8>,
+    /// Number of digits ever drawn, including removed ones. Removing a digit therefore does not change which digits are
+    /// set aside.
+    pub drawn: u32,
+}
+
+impl Handwriting {
+    /// Maximum number of digits.
+    pub const MOST: usize = 300;
+
+    /// Number of digits.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are no digits.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Whether it is usable: as many images as labels, every label a digit, and at most [`Handwriting::MOST`] digits.
+    pub fn is_valid(&self) -> bool {
+        let digits = self.labels.iter().all(|&label| usize::from(label) < CLASSES);
+        let complete = self.pixels.len() == self.len() * IMAGE && self.aside.len() == self.len();
+        self.len() <= Self::MOST && complete && digits
+    }
+
+    /// Adds a digit, if there is room and `pixels` is one image. Returns whether it was added.
+    pub fn add(&mut self, pixels: &[u8], label: u8) -> bool {
+        let room = self.len() < Self::MOST && pixels.len() == IMAGE;
+        if room {
+            self.pixels.extend_from_slice(pixels);
+            self.labels.push(label);
+            self.drawn += 1;
+            self.aside.push(u8::from(self.drawn.is_multiple_of(ASIDE)));
+        }
+        room
+    }
+
+    /// Removes digit `place`, if there is one.
+    pub fn remove(&mut self, place: usize) {
+        if place < self.len() {
+            self.labels.remove(place);
+            self.aside.remove(place);
+            self.pixels.drain(place * IMAGE..(place + 1) * IMAGE);
+        }
+    }
+
+    /// Whether digit `place` is set aside.
+    pub fn is_aside(&self, place: usize) -> bool {
+        self.aside.get(place) == Some(&1)
+    }
+
+    /// All digits.
+    pub fn images(&self) -> Labelled {
+        Labelled { pixels: self.pixels.clone(), labels: self.labels.clone() }
+    }
+
+    /// The digits that are set aside if `aside`, otherwise those that train the network.
+    pub fn part(&self, aside: bool) -> Labelled {
+        let places: Vec<u32> =
+            (0..self.len()).filter(|&place| self.is_aside(place) == aside).map(|p| p as u32).collect();
+        self.images().pick(&places).images
+    }
+}
+
+/// The batch of a fine-tuning step: random `own` digits, none of them set aside, and random training images (`train`
+/// holds their indices in `images`), each transformed by a random affine map.
+pub fn mixed(own: &Labelled, images: &Labelled, train: &[u32], seed: u32, step: u32) -> Batch {
+    let mut rng = generator(seed, Purpose::FineTune, u64::from(step), 0);
+    let some: Vec<u32> = (0..OWN).map(|_| rng.random_range(0..own.len() as u32)).collect();
+    let again: Vec<u32> = (0..REPLAY).map(|_| train[rng.random_range(0..train.len())]).collect();
+    let Picked { images: mut digits, .. } = own.pick(&some);
+    let replay = images.pick(&again).images;
+    digits.pixels.extend(replay.pixels);
+    digits.labels.extend(replay.labels);
+    // Each position in the batch has its own map, so a digit that is picked twice is seen in two views.
+    let numbers = (0..(OWN + REPLAY) as u32).collect();
+    Batch::augmented(&Picked { images: digits, numbers }, &RANGES, seed, step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::synthetic;
+
+    fn hand(len: usize) -> Handwriting {
+        let digits = synthetic::generate(120, 4).train;
+        let mut hand = Handwriting::default();
+        (0..len).for_each(|i| assert!(hand.add(digits.image(i), digits.labels[i])));
+        hand
+    }
+
+    #[test]
+    fn every_third_digit_is_set_aside_and_no_digit_is_in_both_parts() {
+        let mut hand = hand(10);
+        let (teach, aside) = (hand.part(false), hand.part(true));
+        assert_eq!((teach.len(), aside.len()), (7, 3));
+        assert_eq!(aside.image(1), &hand.pixels[5 * IMAGE..6 * IMAGE]);
+        assert_eq!([&teach.labels[..2], &aside.labels[..1]].concat(), hand.labels[..3]);
+        let fourth = hand.pixels[3 * IMAGE..4 * IMAGE].to_vec();
+        hand.remove(0);
+        assert_eq!((hand.len(), &hand.pixels[2 * IMAGE..3 * IMAGE]), (9, &fourth[..]));
+        assert_eq!((hand.part(true), hand.part(false).len()), (aside, 6), "the same digits stay set aside");
+        assert!(hand.is_valid());
+    }
+
+    #[test]
+    fn invalid_handwriting_is_rejected() {
+        let good = hand(4);
+        let with = |change: fn(&mut Handwriting)| {
+            let mut hand = good.clone();
+            change(&mut hand);
+            hand.is_valid()
+        };
+        assert!(good.is_valid() && with(|hand| hand.remove(9)));
+        assert!(!with(|hand| hand.labels[0] = 10));
+        assert!(!with(|hand| hand.pixels.truncate(9)));
+        assert!(!Handwriting::default().add(&[0; 5], 1));
+        let mut full = Handwriting::default();
+        (0..Handwriting::MOST).for_each(|_| assert!(full.add(&[0; IMAGE], 1)));
+        assert!(!full.add(&[0; IMAGE], 1) && full.is_valid());
+    }
+
+    #[test]
+    fn a_batch_mixes_handwriting_with_training_images_and_differs_at_each_step() {
+        // The handwritten digits are all sevens and the set has none, so the labels tell them apart.
+        let own = Labelled { pixels: vec![9; 5 * IMAGE], labels: vec![7; 5] };
+        let set = Labelled { pixels: vec![200; 8 * IMAGE], labels: vec![1, 2, 3, 1, 2, 3, 1, 2] };
+        let batch = |step| mixed(&own, &set, &[1, 4, 7], 5, step);
+        let first = batch(0);
+        assert_eq!(first.labels.iter().filter(|&&label| label == 7).count(), OWN);
+        assert!(first.labels[OWN..].iter().all(|&label| label == 2), "only training images are replayed");
+        assert_eq!((first.len(), first.pixels.len()), (OWN + REPLAY, (OWN + REPLAY) * IMAGE));
+        assert_eq!(first, batch(0));
+        assert_ne!(first.pixels, batch(1).pixels);
+    }
+}

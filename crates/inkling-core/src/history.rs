@@ -1,0 +1,164 @@
+//! The history of finished runs, for comparison side by side.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    compare::McNemar,
+    protocol::{BackendName, EpochRecord, RobustnessPoint, TestResult},
+    settings::{FIELDS, Settings},
+    summary::RunSummary,
+};
+
+/// Maximum number of runs in the history; a new run then replaces the oldest.
+const ROOM: usize = 8;
+
+/// A finished run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PastRun {
+    /// Its name, which the visitor may change.
+    pub name: String,
+    /// Index of its colour, which never changes.
+    pub colour: usize,
+    /// Settings of the run.
+    pub settings: Settings,
+    /// The backend that it finished on.
+    pub backend: Option<BackendName>,
+    /// One record per epoch.
+    pub history: Vec<EpochRecord>,
+    /// Its score on the test set.
+    pub test: Option<TestResult>,
+    /// Its accuracy on rotated, shifted and zoomed images.
+    pub robustness: Vec<RobustnessPoint>,
+}
+
+/// Finished runs, in the order in which they finished.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunHistory {
+    /// The runs, oldest first.
+    pub runs: Vec<PastRun>,
+    /// Number of runs ever added, from which new runs get their names.
+    count: u32,
+}
+
+impl RunHistory {
+    /// Adds a finished run, if it has at least one epoch. A run that is already here with the same epochs, for example
+    /// because it was only resumed, is updated instead.
+    pub fn add(&mut self, run: &RunSummary) {
+        if run.history.is_empty() || self.update(run) {
+            return;
+        }
+        self.count += 1;
+        if self.runs.len() == ROOM {
+            self.runs.remove(0);
+        }
+        let free = (0..ROOM).find(|&colour| self.runs.iter().all(|run| run.colour != colour));
+        self.runs.push(PastRun {
+            name: format!("Run {}", self.count),
+            colour: free.unwrap_or_default(),
+            settings: run.settings.clone(),
+            backend: run.backend.name,
+            history: run.history.clone(),
+            test: run.test.clone(),
+            robustness: run.robustness.clone(),
+        });
+    }
+
+    /// Updates the results of a run that is already here; returns false if it is not here. Results of a network that
+    /// was fine-tuned later do not belong to the run and are ignored.
+    pub fn update(&mut self, run: &RunSummary) -> bool {
+        let Some(known) = self.runs.iter_mut().find(|known| known.history == run.history) else { return false };
+        if run.fine_tuned.is_none() {
+            (known.test, known.robustness) = (run.test.clone(), run.robustness.clone());
+        }
+        true
+    }
+
+    /// Removes the run with this colour.
+    pub fn remove(&mut self, colour: usize) {
+        self.runs.retain(|run| run.colour != colour);
+    }
+
+    /// The run with this colour.
+    pub fn get(&self, colour: usize) -> Option<&PastRun> {
+        self.runs.iter().find(|run| run.colour == colour)
+    }
+
+    /// Renames the run with this colour. An empty name changes nothing; a name is cut off after 40 characters.
+    pub fn rename(&mut self, colour: usize, name: &str) {
+        let name = name.trim();
+        let run = self.runs.iter_mut().find(|run| run.colour == colour);
+        if let Some(run) = run.filter(|_| !name.is_empty()) {
+            run.name = name.chars().take(40).collect();
+        }
+    }
+
+    /// Key and label of each setting that differs between runs.
+    pub fn differing(&self) -> Vec<(&'static str, &'static str)> {
+        let differs =
+            |key: &str| self.runs.windows(2).any(|pair| pair[0].settings.get(key) != pair[1].settings.get(key));
+        FIELDS.iter().filter(|field| differs(field.key)).map(|field| (field.key, field.label)).collect()
+    }
+
+    /// A sentence that says which of the two runs with these colours is better.
+    pub fn compare(&self, first: usize, second: usize) -> String {
+        let (Some(first), Some(second)) = (self.get(first), self.get(second)) else {
+            return String::new();
+        };
+        let (Some(a), Some(b)) = (&first.test, &second.test) else {
+            return "Both runs must be scored on the test set first.".into();
+        };
+        let same_data = first.settings.dataset == second.settings.dataset && a.right.len() == b.right.len();
+        match McNemar::test(&a.right, &b.right).filter(|_| same_data) {
+            Some(test) => test.sentence(&first.name, &second.name),
+            None => "These runs were scored on different test sets.".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{metrics::Parts, protocol::BackendInfo};
+
+    fn over(seed: u32) -> RunSummary {
+        let settings = Settings { seed, ..Settings::default() };
+        let mut run = RunSummary::new(1, settings, BackendInfo::default());
+        run.history.push(EpochRecord {
+            epoch: 1,
+            step: 9,
+            train_loss: 1.0,
+            train_accuracy: 0.5,
+            validation_loss: 1.0,
+            validation_accuracy: 0.5,
+            images_per_second: 1.0,
+            seconds: f64::from(seed),
+            parts: Parts::default(),
+        });
+        run
+    }
+
+    #[test]
+    fn the_history_keeps_the_newest_runs_with_their_names_and_colours() {
+        let mut history = RunHistory::default();
+        history.add(&RunSummary::new(1, Settings::default(), BackendInfo::default()));
+        assert!(history.runs.is_empty(), "a run without an epoch has nothing to show");
+        (0..ROOM as u32 + 2).for_each(|seed| history.add(&over(seed)));
+        assert_eq!(history.runs.len(), ROOM);
+        history.add(&over(4));
+        assert_eq!((history.runs.len(), history.runs.last().unwrap().settings.seed), (ROOM, ROOM as u32 + 1));
+        assert_eq!(history.runs[0].name, "Run 3");
+        let (first, colour) = (history.runs[0].colour, history.runs[1].colour);
+        history.rename(first, "  mine ");
+        history.rename(first, " ");
+        assert_eq!(history.runs[0].name, "mine");
+        history.remove(first);
+        history.remove(99);
+        assert_eq!((history.runs.len(), history.runs[0].colour), (ROOM - 1, colour));
+        let mut colours: Vec<_> = history.runs.iter().map(|run| run.colour).collect();
+        colours.sort_unstable();
+        colours.dedup();
+        assert_eq!(colours.len(), ROOM - 1, "two runs have the same colour");
+        assert_eq!(history.differing(), [("seed", "Seed")]);
+        assert!(history.compare(history.runs[0].colour, history.runs[1].colour).contains("must be scored"));
+    }
+}

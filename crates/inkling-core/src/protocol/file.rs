@@ -1,0 +1,106 @@
+//! The worker for files: what the page asks of it, and what it answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    charts::{Drawing, Scheme},
+    checkpoint::TrainerState,
+};
+
+/// What the page asks of the worker for files. Each task has one answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FileTask {
+    /// Write weights as a file: answered by [`FileEvent::Written`].
+    Write {
+        /// The format.
+        format: Format,
+        /// The weights.
+        weights: TrainerState,
+    },
+    /// Read the weights in a safetensors or burnpack file: answered by [`FileEvent::Opened`].
+    Read {
+        /// The file.
+        #[serde(with = "serde_bytes")]
+        file: Vec<u8>,
+    },
+    /// Draw a chart as SVG: answered by [`FileEvent::Drawn`].
+    Draw {
+        /// File name.
+        name: String,
+        /// The chart.
+        drawing: Drawing,
+        /// Its colours.
+        scheme: Scheme,
+    },
+}
+
+/// What the worker for files says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FileEvent {
+    /// Its program is being downloaded: said by the loader.
+    Fetching {
+        /// Bytes so far, decompressed.
+        received: u32,
+        /// Whether the download is complete.
+        done: bool,
+    },
+    /// It is ready for tasks.
+    Ready {
+        /// Build of the worker; it must equal the page's.
+        build: String,
+    },
+    /// It can't work, and will answer nothing more.
+    Unavailable {
+        /// Why, as a sentence.
+        reason: String,
+    },
+    /// The answer to [`FileTask::Write`].
+    Written {
+        /// The format.
+        format: Format,
+        /// Training steps that the weights have seen.
+        step: u32,
+        /// The file.
+        #[serde(with = "serde_bytes")]
+        bytes: Vec<u8>,
+    },
+    /// The answer to [`FileTask::Read`].
+    Opened {
+        /// The weights, for the start of a run.
+        weights: TrainerState,
+    },
+    /// The answer to [`FileTask::Draw`].
+    Drawn {
+        /// File name.
+        name: String,
+        /// The chart as SVG.
+        svg: String,
+    },
+    /// The task could not be done: a sentence for the visitor.
+    Failed(String),
+}
+
+/// A file format for weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Format {
+    /// With PyTorch's names and shapes.
+    Safetensors,
+    /// Burn's own, with the names and shapes of Burn's module.
+    Burnpack,
+    /// The network with its weights, for ONNX Runtime and others.
+    Onnx,
+}
+
+impl Format {
+    /// All formats, in the order of a menu.
+    pub const ALL: [Self; 3] = [Self::Safetensors, Self::Burnpack, Self::Onnx];
+
+    /// The file name's extension.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Safetensors => "safetensors",
+            Self::Burnpack => "bpk",
+            Self::Onnx => "onnx",
+        }
+    }
+}

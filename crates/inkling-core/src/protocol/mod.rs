@@ -1,0 +1,19 @@
+//! What the page and its workers say to each other: plain serde types, no browser types.
+//!
+//! The page sends a [`Command`] and hears [`Event`]s, each in an [`Envelope`] with the run it belongs to. A [`Question`] is
+//! answered by the [`Answer`] of the same name. The worker for weight files has its own pair: [`FileTask`] and [`FileEvent`].
+
+mod command;
+mod event;
+mod file;
+mod progress;
+mod question;
+
+pub use command::Command;
+pub use event::{BackendInfo, BackendName, Check, Envelope, Event, RunState};
+pub use file::{FileEvent, FileTask, Format};
+pub use progress::{Activity, EpochRecord, Loaded, Loading, Progress, StepPoint, TestResult};
+pub use question::{Answer, Explanation, Knowledge, Maps, Motion, Part, Query, Question, RobustnessPoint, Specimen};
+
+/// Number of a run. The page gives each run a new one, and drops events of an earlier run.
+pub type RunId = u32;

@@ -1,0 +1,184 @@
+//! Questions about the network and the images, and their answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::handwriting::Handwriting;
+
+/// A question to the session. Each is answered by the [`Answer`] of the same name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Question {
+    /// What digit is this?
+    Predict {
+        /// Pixels `[28, 28]`, 0 (paper) to 255 (ink).
+        #[serde(with = "serde_bytes")]
+        pixels: Vec<u8>,
+        /// Use the weights after this epoch; `None` uses the current ones.
+        epoch: Option<u32>,
+    },
+    /// Which images of the data set match?
+    Browse(Query),
+    /// What happens inside the network for this image?
+    Explain {
+        /// Pixels `[28, 28]`.
+        #[serde(with = "serde_bytes")]
+        pixels: Vec<u8>,
+    },
+    /// What digits are these, and which training images are nearest to the first?
+    Diagnose {
+        /// Pixels `[N, 28, 28]`, at least one image.
+        #[serde(with = "serde_bytes")]
+        pixels: Vec<u8>,
+    },
+    /// How does the network read the visitor's handwriting?
+    ReadHandwriting(Handwriting),
+}
+
+/// The answer to the [`Question`] of the same name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// What the network makes of an image.
+    Predict {
+        /// Probability of each digit, or `None` while there is no network.
+        probabilities: Option<Vec<f32>>,
+        /// Training steps that the network has seen.
+        steps: u32,
+    },
+    /// Images of the data set.
+    Browse {
+        /// How many match in all.
+        total: u32,
+        /// The requested page of them.
+        specimens: Vec<Specimen>,
+    },
+    /// What happens inside the network.
+    Explain(Box<Explanation>),
+    /// What the network makes of several images.
+    Diagnose {
+        /// Probability of each digit for each image.
+        probabilities: Vec<Vec<f32>>,
+        /// The training images nearest to the first image, by the distance of their pixels.
+        nearest: Vec<Specimen>,
+    },
+    /// The predicted class of each digit, and its probability.
+    ReadHandwriting(Vec<(u8, f32)>),
+}
+
+/// A part of the data set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// Images to train on.
+    Train,
+    /// Images held out to watch the training.
+    #[default]
+    Validation,
+    /// Images that score the network.
+    Test,
+}
+
+impl Part {
+    /// All parts, in the order of a menu.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// The name in a menu.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// Which images to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Query {
+    /// Images of this part.
+    pub part: Part,
+    /// Only images of this class.
+    pub label: Option<u8>,
+    /// Only images that the last evaluation predicted as this class.
+    pub predicted: Option<u8>,
+    /// Only images that the last evaluation got wrong.
+    pub mistakes: bool,
+    /// Skip this many.
+    pub from: u32,
+    /// Return at most this many.
+    pub count: u32,
+}
+
+/// An image of the data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Specimen {
+    /// Its position in its file.
+    pub number: u32,
+    /// Its class.
+    pub label: u8,
+    /// The class that the last evaluation predicted, and its probability.
+    pub answer: Option<(u8, f32)>,
+    /// Pixels `[28, 28]`.
+    #[serde(with = "serde_bytes")]
+    pub pixels: Vec<u8>,
+}
+
+/// What happens inside the network for one image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Training steps that these weights have seen.
+    pub steps: u32,
+    /// The network's output, `[10]`.
+    pub logits: Vec<f32>,
+    /// Softmax of the logits, `[10]`.
+    pub probabilities: Vec<f32>,
+    /// Activations of both convolution blocks: 32 maps of 13x13, 64 of 5x5.
+    pub blocks: [Maps; 2],
+    /// How much each pixel changes the logit of the most probable class: the magnitude of the gradient (Simonyan et al.
+    /// 2013), `[28, 28]`.
+    pub saliency: Maps,
+}
+
+/// Non-negative maps as shades of gray.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Maps {
+    /// Rows and columns of a map.
+    pub side: u32,
+    /// The value that 255 stands for: the largest of all maps.
+    pub largest: f32,
+    /// The maps one after another, row by row, 0 to 255.
+    #[serde(with = "serde_bytes")]
+    pub shades: Vec<u8>,
+}
+
+/// Accuracy on test images that were all moved in the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RobustnessPoint {
+    /// How they were moved.
+    pub motion: Motion,
+    /// By how much: degrees, a share of the width, or the zoom factor minus one.
+    pub amount: f64,
+    /// Share of images that was predicted correctly.
+    pub accuracy: f64,
+}
+
+/// A way to move an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Motion {
+    /// Rotated, in degrees.
+    Rotation,
+    /// Shifted to the right, as a share of the width.
+    Shift,
+    /// Enlarged, as a factor minus one.
+    Zoom,
+}
+
+/// How much a network knows: for each set, how many images it predicts correctly, of how many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Knowledge {
+    /// The visitor's digits that teach it.
+    pub own: (u32, u32),
+    /// The visitor's digits that were set aside.
+    pub aside: (u32, u32),
+    /// The test set.
+    pub test: (u32, u32),
+}

@@ -1,0 +1,256 @@
+//! The table of settings. A new setting is one row here.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::choice::{BackendChoice, Choice, DatasetName, Kernels};
+use crate::augment::Augmentation;
+
+/// The most workers that may share a batch.
+pub const MOST_REPLICAS: u32 = 16;
+
+/// One setting: its name in a URL, its rule, and its control on the page.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// The name in a URL, and the id of its control.
+    pub key: &'static str,
+    /// The label on the page.
+    pub label: &'static str,
+    /// A few words beside the label.
+    pub hint: &'static str,
+    /// What the setting does, as a sentence.
+    pub help: &'static str,
+    /// The values it may have.
+    pub rule: Rule,
+    /// Its control on the page.
+    pub control: Control,
+    /// Its text in a URL.
+    pub(super) get: fn(&Settings) -> String,
+    /// Sets it from its text; false if the text breaks the rule.
+    pub(super) set: fn(&mut Settings, &Field, &str) -> bool,
+}
+
+/// The values a setting may have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// One of these names; each has a label in the menu.
+    OneOf(&'static [(&'static str, &'static str)]),
+    /// A whole number in this range.
+    Whole(u32, u32),
+    /// Zero for "all", or a whole number in this range.
+    AllOr(u32, u32),
+    /// A number in this range.
+    Number(f64, f64),
+    /// `1` or `0`.
+    Switch,
+}
+
+/// How a setting's control looks, and whether it stays enabled during a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Control {
+    /// Half a row, fixed during a run.
+    Half,
+    /// A whole row, fixed during a run.
+    Wide,
+    /// A whole row, adjustable during a run.
+    Live,
+    /// A slider with this step beside a number, adjustable during a run; shown while augmentation is on.
+    Slider(f64),
+}
+
+impl Field {
+    /// The setting with this name.
+    pub fn of(key: &str) -> Option<&'static Field> {
+        FIELDS.iter().find(|field| field.key == key)
+    }
+
+    /// Whether the setting may change during a run.
+    pub fn is_adjustable(&self) -> bool {
+        matches!(self.control, Control::Live | Control::Slider(_))
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rule::OneOf(names) => {
+                let names: Vec<&str> = names.iter().map(|name| name.0).collect();
+                write!(f, "one of {}", names.join(", "))
+            }
+            Rule::Whole(low, high) => write!(f, "a whole number from {low} to {high}"),
+            Rule::AllOr(low, high) => write!(f, "0 (all) or a whole number from {low} to {high}"),
+            Rule::Number(low, high) => write!(f, "a number from {low} to {high}"),
+            Rule::Switch => f.write_str("1 (on) or 0 (off)"),
+        }
+    }
+}
+
+/// A setting that can't be used, as a sentence for the visitor.
+#[derive(Clone, Debug, PartialEq, Error, Serialize, Deserialize)]
+#[error("{label} must be {rule}; it is {found:?}.")]
+pub struct SettingError {
+    /// The setting's name in a URL, and the id of its control.
+    pub key: String,
+    /// The setting's label on the page.
+    pub label: String,
+    /// What it must be.
+    pub rule: String,
+    /// What it is.
+    pub found: String,
+}
+
+/// A value that has a text in a URL.
+trait Value: Sized {
+    fn text(&self) -> String;
+    fn parse(text: &str, rule: Rule) -> Option<Self>;
+}
+
+impl Value for u32 {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+    fn parse(text: &str, rule: Rule) -> Option<Self> {
+        let value = text.parse().ok()?;
+        let allowed = match rule {
+            Rule::Whole(low, high) => (low..=high).contains(&value),
+            Rule::AllOr(low, high) => value == 0 || (low..=high).contains(&value),
+            _ => false,
+        };
+        allowed.then_some(value)
+    }
+}
+
+impl Value for f64 {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+    fn parse(text: &str, rule: Rule) -> Option<Self> {
+        let value = text.parse().ok()?;
+        matches!(rule, Rule::Number(low, high) if (low..=high).contains(&value)).then_some(value)
+    }
+}
+
+impl Value for bool {
+    fn text(&self) -> String {
+        u8::from(*self).to_string()
+    }
+    fn parse(text: &str, _: Rule) -> Option<Self> {
+        match text {
+            "1" | "true" | "on" => Some(true),
+            "0" | "false" | "off" => Some(false),
+            _ => None,
+        }
+    }
+}
+
+impl<T: Choice + PartialEq> Value for T {
+    fn text(&self) -> String {
+        T::NAMES.iter().find(|name| name.0 == *self).map_or_else(String::new, |name| name.1.into())
+    }
+    fn parse(text: &str, _: Rule) -> Option<Self> {
+        T::NAMES.iter().find(|name| name.1 == text).map(|name| name.0)
+    }
+}
+
+macro_rules! row {
+    ($key:ident, [$($path:ident).+], $label:literal, $hint:literal, $rule:expr, $control:expr, $help:literal) => {
+        Field {
+            key: stringify!($key),
+            label: $label,
+            hint: $hint,
+            help: $help,
+            rule: $rule,
+            control: $control,
+            get: |settings| settings.$($path).+.text(),
+            set: |settings, field, text| match Value::parse(text, field.rule) {
+                Some(value) => {
+                    settings.$($path).+ = value;
+                    true
+                }
+                None => false,
+            },
+        }
+    };
+}
+
+/// Makes the struct, its defaults and [`FIELDS`] from one row per setting: name, type, default, label, hint, rule, control,
+/// help. The help of a row is its documentation as well.
+macro_rules! settings {
+    (
+        run { $($key:ident: $type:ty = $default:expr, $label:literal, $hint:literal, $rule:expr, $control:expr, $help:literal;)* }
+        augmentation { $($range:ident = $range_default:expr, $range_label:literal, $range_hint:literal, $range_rule:expr, $range_control:expr, $range_help:literal;)* }
+    ) => {
+        /// Everything that determines a run. The same settings on the same backend give the same run.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct Settings {
+            $(#[doc = $help] pub $key: $type,)*
+            /// Ranges of the augmentation.
+            pub augmentation: Augmentation,
+        }
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Settings { $($key: $default,)* augmentation: Augmentation { $($range: $range_default,)* } }
+            }
+        }
+
+        /// All settings, in the order of the URL and of the form.
+        pub const FIELDS: &[Field] = &[
+            $(row!($key, [$key], $label, $hint, $rule, $control, $help),)*
+            $(row!($range, [augmentation.$range], $range_label, $range_hint, $range_rule, $range_control, $range_help),)*
+        ];
+    };
+}
+
+const DATASETS: Rule = Rule::OneOf(&[
+    ("mnist", "MNIST (70,000 digits)"),
+    ("synthetic", "Synthetic (drawn here)"),
+    ("own", "My own files…"),
+]);
+const BACKENDS: Rule = Rule::OneOf(&[
+    ("auto", "Automatic"),
+    ("webgpu", "WebGPU"),
+    ("cpu", "CPU: burn-flex"),
+    ("ndarray", "CPU: burn-ndarray (slow)"),
+]);
+const KERNELS: Rule = Rule::OneOf(&[("fused", "Inkling's"), ("stock", "Burn's own")]);
+
+settings! {
+    run {
+    dataset: DatasetName = DatasetName::Mnist, "Data set", "", DATASETS, Control::Wide,
+        "The images to train on.";
+    backend: BackendChoice = BackendChoice::Auto, "Backend", "", BACKENDS, Control::Wide,
+        "What computes: a GPU through WebGPU, or the CPU.";
+    epochs: u32 = 5, "Epochs", "", Rule::Whole(1, 100), Control::Half,
+        "Passes over all training images.";
+    batch: u32 = 64, "Batch size", "", Rule::Whole(1, 1024), Control::Half,
+        "Images per training step; after each batch the weights change a little.";
+    patience: u32 = 0, "Patience", "0: off", Rule::Whole(0, 100), Control::Half,
+        "Ends the run when the validation loss has not fallen for this many epochs; 0 means never.";
+    seed: u32 = 42, "Seed", "", Rule::Whole(0, u32::MAX), Control::Half,
+        "Fixes everything random: the same seed gives the same run.";
+    images: u32 = 0, "Training images", "0 means all", Rule::AllOr(24, 60_000), Control::Wide,
+        "How many training and validation images to use; 0 means all of MNIST, or 6,000 synthetic ones.";
+    replicas: u32 = 0, "Replicas", "0: all", Rule::Whole(0, MOST_REPLICAS), Control::Half,
+        "Workers that share each batch on the CPU; 0 means as many as the machine can use.";
+    kernels: Kernels = Kernels::Fused, "CPU kernels", "", KERNELS, Control::Half,
+        "Which operations compute the network on the CPU.";
+    lr: f64 = 0.004, "Learning rate", "", Rule::Number(1e-6, 1.0), Control::Live,
+        "How far each step moves the weights, at the peak of the schedule.";
+    augment: bool = true, "Augmentation", "rotate, shift and zoom each image differently in every epoch", Rule::Switch, Control::Live,
+        "Moves the images at random, so that the network learns the digits and not the pixels.";
+    }
+    augmentation {
+    rotation = 10.0, "Rotation", "± °", Rule::Number(0.0, 180.0), Control::Slider(1.0),
+        "The largest rotation in degrees, either way.";
+    zoom = 0.1, "Zoom", "±", Rule::Number(0.0, 0.9), Control::Slider(0.01),
+        "The largest change of size, as a share of the size.";
+    shift_x = 0.1, "Width shift", "±", Rule::Number(0.0, 0.5), Control::Slider(0.01),
+        "The largest shift to either side, as a share of the width.";
+    shift_y = 0.1, "Height shift", "±", Rule::Number(0.0, 0.5), Control::Slider(0.01),
+        "The largest shift up or down, as a share of the height.";
+    }
+}

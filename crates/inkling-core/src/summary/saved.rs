@@ -1,0 +1,104 @@
+//! A run as the browser keeps it, to resume it later.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Curves, RunSummary, Snapshot};
+use crate::{
+    checkpoint::Checkpoint,
+    healing::Incident,
+    protocol::{BackendInfo, EpochRecord, Knowledge, Part, RobustnessPoint, RunId, RunState, TestResult},
+    settings::{Adjustable, Settings},
+};
+
+/// A run as the browser keeps it, to go on with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedRun {
+    /// Of this form.
+    version: u32,
+    /// Its settings.
+    pub settings: Settings,
+    history: Vec<EpochRecord>,
+    curves: Curves,
+    incidents: Vec<Incident>,
+    adjustments: Vec<(u32, Adjustable)>,
+    robustness: Vec<RobustnessPoint>,
+    snapshots: Vec<Snapshot>,
+    /// Once nothing is left to train.
+    test: Option<TestResult>,
+    #[serde(default)]
+    fine_tuned: Option<[Knowledge; 2]>,
+    /// Steps of the whole run.
+    steps: u32,
+    checkpoint: Box<Checkpoint>,
+}
+
+/// The form of [`SavedRun`] that this build writes and reads.
+const SAVED_VERSION: u32 = 2;
+
+impl SavedRun {
+    /// Whether this build can go on with it.
+    pub fn is_readable(&self) -> bool {
+        self.version == SAVED_VERSION && self.settings.validate().is_ok()
+    }
+
+    /// Whether nothing is left to train.
+    pub fn is_finished(&self) -> bool {
+        self.checkpoint.epoch > self.settings.epochs
+    }
+
+    /// What it is, as a sentence of the page.
+    pub fn sentence(&self) -> String {
+        let (step, steps, epochs) = (self.checkpoint.trainer.step, self.steps, self.settings.epochs);
+        if self.is_finished() {
+            let epochs = self.history.len();
+            let plural = if epochs == 1 { "" } else { "s" };
+            return format!("This browser has kept the run that finished its {epochs} epoch{plural} here.");
+        }
+        let epoch = self.checkpoint.epoch;
+        format!("This browser has kept a run that ended early here: epoch {epoch} of {epochs}, step {step} of {steps}.")
+    }
+}
+
+impl RunSummary {
+    /// The run to be kept, once there is a checkpoint.
+    pub fn saved(&self) -> Option<SavedRun> {
+        let checkpoint = self.checkpoint.clone()?;
+        let per_epoch = self.steps_an_epoch();
+        let mut curves = self.curves.clone();
+        curves.cut();
+        // A run that goes on is another network than the one that was scored.
+        let over = checkpoint.epoch > self.settings.epochs;
+        Some(SavedRun {
+            version: SAVED_VERSION,
+            settings: self.settings.clone(),
+            history: self.history.iter().filter(|record| record.epoch < checkpoint.epoch).copied().collect(),
+            curves,
+            incidents: self.incidents.clone(),
+            adjustments: self.adjustments.clone(),
+            robustness: self.robustness.clone(),
+            snapshots: self.snapshots.iter().filter(|shot| shot.epoch < checkpoint.epoch).cloned().collect(),
+            test: self.test.clone().filter(|_| over),
+            fine_tuned: self.fine_tuned.filter(|_| over),
+            steps: (per_epoch * f64::from(self.settings.epochs)).round() as u32,
+            checkpoint,
+        })
+    }
+
+    /// The run that was kept, about to go on.
+    pub fn restored(run: RunId, saved: SavedRun, backend: BackendInfo) -> Self {
+        let SavedRun {
+            settings, history, curves, incidents, adjustments, robustness, snapshots, test, fine_tuned, ..
+        } = saved;
+        let mut summary = RunSummary::new(run, settings, backend);
+        summary.state = RunState::Loading;
+        summary.timings.epochs_seconds = history.iter().map(|record| record.seconds).sum();
+        if let Some(snapshot) = snapshots.last() {
+            summary.show(&snapshot.confusion, Part::Validation);
+        }
+        if let Some(test) = test {
+            summary.scored(test);
+        }
+        let checkpoint = Some(saved.checkpoint);
+        RunSummary { history, curves, incidents, adjustments, robustness, snapshots, fine_tuned, checkpoint, ..summary }
+    }
+}

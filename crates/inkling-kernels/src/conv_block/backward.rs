@@ -1,0 +1,231 @@
+//! The gradients: a few rows of products for each winner.
+
+use super::{Dims, Patches, TAPS};
+use crate::lanes::{LANES, Lanes};
+
+/// Gradients of the block.
+pub struct Gradients {
+    /// `[O, I, 3, 3]`.
+    pub weight: Vec<f32>,
+    /// `[O]`.
+    pub bias: Vec<f32>,
+    /// `[N, H, W, I]`, if it was asked for.
+    pub input: Option<Vec<f32>>,
+}
+
+/// The output's gradient, `[N, O, H', W']` in any order in memory.
+#[derive(Clone, Copy)]
+pub struct Strided<'a> {
+    /// From the first element on.
+    pub values: &'a [f32],
+    /// Floats from one index to the next, for each of the four dimensions.
+    pub strides: [usize; 4],
+}
+
+/// The gradients at `x`, `weight` and the bias, from the winners that [`forward`] found and the output's gradient.
+pub fn backward(
+    x: &[f32],
+    weight: &[f32],
+    winners: &[u8],
+    gradient: Strided,
+    dims: Dims,
+    with_input: bool,
+) -> Gradients {
+    let Dims { inputs, outputs, width, .. } = dims;
+    // [O][row][column][I], so that a row of a patch, which lies together in the image, lies together here too.
+    let weight_rows = with_input.then(|| transposed_rows(weight, inputs, TAPS));
+    let mut weight_gradient = vec![0.0; outputs * TAPS * inputs];
+    let mut bias = vec![0.0; outputs];
+    let mut input = with_input.then(|| vec![0.0; dims.images * dims.image()]);
+    let mut flows = Flows::new(dims);
+    let (row, image_row) = (3 * inputs, width * inputs);
+    let images = x.chunks_exact(dims.image()).zip(winners.chunks_exact(dims.pooled_image()));
+    for (image, (x, winners)) in images.enumerate() {
+        let gradient = Strided { values: &gradient.values[image * gradient.strides[0]..], ..gradient };
+        let channels = bias.iter_mut().zip(weight_gradient.chunks_exact_mut(TAPS * inputs));
+        for (channel, (bias, rows)) in channels.enumerate() {
+            let flows = flows.of_channel(channel, winners, gradient);
+            *bias += flows.iter().map(|flow| flow.gradient).sum::<f32>();
+            if inputs == 1 {
+                add_patches(flows, x, width, rows);
+            } else {
+                for (index, to) in rows.chunks_exact_mut(row).enumerate() {
+                    add_rows(flows, &x[index * image_row..], to);
+                }
+            }
+        }
+        if let (Some(input), Some(weight)) = (&mut input, &weight_rows) {
+            let input = &mut input[image * dims.image()..][..dims.image()];
+            flows.sort_by_position(winners, gradient);
+            for index in 0..3 {
+                for (at, flows) in flows.by_position() {
+                    add_rows(flows, &weight[index * row..], &mut input[at + index * image_row..][..row]);
+                }
+            }
+        }
+    }
+    Gradients { weight: transposed_rows(&weight_gradient, TAPS, inputs), bias, input }
+}
+
+/// What one winner passes on.
+#[derive(Clone, Copy, Default)]
+struct Flow {
+    /// Where it goes: offset of the patch in the image, or of the channel in the weights.
+    at: u32,
+    gradient: f32,
+}
+
+/// The winners of one image and what flows through them, sorted as the two gradients need them.
+struct Flows {
+    patches: Patches,
+    /// Columns of the pooled output, and output channels.
+    columns: usize,
+    outputs: usize,
+    /// Of one channel: `at` is the patch.
+    channel: Vec<Flow>,
+    /// Window by window and position by position: `at` is the channel.
+    positions: Vec<Flow>,
+    /// Where in `positions` each position of each window ends.
+    ends: Vec<[usize; 4]>,
+    /// Those of one window.
+    buckets: [Vec<Flow>; 4],
+    inputs: usize,
+}
+
+impl Flows {
+    fn new(dims: Dims) -> Self {
+        Flows {
+            patches: Patches::new(dims),
+            columns: dims.pooled()[1],
+            outputs: dims.outputs,
+            channel: vec![Flow::default(); dims.windows()],
+            positions: Vec::with_capacity(dims.pooled_image()),
+            ends: vec![[0; 4]; dims.windows()],
+            buckets: std::array::from_fn(|_| vec![Flow::default(); dims.outputs]),
+            inputs: dims.inputs,
+        }
+    }
+
+    fn of_channel(&mut self, channel: usize, winners: &[u8], gradient: Strided) -> &[Flow] {
+        let [_, channel_stride, row_stride, column_stride] = gradient.strides;
+        let mut len = 0;
+        let winners = winners[channel..].iter().step_by(self.outputs);
+        let rows = self.patches.0.chunks_exact(self.columns).enumerate();
+        let windows = rows.flat_map(|(row, patches)| {
+            let from = channel * channel_stride + row * row_stride;
+            patches.iter().enumerate().map(move |(column, patches)| (from + column * column_stride, patches))
+        });
+        for ((at, patches), &winner) in windows.zip(winners) {
+            if let Some(&patch) = patches.get(usize::from(winner)) {
+                self.channel[len] = Flow { at: patch as u32, gradient: gradient.values[at] };
+                len += 1;
+            }
+        }
+        &self.channel[..len]
+    }
+
+    fn sort_by_position(&mut self, winners: &[u8], gradient: Strided) {
+        let [_, channel_stride, row_stride, column_stride] = gradient.strides;
+        self.positions.clear();
+        for (window, (ends, winners)) in self.ends.iter_mut().zip(winners.chunks_exact(self.outputs)).enumerate() {
+            let at = window / self.columns * row_stride + window % self.columns * column_stride;
+            let mut len = [0; 4];
+            for (channel, &winner) in winners.iter().enumerate() {
+                if let Some(bucket) = self.buckets.get_mut(usize::from(winner)) {
+                    let at = at + channel * channel_stride;
+                    let len = &mut len[usize::from(winner)];
+                    bucket[*len] = Flow { at: (channel * TAPS * self.inputs) as u32, gradient: gradient.values[at] };
+                    *len += 1;
+                }
+            }
+            for ((end, bucket), len) in ends.iter_mut().zip(&self.buckets).zip(len) {
+                self.positions.extend_from_slice(&bucket[..len]);
+                *end = self.positions.len();
+            }
+        }
+    }
+
+    /// The patch of each position of each window, and what flows through it.
+    fn by_position(&self) -> impl Iterator<Item = (usize, &[Flow])> {
+        let mut from = 0;
+        self.patches.0.as_flattened().iter().zip(self.ends.as_flattened()).map(move |(&patch, &end)| {
+            let flows = &self.positions[from..end];
+            from = end;
+            (patch, flows)
+        })
+    }
+}
+
+/// `to += sum of gradient * from[at..]` over `flows`, as many columns at a time as fit the registers.
+#[inline(always)]
+fn add_rows(flows: &[Flow], from: &[f32], to: &mut [f32]) {
+    const WIDE: usize = 12 * LANES;
+    if flows.is_empty() {
+        return;
+    }
+    let len = to.len();
+    let mut done = 0;
+    while done + WIDE <= len {
+        add_columns::<12>(flows, &from[done..], &mut to[done..done + WIDE]);
+        done += WIDE;
+    }
+    while done + LANES <= len {
+        add_columns::<1>(flows, &from[done..], &mut to[done..done + LANES]);
+        done += LANES;
+    }
+    // One input channel, where its gradient is asked for.
+    for column in done..len {
+        to[column] += flows.iter().map(|flow| flow.gradient * from[flow.at as usize + column]).sum::<f32>();
+    }
+}
+
+#[inline(always)]
+fn add_columns<const R: usize>(flows: &[Flow], from: &[f32], to: &mut [f32]) {
+    let (to, _) = to.as_chunks_mut::<LANES>();
+    let mut sums = [Lanes::splat(0.0); R];
+    for (sum, to) in sums.iter_mut().zip(to.iter()) {
+        *sum = Lanes::load(to);
+    }
+    for flow in flows {
+        let gradient = Lanes::splat(flow.gradient);
+        let (row, _) = from[flow.at as usize..][..R * LANES].as_chunks::<LANES>();
+        for (sum, row) in sums.iter_mut().zip(row) {
+            *sum = sum.add_product(gradient, Lanes::load(row));
+        }
+    }
+    for (to, sum) in to.iter_mut().zip(sums) {
+        sum.store(to);
+    }
+}
+
+/// `to += sum of gradient * patch` over `flows`, for the nine pixels of patches of one channel.
+#[inline(always)]
+fn add_patches(flows: &[Flow], x: &[f32], width: usize, to: &mut [f32]) {
+    let mut sums = [Lanes::splat(0.0); 3];
+    for flow in flows {
+        let gradient = Lanes::splat(flow.gradient);
+        for (row, sum) in sums.iter_mut().enumerate() {
+            let at = flow.at as usize + row * width;
+            // A register holds the row's three pixels and one that is dropped below; the image's last row has no such one.
+            let pixels = match x[at..].first_chunk() {
+                Some(pixels) => *pixels,
+                None => [x[at], x[at + 1], x[at + 2], 0.0],
+            };
+            *sum = sum.add_product(gradient, Lanes::load(&pixels));
+        }
+    }
+    for (to, sum) in to.chunks_exact_mut(3).zip(sums) {
+        for (to, sum) in to.iter_mut().zip(sum.to_array()) {
+            *to += sum;
+        }
+    }
+}
+
+/// Each `[rows, columns]` matrix of `m` transposed.
+fn transposed_rows(m: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let mut out = Vec::with_capacity(m.len());
+    for matrix in m.chunks_exact(rows * columns) {
+        out.extend((0..rows * columns).map(|i| matrix[i % rows * columns + i / rows]));
+    }
+    out
+}

@@ -1,0 +1,166 @@
+//! Four floats in one register: SIMD128 on wasm, elsewhere an array that the compiler vectorizes. Both perform the same
+//! IEEE operations in the same order, so the array stands in for the instructions in native tests.
+
+#[cfg(target_arch = "wasm32")]
+use core::arch::wasm32::{
+    f32x4_add, f32x4_div, f32x4_gt, f32x4_mul, f32x4_ne, f32x4_splat, f32x4_sqrt, f32x4_sub, i16x8_narrow_i32x4,
+    i32x4_extract_lane, u8x16_narrow_i16x8, v128, v128_any_true, v128_bitselect, v128_load, v128_or, v128_store,
+};
+use std::ops::{Add, Div, Mul, Sub};
+
+/// Number of floats in a register.
+pub const LANES: usize = 4;
+
+#[cfg(target_arch = "wasm32")]
+type Register = v128;
+#[cfg(not(target_arch = "wasm32"))]
+type Register = [f32; LANES];
+
+/// Four floats.
+#[derive(Clone, Copy, Debug)]
+pub struct Lanes(Register);
+
+/// The four results of a comparison.
+#[derive(Clone, Copy)]
+pub struct Mask(#[cfg(target_arch = "wasm32")] v128, #[cfg(not(target_arch = "wasm32"))] [bool; LANES]);
+
+#[cfg(target_arch = "wasm32")]
+impl Lanes {
+    /// The same value four times.
+    #[inline(always)]
+    pub fn splat(value: f32) -> Self {
+        Lanes(f32x4_splat(value))
+    }
+
+    /// Loads four values.
+    #[inline(always)]
+    pub fn load(from: &[f32; LANES]) -> Self {
+        // SAFETY: the reference is valid for 16 bytes, and the instruction requires no alignment.
+        Lanes(unsafe { v128_load(from.as_ptr().cast()) })
+    }
+
+    /// Writes the four values.
+    #[inline(always)]
+    pub fn store(self, to: &mut [f32; LANES]) {
+        // SAFETY: as in `load`, and the reference is exclusive.
+        unsafe { v128_store(to.as_mut_ptr().cast(), self.0) }
+    }
+
+    /// Square roots.
+    #[inline(always)]
+    pub fn sqrt(self) -> Self {
+        Lanes(f32x4_sqrt(self.0))
+    }
+
+    /// Whether no value is infinite or NaN.
+    #[inline(always)]
+    pub fn all_finite(self) -> bool {
+        let zero = f32x4_sub(self.0, self.0);
+        !v128_any_true(f32x4_ne(zero, zero))
+    }
+
+    /// The bits of each value as an integer, which must be from 0 to 255.
+    #[inline(always)]
+    pub fn bits_as_bytes(self) -> [u8; LANES] {
+        let narrow = i16x8_narrow_i32x4(self.0, self.0);
+        i32x4_extract_lane::<0>(u8x16_narrow_i16x8(narrow, narrow)).to_le_bytes()
+    }
+
+    /// Where `self` is greater than `other`, or `self` is NaN.
+    #[inline(always)]
+    pub fn gt_or_nan(self, other: Self) -> Mask {
+        Mask(v128_or(f32x4_gt(self.0, other.0), f32x4_ne(self.0, self.0)))
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Lanes {
+    /// The same value four times.
+    #[inline(always)]
+    pub fn splat(value: f32) -> Self {
+        Lanes([value; LANES])
+    }
+
+    /// Loads four values.
+    #[inline(always)]
+    pub fn load(from: &[f32; LANES]) -> Self {
+        Lanes(*from)
+    }
+
+    /// Writes the four values.
+    #[inline(always)]
+    pub fn store(self, to: &mut [f32; LANES]) {
+        *to = self.0;
+    }
+
+    /// Square roots.
+    #[inline(always)]
+    pub fn sqrt(self) -> Self {
+        Lanes(self.0.map(f32::sqrt))
+    }
+
+    /// Whether no value is infinite or NaN.
+    #[inline(always)]
+    pub fn all_finite(self) -> bool {
+        self.0.iter().all(|value| value.is_finite())
+    }
+
+    /// The bits of each value as an integer, which must be from 0 to 255.
+    #[inline(always)]
+    pub fn bits_as_bytes(self) -> [u8; LANES] {
+        self.0.map(|value| value.to_bits() as u8)
+    }
+
+    /// Where `self` is greater than `other`, or `self` is NaN.
+    #[inline(always)]
+    pub fn gt_or_nan(self, other: Self) -> Mask {
+        Mask(std::array::from_fn(|i| self.0[i] > other.0[i] || self.0[i].is_nan()))
+    }
+}
+
+impl Lanes {
+    /// The four values.
+    #[inline(always)]
+    pub fn to_array(self) -> [f32; LANES] {
+        let mut out = [0.0; LANES];
+        self.store(&mut out);
+        out
+    }
+
+    /// `self + a * b`, with the product rounded before the sum.
+    #[inline(always)]
+    pub fn add_product(self, a: Self, b: Self) -> Self {
+        self + a * b
+    }
+}
+
+impl Mask {
+    /// `yes` where the comparison holds, otherwise `no`.
+    #[inline(always)]
+    pub fn select(self, yes: Lanes, no: Lanes) -> Lanes {
+        #[cfg(target_arch = "wasm32")]
+        return Lanes(v128_bitselect(yes.0, no.0, self.0));
+        #[cfg(not(target_arch = "wasm32"))]
+        return Lanes(std::array::from_fn(|i| if self.0[i] { yes.0[i] } else { no.0[i] }));
+    }
+}
+
+macro_rules! operator {
+    ($trait:ident, $method:ident, $instruction:ident, $operator:tt) => {
+        impl $trait for Lanes {
+            type Output = Lanes;
+            #[inline(always)]
+            fn $method(self, other: Lanes) -> Lanes {
+                #[cfg(target_arch = "wasm32")]
+                return Lanes($instruction(self.0, other.0));
+                #[cfg(not(target_arch = "wasm32"))]
+                return Lanes(std::array::from_fn(|i| self.0[i] $operator other.0[i]));
+            }
+        }
+    };
+}
+
+operator!(Add, add, f32x4_add, +);
+operator!(Sub, sub, f32x4_sub, -);
+operator!(Mul, mul, f32x4_mul, *);
+operator!(Div, div, f32x4_div, /);

@@ -1,0 +1,231 @@
+//! The only file in this crate that names a backend: it opens it, tests it, and says why one can't be used.
+
+use burn::tensor::{Device, Tensor, TensorData, Transaction};
+use thiserror::Error;
+
+use crate::{
+    feed::Feed,
+    model::Cnn,
+    pass,
+    resident::{self, Resident, ResidentSets},
+};
+use inkling_core::{
+    augment::Augmentation,
+    data::{Batch, Dataset, synthetic},
+    parameters::{SHAPES, Weights},
+    protocol::{BackendInfo, BackendName},
+    settings::Kernels,
+};
+
+/// A backend that this build can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendKind {
+    /// burn-flex.
+    Cpu,
+    /// burn-ndarray.
+    #[cfg(feature = "ndarray")]
+    Ndarray,
+    /// burn-wgpu on the browser's WebGPU (natively on Vulkan or Metal).
+    #[cfg(feature = "webgpu")]
+    Webgpu {
+        /// Whether to fuse sequences of operations into one kernel each: faster, but more can go wrong.
+        fusion: bool,
+    },
+}
+
+/// An open backend.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// The device that tensors live on, without autodiff.
+    pub device: Device,
+    /// A description for the page, which adds the reason for choosing this backend.
+    pub info: BackendInfo,
+}
+
+/// Why a backend can't be used. The page shows the message to the visitor.
+#[derive(Clone, Debug, Error)]
+pub enum DeviceError {
+    /// There is no adapter, or the adapter provides no device.
+    #[error("the browser provided no WebGPU device ({0})")]
+    NoDevice(String),
+    /// Burn's runtime measures time with timestamps and can't run without them.
+    #[error("the WebGPU adapter {0} lacks the feature timestamp-query")]
+    NoTimestamps(String),
+    /// The results of the self-test differ from burn-flex's.
+    #[error(
+        "the WebGPU adapter {adapter} computes incorrectly: \
+         the largest error in {what} is {difference:.1e} of the CPU's largest value"
+    )]
+    WrongResult {
+        /// The adapter.
+        adapter: String,
+        /// Which result.
+        what: String,
+        /// Largest difference, relative to the largest value.
+        difference: f32,
+    },
+    /// The results of the self-test could not be read.
+    #[error("the self-test's results could not be read from the device: {0}")]
+    Unreadable(String),
+}
+
+impl DeviceError {
+    /// Whether the backend exists but does not work.
+    pub fn is_fault(&self) -> bool {
+        matches!(self, DeviceError::WrongResult { .. } | DeviceError::Unreadable(_))
+    }
+}
+
+impl Backend {
+    /// Opens the backend. [`Backend::self_test`] checks whether it works.
+    ///
+    /// # Errors
+    /// A [`DeviceError`] that the page shows as the reason for its fallback.
+    pub async fn open(kind: BackendKind) -> Result<Self, DeviceError> {
+        match kind {
+            BackendKind::Cpu => Ok(Backend::new(Device::flex(), BackendName::Cpu, "burn-flex, SIMD")),
+            #[cfg(feature = "ndarray")]
+            BackendKind::Ndarray => Ok(Backend::new(ndarray(), BackendName::Ndarray, "burn-ndarray, one thread")),
+            #[cfg(feature = "webgpu")]
+            BackendKind::Webgpu { fusion } => {
+                #[cfg(target_arch = "wasm32")]
+                run_constructors();
+                if !fusion {
+                    stop_fusion();
+                }
+                let (device, setup) = Device::wgpu_options()
+                    .init_with_setup_async()
+                    .await
+                    .map_err(|error| DeviceError::NoDevice(error.to_string()))?;
+                let adapter = adapter_name(&setup.adapter.get_info());
+                // Streams are created lazily: without this feature the first tensor operation would trap.
+                if !setup.device.features().contains(burn::tensor::wgpu::wgpu::Features::TIMESTAMP_QUERY) {
+                    return Err(DeviceError::NoTimestamps(adapter));
+                }
+                Ok(Backend::new(device, BackendName::Webgpu, &adapter))
+            }
+        }
+    }
+
+    fn new(device: Device, name: BackendName, adapter: &str) -> Self {
+        let info = BackendInfo { name: Some(name), adapter: adapter.into(), reason: String::new(), check: None };
+        Backend { device, info }
+    }
+
+    /// Whether this is a GPU. A GPU has its own memory, and its results may be wrong through no fault of the run.
+    pub fn is_gpu(&self) -> bool {
+        self.info.name == Some(BackendName::Webgpu)
+    }
+
+    /// Copies the images to a GPU if they fit; empty on other backends.
+    pub fn resident(&self, data: &Dataset) -> ResidentSets {
+        let copy =
+            |images| (resident::POSSIBLE && self.is_gpu()).then(|| Resident::new(images, &self.device)).flatten();
+        ResidentSets { train: copy(&data.train), test: copy(&data.test) }
+    }
+
+    /// Runs the same pass over a few augmented digits, with the same weights, on this device and on burn-flex: the
+    /// images, the logits, the loss and every gradient must agree within [`TOLERANCE`]. Returns the largest difference,
+    /// relative to the largest value of its tensor, and the name of that tensor.
+    ///
+    /// # Errors
+    /// [`DeviceError::WrongResult`] names the first tensor that differs.
+    pub async fn self_test(&self) -> Result<(f32, &'static str), DeviceError> {
+        let expected = training_pass(&Device::flex(), false).await?;
+        let found = training_pass(&self.device, true).await?;
+        let names = ["images", "logits", "loss"].into_iter().chain(SHAPES.iter().map(|shape| shape.0));
+        let mut largest = (0.0f32, "nothing");
+        for ((expected, found), what) in expected.iter().zip(&found).zip(names) {
+            let scale = expected.iter().fold(1e-6f32, |m, v| m.max(v.abs()));
+            // `f32::max` ignores a NaN, so `readable` checks for values that are not finite.
+            let worst = expected.iter().zip(found).map(|(e, f)| (e - f).abs() / scale).fold(0.0, f32::max);
+            let readable = found.len() == expected.len() && found.iter().all(|v| v.is_finite());
+            if !readable || worst > TOLERANCE {
+                let adapter = self.info.adapter.clone();
+                let difference = if readable { worst } else { f32::NAN };
+                return Err(DeviceError::WrongResult { adapter, what: what.into(), difference });
+            }
+            if worst > largest.0 {
+                largest = (worst, what);
+            }
+        }
+        Ok(largest)
+    }
+}
+
+/// Largest accepted difference between a tensor and burn-flex's, relative to the tensor's largest value.
+/// Single-precision sums of 1,600 products in a different order differ by a few 1e-6 (measured on Chromium's software
+/// adapter); a wrong kernel's results differ by 1e-1.
+pub const TOLERANCE: f32 = 1e-3;
+
+/// Images, logits, loss and every gradient of a pass over three augmented synthetic digits. If `resident`, the digits
+/// are on the device and padded to a batch of four; otherwise the batch is assembled on the host.
+async fn training_pass(device: &Device, resident: bool) -> Result<Vec<Vec<f32>>, DeviceError> {
+    const NUMBERS: [u32; 3] = [0, 5, 7];
+    const RANGES: Augmentation = Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 };
+    let digits = synthetic::generate(12, 1).train;
+    let outer = device.clone().autodiff();
+    let model = Cnn::new(Weights::random(1), Kernels::Fused, &outer);
+    let feed = match Resident::new(&digits, device) {
+        Some(set) if resident => {
+            let maps = RANGES.maps(&NUMBERS, 1, 1);
+            Feed::resident(&set, &NUMBERS, Some(maps), NUMBERS.len() + 1, &outer)
+        }
+        _ => Feed::upload(Batch::augmented(&digits.pick(&NUMBERS), &RANGES, 1, 1), &outer),
+    };
+    let (loss, images, logits) = pass::loss(&model, feed);
+    let gradients = loss.backward();
+    let first = |tensor: Tensor<2>| tensor.slice(0..NUMBERS.len()).flatten::<1>(0, 1);
+    let mut tensors = vec![first(images.inner().flatten(1, 3)), first(logits.inner()), loss.inner()];
+    tensors.extend(model.gradients(&gradients));
+    read_all(tensors).await
+}
+
+/// Reads all tensors in one transfer.
+async fn read_all(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f32>>, DeviceError> {
+    let transaction = tensors.into_iter().fold(Transaction::default(), Transaction::register);
+    let data = transaction.execute_async().await.map_err(|error| DeviceError::Unreadable(error.to_string()))?;
+    let floats = |data: TensorData| data.try_into_vec().map_err(|error| DeviceError::Unreadable(format!("{error:?}")));
+    data.into_iter().map(floats).collect()
+}
+
+/// CubeCL registers its operations in static constructors. If a module does not call them itself, the linker makes
+/// every call into the module run all of them, even a call that passes a JavaScript object: 90 % of a step's time on
+/// the worker's thread, by Chromium's profiler.
+#[cfg(all(feature = "webgpu", target_arch = "wasm32"))]
+fn run_constructors() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    unsafe extern "C" {
+        fn __wasm_call_ctors();
+    }
+    // SAFETY: the linker defines the function. It runs once, before anything that it initializes is used.
+    ONCE.call_once(|| unsafe { __wasm_call_ctors() });
+}
+
+/// Turns fusion off for the whole program. Must run before the first tensor exists, because Burn reads its
+/// configuration once. The fields can be set only by deserializing; with no explorations, every operation runs by
+/// itself.
+#[cfg(feature = "webgpu")]
+fn stop_fusion() {
+    use cubecl_environment::config::RuntimeConfig;
+    let explorations = serde_json::json!({ "fusion": { "beam_search": { "max_explorations": 0 } } });
+    if let Ok(config) = serde_json::from_value(explorations) {
+        burn::BurnConfig::try_set(config);
+    }
+}
+
+/// burn-ndarray is deprecated upstream; here it is a test oracle and a backend to compare with.
+#[cfg(feature = "ndarray")]
+#[allow(deprecated)]
+fn ndarray() -> Device {
+    Device::ndarray()
+}
+
+#[cfg(feature = "webgpu")]
+fn adapter_name(info: &burn::tensor::wgpu::wgpu::AdapterInfo) -> String {
+    let parts: Vec<&str> = [info.name.as_str(), info.driver.as_str(), info.driver_info.as_str()]
+        .into_iter()
+        .filter(|s| !s.is_empty())
+        .collect();
+    if parts.is_empty() { "of unknown make".into() } else { parts.join(", ") }
+}

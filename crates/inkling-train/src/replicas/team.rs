@@ -1,0 +1,156 @@
+//! The leading worker and its replicas.
+
+use std::{mem, sync::Arc};
+
+use inkling_core::{
+    augment::Augmentation,
+    data::{IMAGE, Labelled, Picked},
+    parameters::PARAMETERS,
+};
+use web_time::Instant;
+
+use super::{Outcome, Replicas, Task, Work, shards};
+use crate::{
+    evaluated::Evaluated,
+    model::split,
+    pass::Shard,
+    read::{ReadError, StepMetrics, read_flat},
+    trainer::Trainer,
+};
+
+/// The leading worker and its replicas.
+pub struct Team {
+    replicas: Box<dyn Replicas>,
+    /// Why replicas were lost, until [`Team::losses`] asks.
+    losses: Vec<String>,
+}
+
+impl Team {
+    /// A team that is led from here.
+    pub fn new(replicas: impl Replicas + 'static) -> Self {
+        Team { replicas: Box::new(replicas), losses: Vec::new() }
+    }
+
+    /// Sets the number of workers, the leader included; 0 means as many as this machine can use.
+    pub fn resize(&mut self, workers: usize) {
+        let workers = if workers == 0 { self.replicas.most_useful() } else { workers };
+        self.replicas.resize(workers - 1);
+    }
+
+    /// Number of workers, the leader included.
+    pub fn workers(&self) -> usize {
+        self.replicas.len() + 1
+    }
+
+    /// Why replicas were lost since the last call.
+    pub fn losses(&mut self) -> Vec<String> {
+        mem::take(&mut self.losses)
+    }
+
+    /// One training step with the batch split over all workers.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the device is lost or out of memory.
+    pub async fn step(
+        &mut self,
+        trainer: &mut Trainer,
+        picked: &Picked,
+        augmentation: Option<(Augmentation, u32)>,
+    ) -> Result<StepMetrics, ReadError> {
+        let of = picked.images.len();
+        let tasks = shards(of, self.workers()).into_iter().map(|range| {
+            let work = Work::Train {
+                shard: Shard { step: trainer.steps_done(), first: range.start, of },
+                recipe: trainer.recipe(),
+                augmentation,
+                numbers: picked.numbers[range.clone()].to_vec(),
+            };
+            Task::new(work, &picked.images, range)
+        });
+        let tasks = tasks.collect();
+        let mut sum = Vec::new();
+        for outcome in self.perform(trainer, tasks).await? {
+            if let Outcome::Trained(shares) = outcome {
+                add(&mut sum, shares);
+            }
+        }
+        let unpacking = Instant::now();
+        let (loss, accuracy) = (sum[PARAMETERS], sum[PARAMETERS + 1]);
+        sum.truncate(PARAMETERS);
+        let gradients = split(&sum, &trainer.device().clone().inner());
+        trainer.parts.messages += unpacking.elapsed().as_secs_f64();
+        trainer.update(gradients);
+        Ok(StepMetrics::known(loss, accuracy, trainer.device()))
+    }
+
+    /// Loss and predictions of `images`, split over all workers, part by part in their order.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the device is lost or out of memory.
+    pub async fn evaluate(&mut self, trainer: &mut Trainer, images: &Labelled) -> Result<Vec<Evaluated>, ReadError> {
+        let parts = shards(images.len(), self.workers()).into_iter();
+        let tasks = parts.map(|range| Task::new(Work::Evaluate, images, range)).collect();
+        let outcomes = self.perform(trainer, tasks).await?;
+        let evaluated = |outcome| if let Outcome::Evaluated(evaluated) = outcome { Some(evaluated) } else { None };
+        Ok(outcomes.into_iter().filter_map(evaluated).collect())
+    }
+
+    /// Performs all tasks, the first here and each other one by its replica. Outcomes come in the order of the tasks.
+    async fn perform(&mut self, trainer: &mut Trainer, tasks: Vec<Task>) -> Result<Vec<Outcome>, ReadError> {
+        let start = Instant::now();
+        let mut weights = Arc::default();
+        if tasks.len() > 1 {
+            weights = Arc::new(read_flat("weights", trainer.model().parameters()).await?);
+        }
+        let mut sent = Vec::new();
+        for (replica, task) in tasks.iter().skip(1).enumerate() {
+            sent.push(self.replicas.send(replica, Task { weights: weights.clone(), ..task.clone() }));
+        }
+        trainer.parts.messages += start.elapsed().as_secs_f64();
+        let (mut outcomes, mut worked, mut own) = (Vec::new(), 0.0, 0.0);
+        let workers = tasks.len();
+        for (worker, task) in tasks.into_iter().enumerate() {
+            if worker > 0 && sent[worker - 1] {
+                let asked = Instant::now();
+                let reply = self.replicas.receive(worker - 1, own).await;
+                trainer.parts.waiting += asked.elapsed().as_secs_f64();
+                match reply {
+                    Ok(reply) => {
+                        worked += reply.seconds;
+                        outcomes.push(reply.outcome);
+                        continue;
+                    }
+                    Err(reason) => self.losses.push(reason),
+                }
+            }
+            let begun = Instant::now();
+            let (model, device, parts) = trainer.split();
+            outcomes.push(task.perform(model, device, parts).await?);
+            own = begun.elapsed().as_secs_f64();
+            worked += own;
+        }
+        trainer.parts.idle += (start.elapsed().as_secs_f64() * workers as f64 - worked).max(0.0);
+        Ok(outcomes)
+    }
+}
+
+impl Task {
+    /// `work` on the images in `range`. The weights are added when the task is sent.
+    fn new(work: Work, images: &Labelled, range: std::ops::Range<usize>) -> Self {
+        Task {
+            work,
+            pixels: images.pixels[range.start * IMAGE..range.end * IMAGE].to_vec(),
+            labels: images.labels[range].to_vec(),
+            weights: Arc::default(),
+        }
+    }
+}
+
+/// `sum += more`; an empty sum becomes `more`.
+fn add(sum: &mut Vec<f32>, more: Vec<f32>) {
+    if sum.is_empty() {
+        *sum = more;
+    } else {
+        sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+    }
+}

@@ -1,0 +1,127 @@
+//! A set of images that stays on the device: a step sends image numbers and affine maps instead of pixels.
+
+use burn::tensor::{
+    Device, Int, Tensor, TensorData,
+    ops::{GridSampleOptions, GridSamplePaddingMode, InterpolateMode},
+};
+
+use inkling_core::{
+    augment::AffineMap,
+    data::{IMAGE, Labelled, SIDE},
+};
+
+/// Pixels per packed integer.
+const PACK: usize = 4;
+/// Half the distance between the centres of the first and the last pixel, in pixels.
+const CENTRE: f32 = (SIDE as f32 - 1.0) / 2.0;
+/// Binding size in bytes that WebGPU guarantees on every device: 128 MiB.
+const BINDING: usize = 128 << 20;
+
+/// Whether this build may use a device with its own memory. The CPU worker is built without the code that it never
+/// uses.
+pub const POSSIBLE: bool = cfg!(any(feature = "webgpu", not(target_arch = "wasm32")));
+
+/// A set of images on a device.
+pub struct Resident {
+    /// `[N, 196]`: four pixels per integer, the first in the lowest byte.
+    pixels: Tensor<2, Int>,
+    /// `[N]`
+    labels: Tensor<1, Int>,
+    /// `[1, 1, 4]`: the right shift, in bits, that extracts each of the four pixels.
+    shifts: Tensor<3, Int>,
+    /// `[1, 784, 3]`: homogeneous coordinates of each pixel: column and row relative to the centre, from -1 to 1, and
+    /// 1.
+    places: Tensor<3>,
+}
+
+/// The training and the test file on a device, if they fit.
+#[derive(Default)]
+pub struct ResidentSets {
+    /// The training file, which includes the validation images.
+    pub train: Option<Resident>,
+    /// The test file.
+    pub test: Option<Resident>,
+}
+
+impl Resident {
+    /// Copies `images` to `device` (without autodiff); `None` if one binding can't hold them: more than 171,000.
+    pub fn new(images: &Labelled, device: &Device) -> Option<Self> {
+        let n = images.len();
+        if images.pixels.len() > BINDING {
+            return None;
+        }
+        let (packs, _) = images.pixels.as_chunks();
+        let packed: Vec<i32> = packs.iter().map(|&pack| i32::from_le_bytes(pack)).collect();
+        let labels: Vec<i32> = images.labels.iter().map(|&label| i32::from(label)).collect();
+        let place = |pixel: usize| [(pixel % SIDE) as f32 / CENTRE - 1.0, (pixel / SIDE) as f32 / CENTRE - 1.0, 1.0];
+        let places: Vec<f32> = (0..IMAGE).flat_map(place).collect();
+        Some(Resident {
+            pixels: Tensor::from_data(TensorData::new(packed, [n, IMAGE / PACK]), device),
+            labels: Tensor::from_data(TensorData::new(labels, [n]), device),
+            shifts: Tensor::from_data(TensorData::new(vec![0, 8, 16, 24], [1, 1, PACK]), device),
+            places: Tensor::from_data(TensorData::new(places, [1, IMAGE, 3]), device),
+        })
+    }
+
+    /// The images with these numbers, `[N, 1, 28, 28]` in `[0, 1]`, each transformed by its map if there are `maps`,
+    /// and their labels `[N]`.
+    pub fn batch(&self, numbers: &[u32], maps: Option<&[AffineMap]>) -> (Tensor<4>, Tensor<1, Int>) {
+        let n = numbers.len();
+        let device = self.pixels.device();
+        let numbers: Vec<i32> = numbers.iter().map(|&number| number as i32).collect();
+        let numbers = Tensor::<1, Int>::from_data(TensorData::new(numbers, [n]), &device);
+        let packed = self.pixels.clone().select(0, numbers.clone()).unsqueeze_dim::<3>(2); // [N, 196, 1]
+        let packed = packed.expand([n, IMAGE / PACK, PACK]);
+        let bytes = packed.bitwise_right_shift(self.shifts.clone().expand([n, IMAGE / PACK, PACK]));
+        let images = (bytes.bitwise_and_scalar(255).float() / 255.0).reshape([n, 1, SIDE, SIDE]);
+        let images = match maps {
+            Some(maps) => self.warp(images, maps),
+            None => images,
+        };
+        (images, self.labels.clone().select(0, numbers))
+    }
+
+    /// [`inkling_core::augment::warp`] on the device.
+    fn warp(&self, images: Tensor<4>, maps: &[AffineMap]) -> Tensor<4> {
+        // Transposed, with offsets in units of half the side.
+        let columns = |m: &AffineMap| [m[0], m[3], m[1], m[4], m[2] / CENTRE, m[5] / CENTRE];
+        let maps: Vec<f32> = maps.iter().flat_map(columns).collect();
+        let n = maps.len() / 6;
+        let maps = Tensor::<3>::from_data(TensorData::new(maps, [n, 3, 2]), &images.device());
+        let grid = self.places.clone().matmul(maps).reshape([n, SIDE, SIDE, 2]);
+        let paper = GridSampleOptions::new(InterpolateMode::Bilinear)
+            .with_padding_mode(GridSamplePaddingMode::Zeros)
+            .with_align_corners(true);
+        images.grid_sample_2d(grid, paper)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use inkling_core::{
+        augment::Augmentation,
+        data::{Batch, synthetic},
+    };
+
+    #[test]
+    fn batches_match_those_assembled_on_the_cpu() {
+        let digits = synthetic::generate(60, 4).train;
+        let resident = Resident::new(&digits, &Device::flex()).unwrap();
+        let numbers = [7, 0, 49, 7, 23];
+        let picked = digits.pick(&numbers);
+        let ranges = Augmentation { rotation: 40.0, shift_x: 0.3, shift_y: 0.2, zoom: 0.4 };
+        let maps = ranges.maps(&numbers, 5, 2);
+        for (maps, expected) in
+            [(None, Batch::plain(&picked.images, 0..5)), (Some(&maps[..]), Batch::augmented(&picked, &ranges, 5, 2))]
+        {
+            let (images, labels) = resident.batch(&numbers, maps);
+            assert_eq!(images.dims(), [5, 1, SIDE, SIDE]);
+            let found: Vec<f32> = images.into_data().try_into_vec().unwrap();
+            let worst = found.iter().zip(&expected.pixels).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-4, "differs by {worst}");
+            let labels: Vec<u8> = labels.into_data().iter::<i32>().map(|label| label as u8).collect();
+            assert_eq!(labels, expected.labels);
+        }
+    }
+}

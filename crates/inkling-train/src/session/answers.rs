@@ -1,0 +1,158 @@
+//! Answers to questions about the network and its images.
+
+use super::{
+    Request, Session,
+    evaluation::{BATCH, Predictions},
+    training::Training,
+};
+use crate::{
+    explain::explain,
+    read::{ReadError, read_flat},
+};
+use inkling_core::{
+    checkpoint::TrainerState,
+    data::{Batch, CLASSES, Labelled, handwriting::Handwriting},
+    protocol::{Answer, Event, Format, Part, Query, Question, RobustnessPoint, Specimen},
+    robustness,
+};
+
+/// Number of nearest training images shown for a sketch.
+const NEAREST: usize = 8;
+/// Number of test images for each point of a robustness curve.
+const MEASURED: usize = 500;
+/// Maximum number of images in one answer.
+const MOST: u32 = 200;
+
+impl Session {
+    pub(super) async fn answer(&mut self, request: Request) -> Result<(), ReadError> {
+        let (id, question) = match request {
+            Request::Export(format) => return self.export(format).await,
+            Request::TakeBack => return self.take_back().await,
+            Request::Question(id, question) => (id, question),
+        };
+        let answer = match (question, self.training.as_ref()) {
+            (Question::Predict { pixels, epoch }, training) => Some(predict(training, &pixels, epoch).await?),
+            (Question::Browse(query), Some(training)) => Some(browse(training, query)),
+            (_, Some(training)) if !training.knows() => None,
+            (Question::Explain { pixels }, Some(training)) => {
+                Some(Answer::Explain(Box::new(explain(&training.trainer, &pixels).await?)))
+            }
+            (Question::Diagnose { pixels }, Some(training)) => Some(diagnose(training, &pixels).await?),
+            (Question::ReadHandwriting(digits), Some(training)) => Some(read(training, &digits).await?),
+            (_, None) => None,
+        };
+        if let Some(answer) = answer {
+            self.emit(Event::Answer { id, answer });
+        }
+        Ok(())
+    }
+
+    async fn export(&mut self, format: Format) -> Result<(), ReadError> {
+        let Some(training) = &self.training else { return Ok(()) };
+        let values = read_flat("weights", training.trainer.model().parameters()).await?;
+        let weights = TrainerState::new(training.trainer.steps_done(), &values);
+        self.emit(Event::Export { format, weights });
+        Ok(())
+    }
+
+    /// Measures the next point of the robustness curves.
+    pub(super) async fn measure_robustness(&mut self) -> Result<(), ReadError> {
+        let (Some((motion, amount)), Some(training)) = (self.aside.robustness.pop_front(), &self.training) else {
+            return Ok(());
+        };
+        let images = &training.data.test;
+        let numbers: Vec<u32> = (0..images.len().min(MEASURED) as u32).collect();
+        let mut right = 0;
+        for numbers in numbers.chunks(BATCH) {
+            let batch = robustness::moved(&images.pick(numbers).images, motion, amount);
+            right += training.trainer.evaluate(batch).await?.right();
+        }
+        let accuracy = f64::from(right) / numbers.len().max(1) as f64;
+        let left = self.aside.robustness.len() as u32;
+        self.emit(Event::Robustness { point: RobustnessPoint { motion, amount, accuracy }, left });
+        Ok(())
+    }
+}
+
+async fn predict(training: Option<&Training>, pixels: &[u8], epoch: Option<u32>) -> Result<Answer, ReadError> {
+    let Some(training) = training.filter(|training| training.knows()) else {
+        return Ok(Answer::Predict { probabilities: None, steps: 0 });
+    };
+    let past = epoch.map(|epoch| training.after(epoch));
+    let probabilities = match past {
+        Some(None) => None, // the weights after that epoch are no longer kept
+        past => Some(training.trainer.predict(pixels, past.flatten()).await?),
+    };
+    Ok(Answer::Predict { probabilities, steps: training.trainer.steps_done() })
+}
+
+async fn diagnose(training: &Training, pixels: &[u8]) -> Result<Answer, ReadError> {
+    let probabilities = training.trainer.predict(pixels, None).await?;
+    let probabilities = probabilities.chunks_exact(CLASSES).map(<[f32]>::to_vec).collect();
+    let images = &training.data.train;
+    let mut near: Vec<(u32, u32)> =
+        training.split.train.iter().map(|&n| (distance(images.image(n as usize), pixels), n)).collect();
+    near.sort_unstable();
+    let nearest = near.iter().take(NEAREST).map(|&(_, number)| specimen(images, number, None)).collect();
+    Ok(Answer::Diagnose { probabilities, nearest })
+}
+
+async fn read(training: &Training, digits: &Handwriting) -> Result<Answer, ReadError> {
+    let images = digits.images();
+    let evaluated = training.trainer.evaluate(Batch::plain(&images, 0..images.len())).await?;
+    Ok(Answer::ReadHandwriting(evaluated.predictions.into_iter().zip(evaluated.confidences).collect()))
+}
+
+/// Lists the most confident predictions first if the query asks about predictions; otherwise keeps the order of the
+/// file.
+fn browse(training: &Training, query: Query) -> Answer {
+    let Query { part, label, predicted, mistakes, from, count } = query;
+    let images = if part == Part::Test { &training.data.test } else { &training.data.train };
+    let mut found = candidates(training, part);
+    found.retain(|&(number, answer)| {
+        let class = images.labels[number as usize];
+        let taken_for = answer.map(|(class, _)| class);
+        label.is_none_or(|label| label == class)
+            && (predicted.is_none() || predicted == taken_for)
+            && (!mistakes || taken_for.is_some_and(|taken_for| taken_for != class))
+    });
+    if mistakes || predicted.is_some() {
+        let confidence = |answer: Prediction| answer.map_or(0.0, |(_, confidence)| confidence);
+        found.sort_by(|a, b| confidence(b.1).total_cmp(&confidence(a.1)).then(a.0.cmp(&b.0)));
+    }
+    let total = found.len() as u32;
+    let shown = found.into_iter().skip(from as usize).take(count.min(MOST) as usize);
+    Answer::Browse { total, specimens: shown.map(|(number, answer)| specimen(images, number, answer)).collect() }
+}
+
+/// The predicted class and its probability; `None` if the image has not been evaluated.
+type Prediction = Option<(u8, f32)>;
+
+/// The position in the file of every image of `part`, with the latest prediction.
+fn candidates(training: &Training, part: Part) -> Vec<(u32, Prediction)> {
+    let predictions = match part {
+        Part::Train => None,
+        Part::Validation => training.predictions.validation.as_ref(),
+        Part::Test => training.predictions.test.as_ref(),
+    };
+    let unknown = |number| (number, None);
+    match (predictions, part) {
+        (Some(Predictions { numbers, classes, confidences, .. }), _) => {
+            let answers = classes.iter().copied().zip(confidences.iter().copied()).map(Some);
+            numbers.iter().copied().zip(answers).collect()
+        }
+        (None, Part::Train) => training.split.train.iter().copied().map(unknown).collect(),
+        (None, Part::Validation) => training.split.validation.iter().copied().map(unknown).collect(),
+        (None, Part::Test) => (0..training.data.test.len() as u32).map(unknown).collect(),
+    }
+}
+
+fn specimen(images: &Labelled, number: u32, answer: Option<(u8, f32)>) -> Specimen {
+    let place = number as usize;
+    Specimen { number, label: images.labels[place], answer, pixels: images.image(place).to_vec() }
+}
+
+/// Squared Euclidean distance between two images.
+fn distance(a: &[u8], b: &[u8]) -> u32 {
+    a.iter().zip(b).map(|(&a, &b)| u32::from(a.abs_diff(b)).pow(2)).sum()
+}

@@ -1,0 +1,343 @@
+//! The state machine of a run: commands in, events out. It does not depend on a browser.
+//!
+//! A driver hands the session each [`Command`] as it arrives, downloads MNIST when [`Session::wants_mnist`] asks for
+//! it, and calls [`Session::work`] until there is nothing to do. A unit of work is one training step, one evaluated
+//! batch or one answer, so a command takes effect within a step.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `preparation.rs` | from `Start` to the first step: data, split, trainer |
+//! | `progress.rs` | the units of a run: steps, epochs, tests, checkpoints |
+//! | `training.rs` | a run's place and clocks |
+//! | `answers.rs` | answers to questions |
+//! | `fine_tuning.rs`, `evaluation.rs` | what their names say |
+
+mod answers;
+mod evaluation;
+mod fine_tuning;
+mod preparation;
+mod progress;
+mod training;
+
+use std::{collections::VecDeque, mem, time::Duration};
+
+use inkling_core::{
+    data::IMAGE,
+    metrics::Stopwatch,
+    protocol::{Command, Envelope, Event, Format, Motion, Question, RunId, RunState},
+    robustness,
+    settings::{Adjustable, Settings},
+};
+use thiserror::Error;
+
+use crate::{
+    device::Backend,
+    read::ReadError,
+    replicas::{Replicas, Team},
+};
+use evaluation::Evaluation;
+use fine_tuning::{Before, FineTuning};
+use preparation::{Preparation, Sources};
+use training::Training;
+
+/// Default time between checkpoints: a lost worker costs at most this much work.
+const CHECKPOINT_AFTER: Duration = Duration::from_secs(3);
+
+/// A session on one backend: at most one run at a time, and the data sets it has been given.
+pub struct Session {
+    backend: Backend,
+    team: Team,
+    emit: Box<dyn FnMut(Envelope)>,
+    run: RunId,
+    state: RunState,
+    settings: Settings,
+    sources: Sources,
+    /// How the run that is loading will start.
+    preparation: Preparation,
+    checkpoint_after: Duration,
+    training: Option<Training>,
+    /// While paused: one unit of work is wanted.
+    step_asked: bool,
+    aside: Aside,
+}
+
+/// Work beside the run: what visitors ask for.
+#[derive(Default)]
+struct Aside {
+    /// A requested test; training waits for it.
+    test: Option<Evaluation>,
+    fine_tuning: Option<FineTuning>,
+    /// The network before it was fine-tuned.
+    before_tuning: Option<Before>,
+    /// Robustness still to measure. Training takes turns with it.
+    robustness: VecDeque<(Motion, f64)>,
+    /// The next turn is the training's.
+    trains_next: bool,
+    requests: VecDeque<Request>,
+}
+
+/// A request that is answered between two steps.
+enum Request {
+    Question(u32, Question),
+    Export(Format),
+    TakeBack,
+}
+
+/// Why a command can't be done now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+enum Refusal {
+    #[error("A run is in progress. Stop it before {0}.")]
+    RunInProgress(&'static str),
+    #[error("There is no network to test yet. Train one first.")]
+    NothingToTest,
+    #[error("There is no network yet. Train one first.")]
+    NoNetwork,
+    #[error("There are no digits to teach. Draw some first.")]
+    NoDigits,
+    #[error("A sketch must have 28x28 pixels.")]
+    NotASketch,
+}
+
+impl Session {
+    /// A session on `backend` with these replicas. It reports through `emit`.
+    pub fn new(backend: Backend, replicas: impl Replicas + 'static, emit: impl FnMut(Envelope) + 'static) -> Self {
+        Session {
+            backend,
+            team: Team::new(replicas),
+            emit: Box::new(emit),
+            run: 0,
+            state: RunState::Idle,
+            settings: Settings::default(),
+            sources: Sources::default(),
+            preparation: Preparation::default(),
+            checkpoint_after: CHECKPOINT_AFTER,
+            training: None,
+            step_asked: false,
+            aside: Aside::default(),
+        }
+    }
+
+    /// Sets the time after which an epoch hands out a [`Checkpoint`](inkling_core::checkpoint::Checkpoint), together
+    /// with the next losses.
+    pub fn checkpoint_after(&mut self, time: Duration) {
+        self.checkpoint_after = time;
+    }
+
+    /// State of the run.
+    pub fn state(&self) -> RunState {
+        self.state
+    }
+
+    /// Takes a command. One that can't be done now is answered with a warning and changes nothing. One that asks for
+    /// the current state is ignored: the page may send a command twice before the first one's event arrives.
+    pub fn command(&mut self, command: Command) {
+        if let Some(refusal) = self.refuse(&command) {
+            return self.warn(&refusal.to_string());
+        }
+        match command {
+            Command::Start { run, settings, from } => self.start(run, settings, from),
+            Command::Import { run, next, settings, weights } => self.import(run, next, settings, weights),
+            Command::UseData { run, files } => self.use_data(run, &files),
+            Command::Pause => self.pause(),
+            Command::Resume => self.resume(),
+            Command::Step => self.step_asked |= self.state == RunState::Paused,
+            Command::Adjust(to) => self.adjust(to),
+            Command::Stop => self.stop(),
+            Command::Reset => {
+                self.forget();
+                self.set_state(RunState::Idle);
+            }
+            Command::Test => {
+                self.aside.test.get_or_insert_with(Evaluation::new);
+            }
+            Command::MeasureRobustness => self.aside.robustness = robustness::points().into(),
+            Command::FineTune(digits) => self.fine_tune(&digits),
+            Command::TakeBack => self.aside.requests.push_back(Request::TakeBack),
+            Command::Export(format) => self.aside.requests.push_back(Request::Export(format)),
+            Command::Ask { id, question } => self.aside.ask(id, question),
+        }
+    }
+
+    /// Why `command` can't be done now, if it can't.
+    fn refuse(&self, command: &Command) -> Option<Refusal> {
+        let active = self.state.is_active();
+        let no_network = self.training.is_none();
+        match command {
+            Command::Start { .. } if active => Some(Refusal::RunInProgress("starting another")),
+            Command::Import { .. } if active => Some(Refusal::RunInProgress("opening weights")),
+            Command::UseData { .. } if active => Some(Refusal::RunInProgress("choosing other data")),
+            Command::Test if no_network => Some(Refusal::NothingToTest),
+            Command::Export(_) | Command::MeasureRobustness | Command::FineTune(_) if no_network => {
+                Some(Refusal::NoNetwork)
+            }
+            Command::FineTune(_) if active => Some(Refusal::RunInProgress("teaching the network your digits")),
+            Command::FineTune(digits) if digits.is_empty() || !digits.is_valid() => Some(Refusal::NoDigits),
+            Command::Ask { question, .. } => refuse_question(question, no_network),
+            _ => None,
+        }
+    }
+
+    /// Does one unit of work; false if there is nothing to do until the next command.
+    pub async fn work(&mut self) -> bool {
+        let result = if let Some(request) = self.aside.requests.pop_front() {
+            self.answer(request).await
+        } else if self.aside.test.is_some() && self.training.is_some() {
+            self.advance_requested_test().await
+        } else if self.aside.fine_tuning.is_some() {
+            self.advance_fine_tuning().await
+        } else if self.can_prepare() {
+            self.prepare();
+            Ok(())
+        } else if !self.aside.robustness.is_empty() && !mem::take(&mut self.aside.trains_next) {
+            self.aside.trains_next = self.state == RunState::Training;
+            self.measure_robustness().await
+        } else if self.state == RunState::Training {
+            self.advance(false).await
+        } else if self.state == RunState::Paused && self.training.as_ref().is_some_and(Training::has_unread_losses) {
+            // After a pause, the page still shows every step done before it.
+            self.read_losses().await
+        } else if self.state == RunState::Paused && mem::take(&mut self.step_asked) {
+            self.advance_once().await
+        } else {
+            return false;
+        };
+        for loss in self.team.losses() {
+            self.warn(&format!(
+                "A replica was lost ({loss}). The leading worker computed its share, and another replica takes its place."
+            ));
+        }
+        if let Err(error) = result {
+            self.device_lost(&error);
+        }
+        true
+    }
+
+    fn pause(&mut self) {
+        if self.state == RunState::Training {
+            self.set_state(RunState::Paused);
+            self.watches(Stopwatch::stop);
+        }
+    }
+
+    fn resume(&mut self) {
+        if self.state == RunState::Paused {
+            self.watches(Stopwatch::start);
+            self.set_state(RunState::Training);
+        }
+    }
+
+    fn stop(&mut self) {
+        if self.state.is_active() {
+            if let Some(training) = &mut self.training {
+                training.unread.clear();
+            }
+            self.set_state(RunState::Stopped);
+        }
+    }
+
+    fn adjust(&mut self, to: Adjustable) {
+        let Some(training) = self.training.as_mut().filter(|_| self.state.is_active()) else { return };
+        let settings = self.settings.adjusted(to);
+        if let Err(error) = settings.validate() {
+            return self.warn(&error.to_string());
+        }
+        self.settings = settings;
+        training.trainer.set_peak(to.lr);
+        // A run that resumes elsewhere must have the new settings.
+        training.checkpoint_due = true;
+        let step = training.trainer.steps_done();
+        self.emit(Event::Adjusted { step, to });
+    }
+
+    fn forget(&mut self) {
+        self.training = None;
+        self.step_asked = false;
+        self.preparation = Preparation::default();
+        self.aside = Aside { requests: mem::take(&mut self.aside.requests), ..Aside::default() };
+    }
+
+    /// A lost device stays lost until there is a new worker.
+    fn device_lost(&mut self, error: &ReadError) {
+        self.emit(Event::Unavailable { reason: error.to_string(), faulty: true });
+        self.fail(&format!("{error}. Press Train to start again, or choose another backend."));
+    }
+
+    fn set_state(&mut self, state: RunState) {
+        self.state = state;
+        self.emit(Event::State(state));
+    }
+
+    fn warn(&mut self, message: &str) {
+        self.emit(Event::Warning(message.into()));
+    }
+
+    fn fail(&mut self, reason: &str) {
+        self.aside.stop();
+        self.emit(Event::Failed(reason.into()));
+        self.set_state(RunState::Failed);
+    }
+
+    fn emit(&mut self, event: Event) {
+        (self.emit)(Envelope { run: self.run, event });
+    }
+}
+
+impl Aside {
+    /// Queues a question. Only the newest of its kind counts; older ones would delay the answer.
+    fn ask(&mut self, id: u32, question: Question) {
+        let kind = mem::discriminant(&question);
+        self.requests.retain(|request| !matches!(request, Request::Question(_, q) if mem::discriminant(q) == kind));
+        self.requests.push_back(Request::Question(id, question));
+    }
+
+    fn stop(&mut self) {
+        (self.test, self.fine_tuning) = (None, None);
+        self.robustness.clear();
+    }
+}
+
+fn refuse_question(question: &Question, no_network: bool) -> Option<Refusal> {
+    match question {
+        Question::Browse(_) if no_network => Some(Refusal::NoNetwork),
+        Question::ReadHandwriting(digits) if digits.is_empty() || !digits.is_valid() => Some(Refusal::NoDigits),
+        Question::Predict { pixels, .. } | Question::Explain { pixels } if pixels.len() != IMAGE => {
+            Some(Refusal::NotASketch)
+        }
+        Question::Diagnose { pixels } if pixels.is_empty() || !pixels.len().is_multiple_of(IMAGE) => {
+            Some(Refusal::NotASketch)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{device::BackendKind, replicas::NoReplicas};
+    use inkling_core::{
+        protocol::{Answer, StepPoint},
+        settings::DatasetName,
+    };
+    use std::{cell::RefCell, rc::Rc};
+
+    #[test]
+    fn a_loss_that_is_not_a_number_ends_the_run_with_a_reason_and_drops_the_network() {
+        let log: Rc<RefCell<Vec<Event>>> = Rc::default();
+        let sink = log.clone();
+        let backend = pollster::block_on(Backend::open(BackendKind::Cpu)).unwrap();
+        let mut session = Session::new(backend, NoReplicas, move |envelope| sink.borrow_mut().push(envelope.event));
+        let settings = Settings { dataset: DatasetName::Synthetic, images: 24, ..Settings::default() };
+        session.command(Command::start(1, settings));
+        pollster::block_on(session.work());
+        session.report_steps(vec![StepPoint { step: 5, loss: f64::NAN, accuracy: 0.1 }]);
+        assert_eq!(session.state(), RunState::Failed);
+        assert!(
+            matches!(&log.borrow()[..], [.., Event::Failed(words), Event::State(RunState::Failed)] if words.contains("step 5"))
+        );
+        session.command(Command::Ask { id: 1, question: Question::Predict { pixels: vec![0; IMAGE], epoch: None } });
+        pollster::block_on(session.work());
+        let log = log.borrow();
+        let Some(Event::Answer { answer, .. }) = log.last() else { panic!("no answer") };
+        assert!(matches!(answer, Answer::Predict { probabilities: None, .. }));
+    }
+}

@@ -1,0 +1,200 @@
+//! The units of a run: steps, the end of an epoch, tests and checkpoints.
+
+use std::time::Duration;
+
+use inkling_core::{
+    checkpoint::Checkpoint,
+    metrics::{Stopwatch, Throughput},
+    parameters::PARAMETERS,
+    protocol::{EpochRecord, Event, Part, RunState, StepPoint},
+};
+use web_time::Instant;
+
+use super::{
+    Session,
+    evaluation::Evaluation,
+    training::{Phase, Training},
+};
+use crate::read::ReadError;
+
+/// Losses are read together after this long, so what the page shows is at most this old.
+const READ_AFTER: Duration = Duration::from_millis(100);
+
+impl Session {
+    /// The next unit of the run. `read_now` reads its losses at once.
+    pub(super) async fn advance(&mut self, read_now: bool) -> Result<(), ReadError> {
+        match self.training.as_ref().map(|training| &training.phase) {
+            Some(Phase::Train) => self.advance_training(read_now).await,
+            Some(Phase::Validate(_)) => self.advance_validation().await,
+            Some(Phase::Test(_)) => self.advance_final_test().await,
+            None => Ok(()),
+        }
+    }
+
+    /// One unit of a paused run.
+    pub(super) async fn advance_once(&mut self) -> Result<(), ReadError> {
+        self.watches(Stopwatch::start);
+        let result = self.advance(true).await;
+        self.watches(Stopwatch::stop);
+        result
+    }
+
+    async fn advance_training(&mut self, read_now: bool) -> Result<(), ReadError> {
+        let Some(training) = &mut self.training else { return Ok(()) };
+        training.step(&self.settings, &mut self.team).await?;
+        let epoch_over = training.done == training.order.len();
+        let waited = training.unread.len() >= training.pace.steps || training.last_read.elapsed() >= READ_AFTER;
+        if !(read_now || epoch_over || waited) {
+            return Ok(());
+        }
+        let points = training.read().await?;
+        if epoch_over {
+            let seconds = training.watch.seconds();
+            training.throughput = Throughput { images: training.done as u64, seconds };
+            training.phase = Phase::Validate(Evaluation::new());
+        }
+        let late = training.last_checkpoint.elapsed() >= self.checkpoint_after;
+        let due = !epoch_over && (late || training.checkpoint_due);
+        if self.report_steps(points) && due {
+            self.checkpoint(None).await?;
+        }
+        Ok(())
+    }
+
+    async fn advance_validation(&mut self) -> Result<(), ReadError> {
+        let Some(training) = &mut self.training else { return Ok(()) };
+        if let Some(evaluation) = training.evaluate(&mut self.team, Part::Validation).await? {
+            self.end_epoch(evaluation).await?;
+        }
+        self.report_progress();
+        Ok(())
+    }
+
+    async fn end_epoch(&mut self, evaluation: Evaluation) -> Result<(), ReadError> {
+        let Some(training) = &mut self.training else { return Ok(()) };
+        let record: EpochRecord = training.end_epoch(&evaluation);
+        let early = training.stops_early(&record, &self.settings);
+        training.predictions.validation = Some(evaluation.predictions);
+        match early {
+            None => training.next_epoch(&self.settings),
+            Some(_) => training.begin_epoch(self.settings.epochs + 1, &self.settings),
+        }
+        self.emit(Event::Epoch { record, confusion: evaluation.confusion });
+        if let Some(best) = early {
+            let epoch = record.epoch;
+            self.warn(&format!("Stopped early after epoch {epoch}: the validation loss was lowest in epoch {best}."));
+        }
+        self.checkpoint(Some(record.epoch)).await
+    }
+
+    async fn advance_final_test(&mut self) -> Result<(), ReadError> {
+        let Some(training) = &mut self.training else { return Ok(()) };
+        match training.evaluate(&mut self.team, Part::Test).await? {
+            Some(evaluation) => {
+                self.tested(evaluation);
+                self.set_state(RunState::Finished);
+            }
+            None => self.report_progress(),
+        }
+        Ok(())
+    }
+
+    pub(super) async fn read_losses(&mut self) -> Result<(), ReadError> {
+        let Some(training) = &mut self.training else { return Ok(()) };
+        let points = training.read().await?;
+        self.report_steps(points);
+        Ok(())
+    }
+
+    pub(super) fn tested(&mut self, evaluation: Evaluation) {
+        let result = evaluation.result();
+        if let Some(training) = &mut self.training {
+            training.predictions.test = Some(evaluation.predictions);
+        }
+        self.emit(Event::Test(result));
+    }
+
+    /// The next batch of the test that the visitor asked for. The run's own clocks stop meanwhile.
+    pub(super) async fn advance_requested_test(&mut self) -> Result<(), ReadError> {
+        self.watches(Stopwatch::stop);
+        let result = self.requested_test_batch().await;
+        if self.state == RunState::Training {
+            self.watches(Stopwatch::start);
+        }
+        result
+    }
+
+    async fn requested_test_batch(&mut self) -> Result<(), ReadError> {
+        let (Some(test), Some(training)) = (&mut self.aside.test, &mut self.training) else { return Ok(()) };
+        let over = training.advance_evaluation(test, &mut self.team, Part::Test).await?;
+        if let Some(test) = self.aside.test.take_if(|_| over) {
+            self.tested(test);
+        }
+        self.report_progress(); // tells the page that a slow backend is alive
+        Ok(())
+    }
+
+    /// Reports losses; false if one is not a number, which ends the run.
+    pub(super) fn report_steps(&mut self, points: Vec<StepPoint>) -> bool {
+        if let Some(bad) = points.iter().find(|point| !point.loss.is_finite()) {
+            self.diverged("loss", bad.step);
+            return false;
+        }
+        self.emit(Event::Steps(points));
+        self.report_progress();
+        true
+    }
+
+    /// A number has become NaN or infinite.
+    fn diverged(&mut self, what: &str, step: u32) {
+        self.training = None; // such a network has no answers
+        let reason = format!("{what} stopped being a number at step {step}");
+        if self.backend.is_gpu() {
+            self.emit(Event::Unavailable { reason: format!("the {reason}"), faulty: true });
+        }
+        self.fail(&format!("The {reason}. Choose a smaller learning rate and start again."));
+    }
+
+    /// Hands out where the run can resume, and keeps the weights for the time machine if an epoch has `ended`.
+    pub(super) async fn checkpoint(&mut self, ended: Option<u32>) -> Result<(), ReadError> {
+        let Some(training) = &mut self.training else { return Ok(()) };
+        let trainer = training.trainer.state().await?;
+        training.last_checkpoint = Instant::now();
+        if !trainer.is_finite() {
+            // The loss would show it only with the next step.
+            self.diverged("network", trainer.step);
+            return Ok(());
+        }
+        training.checkpoint_due = false;
+        if let Some(epoch) = ended {
+            training.keep(epoch, trainer.first(PARAMETERS));
+        }
+        let checkpoint = Checkpoint {
+            best: training.best,
+            epoch: training.epoch,
+            done: training.done as u32,
+            loss: training.loss,
+            hits: training.hits,
+            seconds: training.watch.seconds(),
+            trainer,
+        };
+        self.emit(Event::Checkpoint(Box::new(checkpoint)));
+        Ok(())
+    }
+
+    pub(super) fn report_progress(&mut self) {
+        if let Some(training) = &self.training {
+            let progress = training.progress(&self.settings, self.team.workers());
+            self.emit(Event::Progress(progress));
+        }
+    }
+
+    /// Changes the clocks of the run and of the evaluation that is part of it.
+    pub(super) fn watches(&mut self, change: impl Fn(&mut Stopwatch)) {
+        let Some(Training { watch, phase, .. }) = &mut self.training else { return };
+        change(watch);
+        if let Phase::Validate(evaluation) | Phase::Test(evaluation) = phase {
+            change(&mut evaluation.watch);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The network in training: one step, one prediction, one evaluation, and its state as plain data.
+
+use burn::tensor::{Device, Tensor};
+use inkling_core::{
+    checkpoint::TrainerState,
+    data::{Batch, IMAGE},
+    metrics::Parts,
+    parameters::{PARAMETERS, Weights},
+};
+use web_time::Instant;
+
+use crate::{
+    evaluated::{Evaluated, log_probabilities},
+    feed::{Feed, upload},
+    model::Cnn,
+    optimizer::NetworkAdam,
+    pass::{Pass, Recipe, Shard},
+    read::{ReadError, StepMetrics, read_flat},
+};
+
+/// The network in training.
+pub struct Trainer {
+    model: Cnn,
+    optimizer: NetworkAdam,
+    recipe: Recipe,
+    device: Device,
+    step: u32,
+    /// Seconds spent in each part so far.
+    pub parts: Parts,
+}
+
+impl Trainer {
+    /// A trainer whose network has random weights, drawn from the recipe's seed.
+    pub fn new(recipe: Recipe, device: &Device) -> Self {
+        let optimizer = NetworkAdam::new(recipe.kernels, device);
+        let device = device.clone().autodiff();
+        let model = Cnn::new(Weights::random(recipe.seed), recipe.kernels, &device);
+        Trainer { model, optimizer, recipe, device, step: 0, parts: Parts::default() }
+    }
+
+    /// A trainer that resumes from `state`; `None` if `state` does not fit this network.
+    pub fn restored(recipe: Recipe, state: &TrainerState, device: &Device) -> Option<Self> {
+        let values = state.values();
+        let (weights, moments) = values.split_at_checked(PARAMETERS)?;
+        let mut trainer = Trainer::new(recipe, device);
+        trainer.step = state.step;
+        trainer.model = Cnn::from_flat(weights.to_vec(), recipe.kernels, &trainer.device);
+        match (state.step, moments.len()) {
+            (0, 0) => {}
+            (1.., len) if len == 2 * PARAMETERS => trainer.optimizer.restore(state.step, moments, device),
+            _ => return None,
+        }
+        Some(trainer)
+    }
+
+    /// Reads the step, the weights and the optimizer state, which training depends on, in one transfer.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the device is lost or out of memory.
+    pub async fn state(&self) -> Result<TrainerState, ReadError> {
+        let mut tensors = self.model.parameters();
+        tensors.extend(self.optimizer.moments());
+        Ok(TrainerState::new(self.step, &read_flat("weights", tensors).await?))
+    }
+
+    /// Trains on one batch. The metrics stay on the device until
+    /// [`read_metrics`](crate::read::read_metrics).
+    pub fn step(&mut self, feed: Feed) -> StepMetrics {
+        let shard = Shard { step: self.step, first: 0, of: feed.counted };
+        let pass = Pass::new(&self.model, feed, shard, self.recipe, &mut self.parts);
+        self.update(self.model.gradients(&pass.gradients));
+        pass.metrics
+    }
+
+    /// Changes the peak of the learning-rate schedule.
+    pub fn set_peak(&mut self, peak: f64) {
+        self.recipe.schedule.peak = peak;
+    }
+
+    /// Updates the weights with the gradients of a whole step, one tensor per parameter.
+    pub fn update(&mut self, gradients: Vec<Tensor<1>>) {
+        let start = Instant::now();
+        let rate = self.recipe.schedule.rate(self.step);
+        self.model = self.optimizer.step(rate, self.model.clone(), gradients);
+        self.step += 1;
+        self.parts.update += start.elapsed().as_secs_f64();
+    }
+
+    /// Probability of each digit, `[N, 10]`, for images `[N, 28, 28]`, 0 to 255. Uses `weights`, if given, instead of
+    /// the current ones.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the device is lost or out of memory.
+    pub async fn predict(&self, pixels: &[u8], weights: Option<&[f32]>) -> Result<Vec<f32>, ReadError> {
+        let labels = vec![0; pixels.len() / IMAGE];
+        let pixels = pixels.iter().map(|&p| f32::from(p) / 255.0).collect();
+        let (images, _) = upload(Batch { pixels, labels }, &self.device.clone().inner());
+        let other = weights.map(|weights| Cnn::from_flat(weights.to_vec(), self.recipe.kernels, &self.device));
+        let log_probabilities = log_probabilities(other.as_ref().unwrap_or(&self.model), images).await?;
+        Ok(log_probabilities.into_iter().map(f32::exp).collect())
+    }
+
+    /// Loss and predictions of a batch.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the device is lost or out of memory.
+    pub async fn evaluate(&self, batch: Batch) -> Result<Evaluated, ReadError> {
+        let labels = batch.labels.clone();
+        let (images, _) = upload(batch, &self.device.clone().inner());
+        Evaluated::new(&self.model, images, labels).await
+    }
+
+    /// Number of steps done.
+    pub fn steps_done(&self) -> u32 {
+        self.step
+    }
+
+    /// The current network.
+    pub fn model(&self) -> &Cnn {
+        &self.model
+    }
+
+    /// The network, its device and the timings, for a pass that the caller runs.
+    pub fn split(&mut self) -> (&Cnn, &Device, &mut Parts) {
+        (&self.model, &self.device, &mut self.parts)
+    }
+
+    /// The device that the network is on, with autodiff.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The training recipe.
+    pub fn recipe(&self) -> Recipe {
+        self.recipe
+    }
+}

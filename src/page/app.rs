@@ -1,0 +1,284 @@
+//! The shell: performs effects, hands messages to `update`, and lets panels draw.
+//!
+//! Invariant: one message is handled at a time. What happens meanwhile (a browser may report a change while its element is
+//! being drawn) waits in a queue.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    mem, panic,
+};
+
+use inkling_core::{
+    protocol::{Answer, Envelope, Event as RunEvent, FileEvent},
+    settings::{Field, Settings, autostart},
+};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{Event, MediaQueryList};
+
+use super::{
+    dom,
+    effect::Effect,
+    files,
+    link::{self, Link},
+    model::Model,
+    msg::{Found, Heard, Msg, Section, WorkerMsg},
+    panels::{self, Panel},
+    probe, store,
+    update::{start as first_effects, update},
+    verdict,
+    worker::WorkerId,
+};
+use crate::tasks;
+
+/// Steps arrive many times a second and are shown together this often: drawing takes time that training could use.
+const SHOW_STEPS_MS: i32 = 250;
+/// Program of the worker for weight files.
+const FILE_WORKER: &str = "worker_files";
+
+thread_local! {
+    static APP: RefCell<Option<App>> = const { RefCell::new(None) };
+    static QUEUE: RefCell<VecDeque<Msg>> = const { RefCell::new(VecDeque::new()) };
+    static BUSY: Cell<bool> = const { Cell::new(false) };
+    static STOPPED: Cell<bool> = const { Cell::new(false) };
+}
+
+struct App {
+    model: Model,
+    panels: Vec<Box<dyn Panel>>,
+    worker: Option<Link>,
+    file_worker: Option<Link>,
+    /// A drawing is due with the next frame.
+    draw_pending: bool,
+    /// Steps have arrived that are shown with the next ones.
+    steps_pending: bool,
+}
+
+/// When the panels show a message's effect.
+enum Urgency {
+    /// Those that show predictions, now.
+    Prediction,
+    /// With the next frame.
+    Frame,
+    /// After a while, together with more of its kind.
+    Later,
+}
+
+/// Starts the page.
+pub fn start() {
+    panic::set_hook(Box::new(|info| {
+        console_error_panic_hook::hook(info);
+        // Only the first: what a stopped page panics about later is a consequence.
+        if !STOPPED.replace(true) {
+            dom::set_text(
+                "error",
+                &format!("The page stopped: {info}. Reload it; if it happens again, please report it."),
+            );
+            dom::set_hidden("error", false);
+        }
+    }));
+    let query = dom::window().and_then(|window| window.location().search().ok()).unwrap_or_default();
+    let (settings, errors) = Settings::from_query(&query);
+    let mut model = Model::new(settings);
+    for error in errors {
+        if let Some(field) = Field::of(&error.key) {
+            model.errors.insert(field.key, error.to_string());
+        }
+    }
+    let app = App {
+        model,
+        panels: panels::all(),
+        worker: None,
+        file_worker: None,
+        draw_pending: false,
+        steps_pending: false,
+    };
+    APP.set(Some(app));
+    with_app(|app| {
+        app.panels.iter_mut().for_each(|panel| panel.mount(emit));
+        let mut effects = first_effects(&mut app.model, autostart(&query));
+        if !app.model.errors.is_empty() {
+            effects.push(Effect::Open(Section::Settings));
+        }
+        app.perform_all(effects);
+        app.after(Urgency::Frame);
+    });
+    redraw_when_the_look_changes();
+    if let Some(body) = dom::document().and_then(|document| document.body()) {
+        let _ = body.set_attribute("data-started", "");
+    }
+    spawn_local(find_what_is_kept());
+}
+
+/// Hands `msg` to the page, now or after the one that is being handled.
+pub fn emit(msg: Msg) {
+    QUEUE.with_borrow_mut(|queue| queue.push_back(msg));
+    with_app(|_| {});
+}
+
+/// Gives `action` the app unless it is busy, then handles all messages that wait.
+fn with_app(action: impl FnOnce(&mut App)) {
+    if BUSY.replace(true) {
+        return;
+    }
+    APP.with_borrow_mut(|app| {
+        let Some(app) = app else { return };
+        action(app);
+        while let Some(msg) = QUEUE.with_borrow_mut(VecDeque::pop_front) {
+            app.handle(msg);
+        }
+    });
+    BUSY.set(false);
+}
+
+async fn find_what_is_kept() {
+    if let Some(history) = store::load_history().await {
+        emit(Msg::Found(Found::History(history)));
+    }
+    if let Some(digits) = store::load_handwriting().await {
+        emit(Msg::Found(Found::Handwriting(digits)));
+    }
+    if let Some(run) = store::load_run().await {
+        emit(Msg::Found(Found::Run(Box::new(run))));
+    }
+}
+
+fn redraw_when_the_look_changes() {
+    if let Some(window) = dom::window() {
+        dom::listen_on(&window, "resize", |_: Event| emit(Msg::Resized));
+        if let Ok(Some(list)) = window.match_media("(prefers-color-scheme: dark)") {
+            let list: MediaQueryList = list;
+            dom::listen_on(&list, "change", |_: Event| emit(Msg::Resized));
+        }
+    }
+}
+
+impl App {
+    fn handle(&mut self, msg: Msg) {
+        let urgency = Urgency::of(&msg);
+        let effects = update(&mut self.model, msg);
+        self.perform_all(effects);
+        self.after(urgency);
+    }
+
+    fn perform_all(&mut self, effects: Vec<Effect>) {
+        effects.into_iter().for_each(|effect| self.perform(effect));
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Probe(id, choice) => spawn_local(async move {
+                let pick = probe::pick(choice).await;
+                emit(Msg::Worker(id, WorkerMsg::Probed(pick)));
+            }),
+            Effect::OpenWorker(id, address) => self.open_worker(id, &address),
+            Effect::CloseWorker => self.worker = None,
+            Effect::Send(command) => {
+                if let Some(Err(error)) = self.worker.as_ref().map(|link| link.send(&command)) {
+                    self.worker_broke(format!("it can't be reached ({error})"));
+                }
+            }
+            Effect::KeepOffline(address) => link::keep(&address, FILE_WORKER),
+            Effect::Remember(adapter, found) => verdict::keep(&adapter, &found),
+            Effect::OpenFileWorker => self.open_file_worker(),
+            Effect::SendFileTask(task) => {
+                if let Some(Err(error)) = self.file_worker.as_ref().map(|link| link.send(&task)) {
+                    emit(Msg::FileWorker(Heard::Broken(error)));
+                }
+            }
+            Effect::CloseFileWorker => self.file_worker = None,
+            Effect::After(milliseconds, msg) => tasks::after(milliseconds, move || emit(*msg)),
+            Effect::SaveRun(run) => spawn_local(async move {
+                emit(Msg::RunSaved(store::save_run(&run).await));
+            }),
+            Effect::ForgetRun => spawn_local(store::forget_run()),
+            Effect::SaveHistory(history) => spawn_local(async move { store::save_history(&history).await }),
+            Effect::SaveHandwriting(digits) => spawn_local(async move {
+                if let Err(error) = store::save_handwriting(&digits).await {
+                    emit(Msg::WarnOnce(format!("A reload would lose your digits: {error}.")));
+                }
+            }),
+            Effect::Download(name, bytes) => files::save(&name, &bytes),
+            Effect::DownloadCanvas(name, canvas) => files::save_png(&name, canvas),
+            Effect::DownloadHistory(history) => files::save("inkling-history.json", dom::json(&history).as_bytes()),
+            Effect::DownloadRun(run) => spawn_local(async move {
+                if let Err(error) = files::save_run("inkling-run.json.gz", &run).await {
+                    emit(Msg::Warn(format!("The run could not be saved: {error}.")));
+                }
+            }),
+            Effect::SetAddress(query) => dom::set_address(&query),
+            Effect::Focus(id) => dom::focus(id),
+            Effect::Open(section) => dom::set_attribute(section.id(), "open", ""),
+            Effect::ScrollTo(section) => dom::scroll_to(section.id()),
+        }
+    }
+
+    fn open_worker(&mut self, id: WorkerId, address: &str) {
+        self.worker = None; // two programs at once might not fit into memory
+        let hear = move |heard: Heard<Envelope>| emit(Msg::Worker(id, WorkerMsg::Said(heard)));
+        match Link::open(address, hear) {
+            Ok(link) => self.worker = Some(link),
+            Err(error) => emit(Msg::Worker(id, WorkerMsg::Refused(error))),
+        }
+    }
+
+    fn open_file_worker(&mut self) {
+        let hear = |heard: Heard<Envelope<FileEvent>>| {
+            emit(Msg::FileWorker(match heard {
+                Heard::Message(envelope) => Heard::Message(Box::new(envelope.event)),
+                Heard::Broken(reason) => Heard::Broken(reason),
+            }));
+        };
+        match Link::open(FILE_WORKER, hear) {
+            Ok(link) => self.file_worker = Some(link),
+            Err(error) => emit(Msg::FileWorker(Heard::Broken(format!("this browser allows no worker ({error})")))),
+        }
+    }
+
+    fn worker_broke(&self, reason: String) {
+        emit(Msg::Worker(self.model.last_worker, WorkerMsg::Said(Heard::Broken(reason))));
+    }
+
+    /// Shows what has changed.
+    fn after(&mut self, urgency: Urgency) {
+        match urgency {
+            Urgency::Prediction => {
+                let panels = self.panels.iter_mut().filter(|panel| panel.shows_predictions());
+                panels.for_each(|panel| panel.draw(&self.model));
+            }
+            Urgency::Frame => {
+                self.panels.iter_mut().for_each(|panel| panel.note(&self.model));
+                if !mem::replace(&mut self.draw_pending, true) {
+                    // Only drawing waits for a frame.
+                    tasks::next_frame(|| with_app(App::draw));
+                }
+            }
+            Urgency::Later => {
+                if !mem::replace(&mut self.steps_pending, true) {
+                    tasks::after(SHOW_STEPS_MS, || {
+                        with_app(|app| {
+                            app.steps_pending = false;
+                            app.after(Urgency::Frame);
+                        });
+                    });
+                }
+            }
+        }
+    }
+
+    fn draw(&mut self) {
+        self.draw_pending = false;
+        self.panels.iter_mut().for_each(|panel| panel.draw(&self.model));
+    }
+}
+
+impl Urgency {
+    fn of(msg: &Msg) -> Self {
+        let Msg::Worker(_, WorkerMsg::Said(Heard::Message(envelope))) = msg else { return Urgency::Frame };
+        match &envelope.event {
+            RunEvent::Answer { answer: Answer::Predict { .. }, .. } => Urgency::Prediction,
+            RunEvent::Steps(_) | RunEvent::Progress(_) => Urgency::Later,
+            _ => Urgency::Frame,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What the page does to the world. `update` asks for effects; `app` performs them.
+
+use inkling_core::{
+    data::handwriting::Handwriting,
+    history::RunHistory,
+    protocol::{Command, EpochRecord, FileTask},
+    settings::BackendChoice,
+    summary::SavedRun,
+};
+
+use super::{
+    msg::{Msg, Section},
+    worker::{Verdict, WorkerId},
+};
+
+/// Something to do outside the model.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Find out which backend this browser offers; answered by [`Msg::Probed`].
+    Probe(WorkerId, BackendChoice),
+    /// Start the worker at this address in place of the present one.
+    OpenWorker(WorkerId, String),
+    /// End the worker.
+    CloseWorker,
+    /// Send a command to the worker.
+    Send(Command),
+    /// Let the browser keep the worker at this address for a visit without a network.
+    KeepOffline(String),
+    /// Remember the self-test's verdict on an adapter for the next visit.
+    Remember(String, Verdict),
+    /// Start the worker for weight files.
+    OpenFileWorker,
+    /// Send a task to the worker for weight files.
+    SendFileTask(FileTask),
+    /// End the worker for weight files.
+    CloseFileWorker,
+    /// Handle this message after some milliseconds.
+    After(i32, Box<Msg>),
+    /// Keep the run in the browser; answered by [`Msg::RunSaved`].
+    SaveRun(Box<SavedRun>),
+    /// Forget the run that the browser keeps.
+    ForgetRun,
+    /// Keep the history of runs in the browser.
+    SaveHistory(RunHistory),
+    /// Keep the visitor's digits in the browser; a failure is answered by [`Msg::WarnOnce`].
+    SaveHandwriting(Handwriting),
+    /// Let the visitor save a file.
+    Download(String, Vec<u8>),
+    /// Let the visitor save what a canvas shows: file name and canvas.
+    DownloadCanvas(String, &'static str),
+    /// Let the visitor save the history as JSON.
+    DownloadHistory(Vec<EpochRecord>),
+    /// Let the visitor save a whole run.
+    DownloadRun(Box<SavedRun>),
+    /// Put these settings into the page's address.
+    SetAddress(String),
+    /// Give this element the focus.
+    Focus(&'static str),
+    /// Open this section.
+    Open(Section),
+    /// Scroll to this section.
+    ScrollTo(Section),
+}

@@ -1,0 +1,62 @@
+//! Opens and saves files with `www/files.js`.
+
+use serde::Serialize;
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+
+use crate::tasks::words;
+use inkling_core::{data::NamedFile, summary::SavedRun};
+
+#[wasm_bindgen]
+extern "C" {
+    /// Lets the browser save bytes as a file.
+    #[wasm_bindgen(js_namespace = inklingFiles, js_name = save)]
+    pub fn save(name: &str, bytes: &[u8]);
+    /// Lets the browser save canvas `id` as a PNG file.
+    #[wasm_bindgen(js_namespace = inklingFiles, js_name = savePng)]
+    pub fn save_png(name: &str, id: &str);
+    #[wasm_bindgen(js_namespace = inklingFiles, js_name = read, catch)]
+    async fn read_value(id: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingFiles, js_name = readAll, catch)]
+    async fn read_all_value(id: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingFiles, js_name = saveRun, catch)]
+    async fn save_run_value(name: &str, run: &JsValue) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingFiles, js_name = openRun, catch)]
+    async fn open_run_value(bytes: &[u8]) -> Result<JsValue, JsValue>;
+}
+
+/// The file that the visitor picked in input `id`, if any.
+///
+/// # Errors
+/// The browser's error message.
+pub async fn read(id: &str) -> Result<Option<Vec<u8>>, String> {
+    let value = read_value(id).await.map_err(|error| words(&error))?;
+    Ok((!value.is_undefined()).then(|| js_sys::Uint8Array::new(&value).to_vec()))
+}
+
+/// All files that the visitor picked in input `id`.
+///
+/// # Errors
+/// The browser's error message.
+pub async fn read_all(id: &str) -> Result<Vec<NamedFile>, String> {
+    let value = read_all_value(id).await.map_err(|error| words(&error))?;
+    serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string())
+}
+
+/// Lets the browser save a whole run as a file, after checking that the file reads back as it was written.
+///
+/// # Errors
+/// A message that says what went wrong.
+pub async fn save_run(name: &str, run: &SavedRun) -> Result<(), String> {
+    let value = run.serialize(&serde_wasm_bindgen::Serializer::new()).map_err(|error| error.to_string())?;
+    save_run_value(name, &value).await.map(|_| ()).map_err(|error| words(&error))
+}
+
+/// The run in a file that [`save_run`] made.
+///
+/// # Errors
+/// A message that says what is wrong with the file.
+pub async fn open_run(bytes: &[u8]) -> Result<SavedRun, String> {
+    let value = open_run_value(bytes).await.map_err(|error| words(&error))?;
+    let run: SavedRun = serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string())?;
+    if run.is_readable() { Ok(run) } else { Err("it was saved by another version of Inkling".into()) }
+}

@@ -1,0 +1,295 @@
+//! Everything that can happen to the page.
+
+use inkling_core::{
+    charts::Scheme,
+    data::{NamedFile, handwriting::Handwriting},
+    history::RunHistory,
+    protocol::{Envelope, FileEvent, Format, Query},
+    settings::Preset,
+    summary::SavedRun,
+};
+
+use super::worker::{Pick, WorkerId};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Msg {
+    /// The visitor used the controls.
+    Control(ControlMsg),
+    /// The visitor used the sketch pad.
+    Pad(PadMsg),
+    /// The visitor looked at images, the network or the history.
+    Workbench(WorkbenchMsg),
+    /// The visitor saved or opened something.
+    File(FileMsg),
+    /// The worker of this number did something.
+    Worker(WorkerId, WorkerMsg),
+    /// The worker for weight files did something.
+    FileWorker(Heard<FileEvent>),
+    /// What an earlier visit left in the browser.
+    Found(Found),
+    /// The browser has kept the run, or says why not.
+    RunSaved(Result<(), String>),
+    /// A message for the visitor.
+    Warn(String),
+    /// A message for the visitor, unless it is shown already.
+    WarnOnce(String),
+    /// A section was opened or closed.
+    Toggled(Section, bool),
+    /// The page looks different: another size or colour scheme.
+    Resized,
+}
+
+/// What the visitor does with the controls.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ControlMsg {
+    /// Train with the texts of all controls.
+    Train(Vec<(&'static str, String)>),
+    /// Pause, or resume after a pause.
+    PauseOrResume,
+    /// While paused: one step.
+    Step,
+    /// End the run.
+    Stop,
+    /// End the run and forget it.
+    Reset,
+    /// Score the test set.
+    Test,
+    /// The text of a control is changing.
+    Typing(&'static str, String),
+    /// The text of a control has changed.
+    Changed(&'static str, String),
+    /// A slider moves.
+    Sliding(&'static str, String),
+    /// Use a preset.
+    Choose(Preset),
+    /// Continue the run that the browser kept.
+    ResumeKept,
+    /// Forget the run that the browser kept.
+    ForgetKept,
+}
+
+/// What the visitor does on the sketch pad. Points are in pad coordinates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PadMsg {
+    /// A pointer touches the pad.
+    Down(i32, (f32, f32)),
+    /// A pointer moves while it touches the pad.
+    Move(i32, (f32, f32)),
+    /// A pointer leaves.
+    Up(i32),
+    /// A key moves or lifts the pen.
+    Key(Stroke),
+    /// The keyboard has left the pad.
+    Blur,
+    /// Take the last stroke back.
+    Undo,
+    /// Clear the pad.
+    Clear,
+}
+
+/// What a key does to the pen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Stroke {
+    /// Moves it by steps of the grid, to the right and down.
+    Move(f32, f32),
+    /// Puts it down, or lifts it.
+    Pen,
+}
+
+/// What the visitor does in the workbench.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WorkbenchMsg {
+    /// Show these images.
+    Browse(Query),
+    /// Show the images of one cell of the confusion matrix.
+    ShowCell {
+        /// The true class.
+        label: u8,
+        /// The predicted class.
+        predicted: u8,
+    },
+    /// Show the next or the previous images.
+    Turn {
+        /// The next ones.
+        forward: bool,
+    },
+    /// Show what happens inside the network for the image at this place.
+    Inspect(usize),
+    /// Show what happens inside the network for the sketch.
+    ExplainSketch,
+    /// Show the network after this epoch; past the last epoch, the current one.
+    TimeMachine(u32),
+    /// Examine the sketch.
+    Examine,
+    /// Measure robustness.
+    MeasureRobustness,
+    /// The sketch is a digit of this class.
+    KeepDigit(u8),
+    /// Remove the digit at this place.
+    RemoveDigit(usize),
+    /// Remove all digits.
+    RemoveDigits,
+    /// Bring back the digits that were removed last.
+    RestoreDigits,
+    /// Teach the network the digits.
+    Teach,
+    /// Undo the teaching, or stop it.
+    TakeBack,
+    /// Name the run of this colour.
+    Rename(usize, String),
+    /// Remove the run of this colour from the history.
+    Remove(usize),
+    /// Compare the runs of these colours: the first or the second of the pair.
+    Compare {
+        /// Place in the pair, 0 or 1.
+        place: usize,
+        /// Colour of the run.
+        run: usize,
+    },
+    /// Name the classes.
+    NameClasses(String),
+    /// Use these files as data set.
+    UseData(Vec<NamedFile>),
+}
+
+/// What the visitor saves and opens.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FileMsg {
+    /// Save the weights.
+    SaveWeights(Format),
+    /// Save a text.
+    SaveText(Text),
+    /// Save a chart as an image of pixels.
+    SavePng(Chart),
+    /// Save a chart as SVG in these colours.
+    SaveSvg(Chart, Scheme),
+    /// Save the whole run.
+    SaveRun,
+    /// Open a file of weights.
+    OpenWeights(Vec<u8>),
+    /// Open a whole run.
+    OpenRun(Box<SavedRun>),
+}
+
+/// Texts that can be saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// The history as CSV.
+    HistoryCsv,
+    /// The history as JSON.
+    HistoryJson,
+    /// The classification report as text.
+    Report,
+    /// The classification report as Markdown.
+    ReportMarkdown,
+}
+
+/// Charts that can be saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chart {
+    /// Accuracy over the epochs.
+    Accuracy,
+    /// Loss over the epochs.
+    Loss,
+    /// The confusion matrix.
+    Matrix,
+}
+
+impl Chart {
+    /// All charts.
+    pub const ALL: [Self; 3] = [Self::Accuracy, Self::Loss, Self::Matrix];
+
+    /// Its canvas, and its file name without extension.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::Loss => "loss",
+            Self::Matrix => "matrix",
+        }
+    }
+}
+
+/// What a worker does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WorkerMsg {
+    /// This worker is the one to use.
+    Probed(Pick),
+    /// It said something, or broke.
+    Said(Heard<Envelope>),
+    /// The browser allows no worker, for this reason.
+    Refused(String),
+    /// It should be ready by now; this many bytes had arrived when the wait began.
+    ReadyDue(u32),
+    /// Time to check whether it is silent.
+    SilenceDue,
+}
+
+/// What comes from a worker.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard<M> {
+    /// A message.
+    Message(Box<M>),
+    /// It can't go on: its script did not load, or it trapped.
+    Broken(String),
+}
+
+/// What an earlier visit left in the browser.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// A run.
+    Run(Box<SavedRun>),
+    /// The history of runs.
+    History(RunHistory),
+    /// The visitor's digits.
+    Handwriting(Handwriting),
+}
+
+/// A part of the page that can be opened and closed. A closed one is neither asked about nor drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    /// The form of the settings.
+    Settings,
+    /// The confusion matrix as a table.
+    MatrixTable,
+    /// Images and mistakes.
+    Images,
+    /// Inside the network.
+    Inside,
+    /// The sketch doctor.
+    Doctor,
+    /// How far to trust the network.
+    Trust,
+    /// The visitor's own digits.
+    Handwriting,
+    /// The history of runs.
+    Runs,
+}
+
+impl Section {
+    /// All sections.
+    pub const ALL: [Self; 8] = [
+        Self::Settings,
+        Self::MatrixTable,
+        Self::Images,
+        Self::Inside,
+        Self::Doctor,
+        Self::Trust,
+        Self::Handwriting,
+        Self::Runs,
+    ];
+
+    /// Its element.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Settings => "fold",
+            Self::MatrixTable => "matrix-table",
+            Self::Images => "look",
+            Self::Inside => "inside",
+            Self::Doctor => "doctor",
+            Self::Trust => "trust",
+            Self::Handwriting => "hand",
+            Self::Runs => "runs",
+        }
+    }
+}

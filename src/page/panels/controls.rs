@@ -1,0 +1,207 @@
+//! The controls: the settings' form, made from the table of settings, and the buttons.
+
+use inkling_core::{
+    protocol::RunState,
+    settings::{Control, FIELDS, Field, PRESETS, Rule, Settings},
+};
+use wasm_bindgen::JsCast;
+use web_sys::{Event, HtmlElement, HtmlInputElement, HtmlSelectElement};
+
+use super::{Emit, Panel};
+use crate::page::{
+    dom,
+    element::{Element, element, show, text},
+    model::{Errors, Model},
+    msg::{ControlMsg, Msg},
+};
+
+/// Shows the settings and the buttons.
+#[derive(Default)]
+pub struct Controls {
+    /// The settings that the controls show.
+    shown: Option<Settings>,
+    /// The errors beside them.
+    errors: Errors,
+}
+
+impl Panel for Controls {
+    fn mount(&mut self, emit: Emit) {
+        build_form();
+        let tell = move |msg: ControlMsg| emit(Msg::Control(msg));
+        for field in FIELDS {
+            let key = field.key;
+            dom::listen(key, "change", move |_: Event| tell(ControlMsg::Changed(key, read(field))));
+            dom::listen(key, "input", move |_: Event| tell(ControlMsg::Typing(key, read(field))));
+            let slider = slider_id(key);
+            let value = {
+                let slider = slider.clone();
+                move || dom::element::<HtmlInputElement>(&slider).map(|slider| slider.value()).unwrap_or_default()
+            };
+            let slid = value.clone();
+            dom::listen(&slider, "input", move |_: Event| tell(ControlMsg::Sliding(key, slid())));
+            dom::listen(&slider, "change", move |_: Event| tell(ControlMsg::Changed(key, value())));
+        }
+        for preset in PRESETS {
+            let id = format!("preset-{}", preset.key);
+            dom::listen(&id, "click", move |_: Event| tell(ControlMsg::Choose(preset)));
+        }
+        dom::listen("controls", "submit", move |event: Event| {
+            event.prevent_default();
+            tell(ControlMsg::Train(FIELDS.iter().map(|field| (field.key, read(field))).collect()));
+        });
+        let buttons: [(&str, fn() -> ControlMsg); 5] = [
+            ("pause", || ControlMsg::PauseOrResume),
+            ("step", || ControlMsg::Step),
+            ("stop", || ControlMsg::Stop),
+            ("reset", || ControlMsg::Reset),
+            ("test", || ControlMsg::Test),
+        ];
+        for (id, msg) in buttons {
+            dom::listen(id, "click", move |_: Event| tell(msg()));
+        }
+    }
+
+    fn draw(&mut self, model: &Model) {
+        draw_buttons(model);
+        self.draw_fields(model);
+        if let Some(fields) = dom::element::<HtmlElement>("settings") {
+            // A disabled fieldset disables what is in it: most settings are fixed during a run.
+            let _ = fields.toggle_attribute_with_force("disabled", model.run.state.is_active());
+        }
+        let chosen = PRESETS.iter().find(|preset| preset.is(&model.settings));
+        for preset in PRESETS {
+            let pressed = if Some(&preset) == chosen { "true" } else { "false" };
+            dom::set_attribute(&format!("preset-{}", preset.key), "aria-pressed", pressed);
+        }
+        let own = "Neither preset: your own settings.";
+        dom::set_text("preset-note", chosen.map_or(own, |preset| preset.note));
+        // A wrong range must be visible, or Train would seem to do nothing.
+        let slides = |field: &Field| matches!(field.control, Control::Slider(_));
+        let wrong = FIELDS.iter().any(|field| slides(field) && model.errors.get(field.key).is_some());
+        dom::set_hidden("ranges", !model.settings.augment && !wrong);
+        dom::set_hidden("preview", !model.settings.augment);
+    }
+}
+
+impl Controls {
+    /// A control is written when its setting has changed, or an error has gone, but never under the visitor's hands.
+    fn draw_fields(&mut self, model: &Model) {
+        for field in FIELDS {
+            let (key, value) = (field.key, model.settings.get(field.key));
+            let changed = self.shown.as_ref().is_none_or(|shown| shown.get(key) != value);
+            let error = model.errors.get(key);
+            let corrected = error.is_none() && self.errors.get(key).is_some();
+            if changed || corrected {
+                write(field, &value);
+            }
+            if self.errors.get(key) != error {
+                let id = format!("{key}-error");
+                dom::set_text(&id, error.map(String::as_str).unwrap_or_default());
+                dom::set_hidden(&id, error.is_none());
+                dom::set_attribute(key, "aria-invalid", if error.is_some() { "true" } else { "false" });
+            }
+        }
+        self.shown = Some(model.settings.clone());
+        self.errors = model.errors.clone();
+    }
+}
+
+fn draw_buttons(model: &Model) {
+    let state = model.run.state;
+    dom::set_enabled("pause", matches!(state, RunState::Training | RunState::Paused), "stop");
+    dom::set_enabled("step", state == RunState::Paused, "pause");
+    dom::set_enabled("stop", state.is_active(), "train");
+    dom::set_enabled("train", !state.is_active(), "stop");
+    dom::set_text("pause", if state == RunState::Paused { "Resume" } else { "Pause" });
+    dom::set_enabled("reset", state != RunState::Idle, "train");
+    dom::set_enabled("test", model.has_network() && !model.run.testing, "train");
+}
+
+/// Puts a control for each setting into its part of the form.
+fn build_form() {
+    let of = |wanted: fn(&Control) -> bool| FIELDS.iter().filter(move |field| wanted(&field.control)).map(control);
+    let (first, rest): (Vec<_>, Vec<_>) = FIELDS
+        .iter()
+        .filter(|field| matches!(field.control, Control::Half | Control::Wide))
+        .partition(|field| field.key == "dataset");
+    show("data-field", first.into_iter().map(control));
+    show("fields", rest.into_iter().map(control));
+    show("live-fields", of(|control| matches!(control, Control::Live)));
+    show("ranges", of(|control| matches!(control, Control::Slider(_))));
+    let help = |field: &Field| element("p").child(text("b", field.label)).text(format!(": {}", field.help));
+    show("settings-help", FIELDS.iter().map(help));
+}
+
+fn control(field: &Field) -> Element {
+    let key = field.key;
+    let error_id = format!("{key}-error");
+    let error =
+        element("p").with("id", &error_id).with("class", "field-error").with("role", "alert").with("hidden", "");
+    let label = text("label", field.label).with("for", key);
+    let label = match field.hint {
+        "" => label,
+        hint => label.text(" ").child(text("span", hint).with("class", "hint")),
+    };
+    let input = input(field).with("id", key).with("title", field.help).with("aria-describedby", &error_id);
+    let class = match (field.control, field.rule) {
+        (Control::Half, _) => "field",
+        (_, Rule::Switch) => "field wide switch",
+        (Control::Wide | Control::Live, _) => "field wide",
+        (Control::Slider(_), _) => "field wide slider",
+    };
+    let parts = match (field.control, field.rule) {
+        (_, Rule::Switch) => vec![input, label, error],
+        (Control::Slider(step), Rule::Number(low, high)) => {
+            let slider = element("input")
+                .with("id", slider_id(key))
+                .with("type", "range")
+                .with("min", low.to_string())
+                .with("max", high.to_string())
+                .with("step", step.to_string())
+                .with("aria-label", format!("{}, slider", field.label));
+            vec![label, slider, input, error]
+        }
+        _ => vec![label, input, error],
+    };
+    element("div").with("class", class).children(parts)
+}
+
+fn input(field: &Field) -> Element {
+    let number = |mode: &str| element("input").with("inputmode", mode).with("autocomplete", "off");
+    match field.rule {
+        Rule::OneOf(names) => {
+            let options = names.iter().map(|(name, label)| text("option", *label).with("value", *name));
+            element("select").children(options)
+        }
+        Rule::Whole(..) | Rule::AllOr(..) => number("numeric"),
+        Rule::Number(..) => number("decimal"),
+        Rule::Switch => element("input").with("type", "checkbox"),
+    }
+}
+
+fn slider_id(key: &str) -> String {
+    format!("{key}-slider")
+}
+
+fn read(field: &Field) -> String {
+    let Some(control) = dom::element::<HtmlElement>(field.key) else { return String::new() };
+    match (field.rule, control.dyn_ref::<HtmlInputElement>(), control.dyn_ref::<HtmlSelectElement>()) {
+        (Rule::Switch, Some(input), _) => u8::from(input.checked()).to_string(),
+        (_, Some(input), _) => input.value(),
+        (_, _, Some(select)) => select.value(),
+        _ => String::new(),
+    }
+}
+
+fn write(field: &Field, value: &str) {
+    if let Some(slider) = dom::element::<HtmlInputElement>(&slider_id(field.key)) {
+        slider.set_value(value);
+    }
+    let Some(control) = dom::element::<HtmlElement>(field.key) else { return };
+    match (field.rule, control.dyn_ref::<HtmlInputElement>(), control.dyn_ref::<HtmlSelectElement>()) {
+        (Rule::Switch, Some(input), _) => input.set_checked(value == "1"),
+        (_, Some(input), _) if !dom::has_focus(input) => input.set_value(value),
+        (_, _, Some(select)) => select.set_value(value),
+        _ => {}
+    }
+}

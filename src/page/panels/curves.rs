@@ -1,0 +1,68 @@
+//! Accuracy and loss over the epochs, with those of earlier runs, and the same numbers as a table.
+
+use inkling_core::{
+    charts::{self, Curve, Metric},
+    protocol::EpochRecord,
+};
+
+use super::{Panel, chart::theme};
+use crate::page::{
+    dom,
+    element::{Element, element, row_head, show, text},
+    model::Model,
+    msg::Chart,
+};
+
+/// Shows the curves.
+pub struct Curves;
+
+impl Panel for Curves {
+    fn draw(&mut self, model: &Model) {
+        for (chart, metric) in [(Chart::Accuracy, Metric::Accuracy), (Chart::Loss, Metric::Loss)] {
+            let curve = model.curve(metric);
+            if let Some((area, scale)) = dom::drawing_area(chart.key()) {
+                // A canvas that can't be drawn on leaves the table.
+                let _ = charts::curve(&area, &curve, &theme(), scale);
+            }
+            dom::set_attribute(chart.key(), "aria-label", &label(chart.key(), &curve));
+        }
+        show("history", model.run.history.iter().map(row));
+    }
+}
+
+/// What a screen reader says of a chart.
+fn label(name: &str, curve: &Curve) -> String {
+    let mut label = match (curve.train.last(), curve.validation.last()) {
+        (Some(train), Some(validation)) => format!(
+            "Chart of {name} by epoch: training {:.3}, validation {:.3}. The table below has the numbers.",
+            train.1, validation.1
+        ),
+        (Some(train), None) => format!("Chart of {name} by epoch: training {:.1}.", train.1),
+        _ => format!("Chart of {name} by epoch, empty until training starts."),
+    };
+    match curve.resumed.len() {
+        0 => {}
+        lost => label += &format!(" A dashed line marks where the run resumed after its worker was lost ({lost})."),
+    }
+    match curve.changed.len() {
+        0 => {}
+        changed => label += &format!(" A dotted line marks where settings were changed ({changed})."),
+    }
+    match curve.others.len() {
+        0 => {}
+        others => label += &format!(" Thinner lines show the validation of {others} earlier runs."),
+    }
+    label
+}
+
+fn row(epoch: &EpochRecord) -> Element {
+    let cells = [
+        format!("{:.4}", epoch.train_loss),
+        format!("{:.4}", epoch.train_accuracy),
+        format!("{:.4}", epoch.validation_loss),
+        format!("{:.4}", epoch.validation_accuracy),
+        format!("{:.0}", epoch.images_per_second),
+        format!("{:.1}", epoch.seconds),
+    ];
+    element("tr").child(row_head(epoch.epoch.to_string())).children(cells.map(|cell| text("td", cell)))
+}

@@ -1,0 +1,70 @@
+//! The sketch doctor: what each stage of the preparation does to a sketch and to the prediction, and the nearest training
+//! images.
+
+use inkling_core::{data::SIDE, protocol::Specimen};
+use web_sys::Event;
+
+use super::{Emit, Panel, words::best};
+use crate::page::{
+    dom,
+    element::{Element, element, row_head, show, text},
+    model::Model,
+    msg::{Msg, Section, WorkbenchMsg},
+    update::PREPARATIONS,
+};
+
+/// Examines the sketch.
+pub struct Doctor;
+
+impl Panel for Doctor {
+    fn mount(&mut self, emit: Emit) {
+        dom::listen("examine", "click", move |_: Event| emit(Msg::Workbench(WorkbenchMsg::Examine)));
+    }
+
+    fn draw(&mut self, model: &Model) {
+        if !model.is_open(Section::Doctor) {
+            return;
+        }
+        dom::set_enabled("examine", model.pad.image().is_some() && model.has_network(), "pad");
+        let Some((probabilities, nearest)) = model.doctor.diagnosis.answer() else {
+            show("variants", []);
+            return show("nearest", []);
+        };
+        let Some(usual) = probabilities.first() else { return };
+        let digit = best(usual);
+        dom::set_text("doctor-head", &format!("P({digit})"));
+        let rows = probabilities.iter().enumerate().map(|(place, found)| row(place, found, usual, digit));
+        show("variants", rows);
+        show("nearest", nearest.iter().enumerate().map(near));
+        for (place, image) in model.doctor.images.iter().enumerate() {
+            dom::draw_shades(&format!("variant-{place}"), image, SIDE, 1);
+        }
+        for (place, specimen) in nearest.iter().enumerate() {
+            dom::draw_shades(&format!("near-{place}"), &specimen.pixels, SIDE, 1);
+        }
+    }
+}
+
+fn canvas(id: String) -> Element {
+    let side = SIDE.to_string();
+    element("canvas").with("id", id).with("width", &side).with("height", &side)
+}
+
+fn row(place: usize, found: &[f32], usual: &[f32], digit: usize) -> Element {
+    // In tenths of a percent, without -0.
+    let change = (1000.0 * (found[digit] - usual[digit])).round() / 10.0 + 0.0;
+    let change = if place == 0 { String::new() } else { format!("{change:+.1}") };
+    let cells = [best(found).to_string(), format!("{:.1} %", 100.0 * found[digit]), change];
+    element("tr")
+        .child(element("td").child(canvas(format!("variant-{place}"))))
+        .child(row_head(PREPARATIONS[place].0))
+        .children(cells.map(|cell| text("td", cell)))
+}
+
+fn near((place, specimen): (usize, &Specimen)) -> Element {
+    let Specimen { number, label, .. } = specimen;
+    let canvas = canvas(format!("near-{place}"))
+        .with("role", "img")
+        .with("aria-label", format!("Training image {number}, a {label}"));
+    element("li").child(canvas).text(label.to_string())
+}

@@ -1,0 +1,97 @@
+//! What the visitor can save and open: weights, a whole run, the history, the charts, the report.
+
+use inkling_core::protocol::{Format, RunState};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::Event;
+
+use super::{Emit, Panel, chart::scheme};
+use crate::page::{
+    dom, files,
+    model::Model,
+    msg::{Chart, FileMsg, Msg, Text},
+};
+
+/// Each text that can be saved, with its button.
+const TEXTS: [(&str, Text); 4] = [
+    ("save-history", Text::HistoryCsv),
+    ("save-history-json", Text::HistoryJson),
+    ("save-report-text", Text::Report),
+    ("save-report-markdown", Text::ReportMarkdown),
+];
+
+/// Saves and opens files.
+pub struct Files;
+
+impl Panel for Files {
+    fn mount(&mut self, emit: Emit) {
+        let on_click = |id: &str, msg: fn() -> FileMsg| {
+            dom::listen(id, "click", move |_: Event| emit(Msg::File(msg())));
+        };
+        on_click("save-run", || FileMsg::SaveRun);
+        for format in Format::ALL {
+            let id = format!("save-{}", format.extension());
+            dom::listen(&id, "click", move |_: Event| emit(Msg::File(FileMsg::SaveWeights(format))));
+        }
+        for (id, text) in TEXTS {
+            dom::listen(id, "click", move |_: Event| emit(Msg::File(FileMsg::SaveText(text))));
+        }
+        for chart in Chart::ALL {
+            let key = chart.key();
+            dom::listen(&format!("png-{key}"), "click", move |_: Event| emit(Msg::File(FileMsg::SavePng(chart))));
+            dom::listen(&format!("svg-{key}"), "click", move |_: Event| {
+                emit(Msg::File(FileMsg::SaveSvg(chart, scheme())));
+            });
+        }
+        dom::listen("open-weights", "change", move |_: Event| {
+            spawn_local(async move {
+                match files::read("open-weights").await {
+                    Ok(Some(file)) => emit(Msg::File(FileMsg::OpenWeights(file))),
+                    Ok(None) => {}
+                    Err(error) => emit(Msg::Warn(format!("The file was not opened: {error}."))),
+                }
+            });
+        });
+        dom::listen("open-run", "change", move |_: Event| {
+            spawn_local(async move {
+                let opened = match files::read("open-run").await {
+                    Ok(None) => return,
+                    Ok(Some(bytes)) => files::open_run(&bytes).await,
+                    Err(error) => Err(error),
+                };
+                emit(match opened {
+                    Ok(run) => Msg::File(FileMsg::OpenRun(Box::new(run))),
+                    Err(error) => Msg::Warn(format!("The run was not opened: {error}.")),
+                });
+            });
+        });
+    }
+
+    fn draw(&mut self, model: &Model) {
+        let run = &model.run;
+        let enable = |id: &str, enabled: bool| dom::set_enabled(id, enabled, "train");
+        for format in Format::ALL {
+            enable(&format!("save-{}", format.extension()), model.has_network());
+        }
+        for (id, text) in TEXTS {
+            enable(
+                id,
+                match text {
+                    Text::HistoryCsv | Text::HistoryJson => !run.history.is_empty(),
+                    Text::Report | Text::ReportMarkdown => run.confusion_matrix.is_some(),
+                },
+            );
+        }
+        for chart in Chart::ALL {
+            let known = match chart {
+                Chart::Accuracy | Chart::Loss => !run.curves.loss.is_empty(),
+                Chart::Matrix => run.confusion_matrix.is_some(),
+            };
+            enable(&format!("png-{}", chart.key()), known);
+            enable(&format!("svg-{}", chart.key()), known);
+        }
+        enable("save-run", run.checkpoint.is_some() && run.state != RunState::Idle);
+        for id in ["open-weights", "open-run"] {
+            dom::set_input_enabled(id, !run.state.is_active() && model.worker.is_ready());
+        }
+    }
+}

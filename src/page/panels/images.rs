@@ -1,0 +1,112 @@
+//! The images of the data set: by class, or as the network predicted them.
+
+use inkling_core::protocol::{Part, Query, Specimen};
+use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
+
+use super::{
+    Emit, Panel,
+    tiles::{Tile, Tiles},
+};
+use crate::page::{
+    dom,
+    model::Model,
+    msg::{Msg, Section, WorkbenchMsg},
+};
+
+/// Shows images and mistakes.
+#[derive(Default)]
+pub struct Images {
+    tiles: Tiles,
+    /// What the choices show: they follow the model when that asks for other images.
+    chosen: Option<Query>,
+}
+
+impl Panel for Images {
+    fn mount(&mut self, emit: Emit) {
+        let tell = move |msg: WorkbenchMsg| emit(Msg::Workbench(msg));
+        for id in ["look-part", "look-class", "look-mistakes"] {
+            dom::listen(id, "change", move |_: Event| tell(WorkbenchMsg::Browse(choices())));
+        }
+        dom::listen("look-back", "click", move |_: Event| tell(WorkbenchMsg::Turn { forward: false }));
+        dom::listen("look-on", "click", move |_: Event| tell(WorkbenchMsg::Turn { forward: true }));
+        dom::listen("specimens", "click", move |event: Event| {
+            if let Some(place) = dom::pressed(&event, "place") {
+                tell(WorkbenchMsg::Inspect(place));
+            }
+        });
+    }
+
+    fn draw(&mut self, model: &Model) {
+        let known = model.has_network();
+        dom::set_hidden("look-empty", known);
+        dom::set_hidden("look-panel", !known);
+        if !known || !model.is_open(Section::Images) {
+            return;
+        }
+        let query = model.browse.query;
+        if self.chosen.replace(query) != Some(query) {
+            show_choices(query);
+        }
+        let nothing = (Vec::new(), 0);
+        let answer = model.browse.found.answer();
+        let (specimens, total) = answer.unwrap_or(&nothing);
+        let to = query.from + specimens.len() as u32;
+        dom::set_text("look-text", &answer.map(|_| sentence(query, to, *total)).unwrap_or_default());
+        dom::set_enabled("look-back", query.from > 0, "look-on");
+        dom::set_enabled("look-on", to < *total, "look-back");
+        self.tiles.draw("specimens", specimens.iter().map(|specimen| tile(model, specimen)).collect(), "look-part");
+    }
+}
+
+/// What the visitor has chosen.
+fn choices() -> Query {
+    let word = |id: &str| dom::element::<HtmlSelectElement>(id).map(|select| select.value()).unwrap_or_default();
+    let part = Part::ALL.into_iter().find(|part| part.key() == word("look-part")).unwrap_or_default();
+    let mistakes = dom::element::<HtmlInputElement>("look-mistakes").is_some_and(|input| input.checked());
+    Query { part, label: word("look-class").parse().ok(), mistakes, ..Query::default() }
+}
+
+fn show_choices(query: Query) {
+    let choose = |id: &str, value: &str| {
+        if let Some(select) = dom::element::<HtmlSelectElement>(id) {
+            select.set_value(value);
+        }
+    };
+    choose("look-part", query.part.key());
+    choose("look-class", &query.label.map(|label| label.to_string()).unwrap_or_default());
+    if let Some(input) = dom::element::<HtmlInputElement>("look-mistakes") {
+        input.set_checked(query.mistakes);
+    }
+}
+
+fn sentence(query: Query, to: u32, total: u32) -> String {
+    let of = match (query.label, query.predicted) {
+        (Some(label), Some(predicted)) => format!(" of {label} predicted as {predicted}, the most confident first"),
+        (Some(label), None) => format!(" of {label}"),
+        _ => String::new(),
+    };
+    let what = if query.mistakes { " mistakes" } else { " images" };
+    let part = query.part.key();
+    match total {
+        0 => format!("No{what}{of} in the {part} set."),
+        _ => format!("{} to {to} of {total}{what}{of} in the {part} set. Click one to look inside.", query.from + 1),
+    }
+}
+
+fn tile(model: &Model, specimen: &Specimen) -> Tile {
+    let Specimen { number, label, answer, pixels } = specimen;
+    let class = model.class(*label);
+    let words = match answer {
+        Some((predicted, confidence)) if predicted == label => {
+            format!("Image {number}: a {class}, {:.1} % confident", 100.0 * confidence)
+        }
+        Some((predicted, confidence)) => format!(
+            "Image {number}: a {class} predicted as {}, {:.1} % confident",
+            model.class(*predicted),
+            100.0 * confidence
+        ),
+        None => format!("Image {number}: a {class}"),
+    };
+    let mistake = answer.filter(|(predicted, _)| predicted != label).map(|(predicted, _)| model.class(predicted));
+    Tile { pixels: pixels.clone(), name: class, mistake, words, dashed: false }
+}

@@ -1,0 +1,74 @@
+//! The panels of the page: one file each.
+//!
+//! Invariant: a panel draws from the model and emits messages. It knows neither the app nor other panels, and it changes
+//! nothing but its own elements.
+
+mod chart;
+mod controls;
+mod curves;
+mod data;
+mod doctor;
+mod files;
+mod handwriting;
+mod images;
+mod inside;
+mod matrix;
+mod offer;
+mod preview;
+mod report;
+mod runs;
+mod sections;
+mod sketch;
+mod status;
+mod summary;
+mod tiles;
+mod time;
+mod trust;
+mod words;
+
+use super::{model::Model, msg::Msg};
+
+/// Where a panel sends what the visitor does.
+pub type Emit = fn(Msg);
+
+/// A part of the page.
+pub trait Panel {
+    /// Listens to its elements. Called once.
+    fn mount(&mut self, _emit: Emit) {}
+
+    /// Takes note of the model after every message, in a hidden tab as well.
+    fn note(&mut self, _model: &Model) {}
+
+    /// Shows the model. Called before a frame is painted.
+    fn draw(&mut self, _model: &Model) {}
+
+    /// Whether it must be drawn as soon as a prediction has come.
+    fn shows_predictions(&self) -> bool {
+        false
+    }
+}
+
+/// All panels.
+pub fn all() -> Vec<Box<dyn Panel>> {
+    vec![
+        Box::new(sections::Sections),
+        Box::new(controls::Controls::default()),
+        Box::new(status::Status),
+        Box::new(time::Time),
+        Box::new(data::Data),
+        Box::new(preview::Preview::default()),
+        Box::new(curves::Curves),
+        Box::new(matrix::Matrix::default()),
+        Box::new(report::Report),
+        Box::new(files::Files),
+        Box::new(offer::Offer),
+        Box::new(sketch::Sketch),
+        Box::new(doctor::Doctor),
+        Box::new(handwriting::Handwriting::default()),
+        Box::new(images::Images::default()),
+        Box::new(inside::Inside),
+        Box::new(trust::Trust),
+        Box::new(runs::Runs),
+        Box::new(summary::Summary::default()),
+    ]
+}

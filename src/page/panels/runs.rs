@@ -1,0 +1,123 @@
+//! Runs that are over, side by side: settings, scores, and whether one is better than another.
+
+use inkling_core::{charts::OTHERS, history::PastRun};
+use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
+
+use super::{
+    Emit, Panel,
+    words::{duration, percent},
+};
+use crate::page::{
+    dom,
+    element::{Element, element, show, text},
+    model::Model,
+    msg::{Msg, Section, WorkbenchMsg},
+};
+
+/// The menus of the two runs to compare.
+const MENUS: [&str; 2] = ["compare-first", "compare-second"];
+
+/// Shows the history of runs.
+pub struct Runs;
+
+impl Panel for Runs {
+    fn mount(&mut self, emit: Emit) {
+        dom::listen("run-rows", "click", move |event: Event| {
+            if let Some(run) = dom::pressed(&event, "remove") {
+                emit(Msg::Workbench(WorkbenchMsg::Remove(run)));
+            }
+        });
+        dom::listen("run-rows", "change", move |event: Event| {
+            let Some(run) = dom::pressed(&event, "name") else { return };
+            if let Some(input) = dom::element::<HtmlInputElement>(&format!("run-name-{run}")) {
+                emit(Msg::Workbench(WorkbenchMsg::Rename(run, input.value())));
+            }
+        });
+        for (place, id) in MENUS.into_iter().enumerate() {
+            dom::listen(id, "change", move |_: Event| {
+                let chosen = dom::element::<HtmlSelectElement>(id).and_then(|menu| menu.value().parse().ok());
+                if let Some(run) = chosen {
+                    emit(Msg::Workbench(WorkbenchMsg::Compare { place, run }));
+                }
+            });
+        }
+    }
+
+    fn draw(&mut self, model: &Model) {
+        let runs = &model.history.runs;
+        dom::set_hidden("runs-empty", !runs.is_empty());
+        dom::set_hidden("runs-panel", runs.is_empty());
+        if !model.is_open(Section::Runs) {
+            return;
+        }
+        let differing = model.history.differing();
+        show("run-head", [head(&differing)]);
+        show("run-rows", runs.iter().enumerate().map(|(place, run)| row(place, run, &differing)));
+        dom::set_hidden("compare", model.pair().is_none());
+        if let Some(pair) = model.pair() {
+            draw_comparison(model, pair);
+        }
+    }
+}
+
+/// Name and label of a setting.
+type Setting = (&'static str, &'static str);
+
+fn head(differing: &[Setting]) -> Element {
+    let column = |name: &str| text("th", name).with("scope", "col");
+    let fixed = ["run", "epochs", "test acc.", "95 %", "best val.", "time"].map(column);
+    let remove = element("th").with("scope", "col").child(text("span", "remove").with("class", "hidden"));
+    element("tr").children(fixed).children(differing.iter().map(|(_, label)| column(label))).child(remove)
+}
+
+fn row(place: usize, run: &PastRun, differing: &[Setting]) -> Element {
+    let (accuracy, interval) = match &run.test {
+        Some(test) => {
+            let [low, high] = test.interval;
+            (percent(test.accuracy), format!("{:.2} to {:.2}", 100.0 * low, 100.0 * high))
+        }
+        None => ("–".into(), "–".into()),
+    };
+    let best = run.history.iter().map(|epoch| epoch.validation_accuracy).fold(0.0, f64::max);
+    let seconds = run.history.iter().map(|epoch| epoch.seconds).sum();
+    let cells = [run.history.len().to_string(), accuracy, interval, percent(best), duration(seconds)];
+    let settings = differing.iter().map(|(key, _)| text("td", run.settings.get(key)));
+    let remove = text("button", "×")
+        .with("type", "button")
+        .with("data-remove", run.colour.to_string())
+        .with("aria-label", format!("Remove {}", run.name));
+    element("tr")
+        .key(run.colour.to_string())
+        .child(element("th").with("scope", "row").child(name(place, run)))
+        .children(cells.map(|cell| text("td", cell)))
+        .children(settings)
+        .child(element("td").child(remove))
+}
+
+fn name(place: usize, run: &PastRun) -> Element {
+    let colour = OTHERS[run.colour % OTHERS.len()];
+    let swatch = element("i")
+        .with("class", "swatch")
+        .with("style", format!("background:rgb({},{},{})", colour.0, colour.1, colour.2));
+    let input = element("input")
+        .with("id", format!("run-name-{}", run.colour))
+        .with("data-name", run.colour.to_string())
+        .with("aria-label", format!("Name of run {}", place + 1))
+        .with("maxlength", "40")
+        .with("value", &run.name);
+    element("span").with("class", "named").child(swatch).child(input)
+}
+
+fn draw_comparison(model: &Model, pair: [usize; 2]) {
+    let option = |run: &PastRun| text("option", &run.name).with("value", run.colour.to_string());
+    for (id, chosen) in MENUS.into_iter().zip(pair) {
+        show(id, model.history.runs.iter().map(option));
+        if let Some(menu) = dom::element::<HtmlSelectElement>(id).filter(|menu| menu.value() != chosen.to_string()) {
+            menu.set_value(&chosen.to_string());
+        }
+    }
+    let [first, second] = pair;
+    let words =
+        if first == second { "Choose two different runs.".into() } else { model.history.compare(first, second) };
+    dom::set_text("compare-text", &words);
+}

@@ -1,0 +1,174 @@
+//! The sketch pad: draw a digit, see it as MNIST would have it, and what the network makes of it.
+
+use inkling_core::{
+    data::{IMAGE, SIDE},
+    ink::Point,
+    sketch::{PAD, PEN_RADIUS, Sketch as Strokes},
+};
+use web_sys::{Element, Event, KeyboardEvent, PointerEvent};
+
+use super::{Emit, Panel, chart::theme, words::best};
+use crate::page::{
+    dom,
+    model::{
+        Model,
+        pad::{Pen, Prediction},
+    },
+    msg::{Msg, PadMsg, Stroke},
+};
+
+/// Shows the sketch pad.
+pub struct Sketch;
+
+impl Panel for Sketch {
+    fn mount(&mut self, emit: Emit) {
+        let tell = move |msg: PadMsg| emit(Msg::Pad(msg));
+        dom::listen("pad", "pointerdown", move |event: PointerEvent| {
+            if event.button() == 0 {
+                event.prevent_default();
+                if let Some(pad) = dom::element::<Element>("pad") {
+                    let _ = pad.set_pointer_capture(event.pointer_id());
+                }
+                tell(PadMsg::Down(event.pointer_id(), position(&event)));
+            }
+        });
+        dom::listen("pad", "pointermove", move |event: PointerEvent| {
+            // Without a button the pointer only hovers.
+            if event.buttons() != 0 {
+                tell(PadMsg::Move(event.pointer_id(), position(&event)));
+            }
+        });
+        for end in ["pointerup", "pointercancel"] {
+            dom::listen("pad", end, move |event: PointerEvent| tell(PadMsg::Up(event.pointer_id())));
+        }
+        dom::listen("pad", "keydown", move |event: KeyboardEvent| {
+            if let Some(msg) = key(&event) {
+                event.prevent_default();
+                tell(msg);
+            }
+        });
+        dom::listen("pad", "blur", move |_: Event| tell(PadMsg::Blur));
+        dom::listen("undo", "click", move |_: Event| tell(PadMsg::Undo));
+        dom::listen("clear", "click", move |_: Event| tell(PadMsg::Clear));
+    }
+
+    fn draw(&mut self, model: &Model) {
+        let pad = &model.pad;
+        draw_strokes(&pad.sketch, pad.pen);
+        draw_image(pad.image());
+        dom::set_enabled("undo", !pad.sketch.is_empty(), "pad");
+        dom::set_enabled("clear", !pad.sketch.is_empty(), "pad");
+        dom::set_hidden("pad-hint", !pad.sketch.is_empty());
+        let prediction = pad.prediction.answer();
+        for digit in 0..10 {
+            let probability = prediction.map_or(0.0, |prediction| prediction.probabilities[digit]);
+            dom::set_attribute(&format!("bar-{digit}"), "style", &format!("--p:{probability:.4}"));
+            let text = if prediction.is_some() { format!("{:.1} %", 100.0 * probability) } else { "–".into() };
+            dom::set_text(&format!("bar-{digit}-value"), &text);
+        }
+        dom::set_text("sketch-note", &note(model));
+        // For screen readers: only when the prediction changes, not with every step.
+        let said = prediction.map(|prediction| looks_like(model, &prediction.probabilities));
+        dom::set_text("sketch-said", &said.unwrap_or_default());
+    }
+
+    fn shows_predictions(&self) -> bool {
+        true
+    }
+}
+
+fn key(event: &KeyboardEvent) -> Option<PadMsg> {
+    let control = event.ctrl_key() || event.meta_key();
+    match event.key().as_str() {
+        "z" if control => Some(PadMsg::Undo),
+        "Backspace" => Some(PadMsg::Undo),
+        "Delete" => Some(PadMsg::Clear),
+        "ArrowLeft" => Some(PadMsg::Key(Stroke::Move(-1.0, 0.0))),
+        "ArrowRight" => Some(PadMsg::Key(Stroke::Move(1.0, 0.0))),
+        "ArrowUp" => Some(PadMsg::Key(Stroke::Move(0.0, -1.0))),
+        "ArrowDown" => Some(PadMsg::Key(Stroke::Move(0.0, 1.0))),
+        " " | "Enter" => Some(PadMsg::Key(Stroke::Pen)),
+        _ => None,
+    }
+}
+
+/// Where the pointer is, in pad coordinates.
+fn position(event: &PointerEvent) -> Point {
+    let size = dom::element::<Element>("pad").map_or(0.0, |pad| pad.get_bounding_client_rect().width()).max(1.0);
+    let scale = PAD as f32 / size as f32;
+    (event.offset_x() as f32 * scale, event.offset_y() as f32 * scale)
+}
+
+fn looks_like(model: &Model, probabilities: &[f32]) -> String {
+    format!("It looks like a {}.", model.class(best(probabilities) as u8))
+}
+
+fn note(model: &Model) -> String {
+    let trained = model.run.progress.is_some_and(|progress| progress.step > 0);
+    match (model.pad.prediction.answer(), model.epoch) {
+        (Some(prediction), epoch) => prediction_note(model, prediction, epoch),
+        (None, Some(epoch)) if model.pad.image().is_some() && !model.pad.prediction.is_waiting() => {
+            format!("What the network was after epoch {epoch} is no longer kept.")
+        }
+        (None, _) if trained => "Draw a digit and see what the network makes of it.".into(),
+        (None, _) => {
+            "The network has learned nothing yet. Draw a digit and press Train: it answers while it learns.".into()
+        }
+    }
+}
+
+fn prediction_note(model: &Model, prediction: &Prediction, epoch: Option<u32>) -> String {
+    let Prediction { probabilities, steps } = prediction;
+    let best = best(probabilities);
+    let name = model.class(best as u8);
+    let share = 100.0 * probabilities[best];
+    match epoch {
+        None => {
+            let taught = if model.run.fine_tuned.is_some() { " and your digits" } else { "" };
+            format!("It looks like a {name} ({share:.0} %), after {steps} training steps{taught}.")
+        }
+        Some(epoch) => format!("After epoch {epoch} it looked like a {name} ({share:.0} %)."),
+    }
+}
+
+fn draw_strokes(sketch: &Strokes, pen: Option<Pen>) {
+    let Some((canvas, _)) = dom::sharp_canvas("pad") else { return };
+    let Some(context) = dom::context(&canvas) else { return };
+    let scale = f64::from(canvas.width()) / PAD as f64;
+    context.clear_rect(0.0, 0.0, canvas.width().into(), canvas.height().into());
+    let ink = theme().text;
+    let colour = format!("rgb({} {} {})", ink.0, ink.1, ink.2);
+    context.set_stroke_style_str(&colour);
+    context.set_line_width(2.0 * f64::from(PEN_RADIUS) * scale);
+    context.set_line_cap("round");
+    context.set_line_join("round");
+    for stroke in sketch.strokes() {
+        context.begin_path();
+        for (index, &(x, y)) in stroke.iter().enumerate() {
+            let (x, y) = (f64::from(x) * scale, f64::from(y) * scale);
+            if index == 0 {
+                context.move_to(x, y);
+            }
+            // Also to its own start: a line without length is a dot.
+            context.line_to(x, y);
+        }
+        context.stroke();
+    }
+    if let Some(Pen { at: (x, y), down }) = pen {
+        let accent = theme().mistake;
+        context.set_stroke_style_str(&format!("rgb({} {} {})", accent.0, accent.1, accent.2));
+        context.set_line_width(2.0 * scale);
+        context.begin_path();
+        let radius = f64::from(PEN_RADIUS) * scale * if down { 0.6 } else { 1.2 };
+        let _ = context.arc(f64::from(x) * scale, f64::from(y) * scale, radius, 0.0, std::f64::consts::TAU);
+        context.stroke();
+    }
+}
+
+fn draw_image(image: Option<&[u8]>) {
+    // White on black, as MNIST is shown.
+    dom::draw_shades("thumb", image.unwrap_or(&[0; IMAGE]), SIDE, 1);
+    let label =
+        if image.is_some() { "Your digit as the network sees it, 28 by 28 pixels" } else { "Nothing drawn yet" };
+    dom::set_attribute("thumb", "aria-label", label);
+}

@@ -1,0 +1,184 @@
+//! What is going on: backend, progress, the current numbers, and errors.
+
+use inkling_core::{
+    healing::Incident,
+    protocol::{Activity, BackendName, Check, Progress, RunState},
+    settings::{BackendChoice, DatasetName},
+    summary::RunSummary,
+};
+
+use super::{
+    Panel,
+    words::{count, duration, percent, share},
+};
+use crate::page::{dom, model::Model, worker::WorkerState};
+
+/// Shows the backend, the state of the run, its progress and its numbers.
+pub struct Status;
+
+impl Panel for Status {
+    fn draw(&mut self, model: &Model) {
+        draw_backend(model);
+        draw_state(model);
+        draw_progress(&model.run);
+        draw_tiles(&model.run);
+    }
+}
+
+fn draw_backend(model: &Model) {
+    let note = model.worker.note();
+    let kind = match &model.worker {
+        WorkerState::Ready(..) => "ready",
+        WorkerState::Lost => "failed",
+        _ => "wait",
+    };
+    dom::set_attribute("badge", "data-kind", kind);
+    let check = model.run.backend.check.as_ref().filter(|_| note.is_none());
+    dom::set_text("check-badge", &check.map(passed).unwrap_or_default());
+    dom::set_hidden("check-badge", check.is_none());
+    dom::set_text("backend-badge", &note.unwrap_or_else(|| backend(&model.run)));
+}
+
+fn draw_state(model: &Model) {
+    let run = &model.run;
+    dom::set_text("state", run.state.name());
+    dom::set_attribute("state", "data-state", run.state.name());
+    dom::set_text("status", &sentence(model));
+    let incident = || run.incidents.last().map(Incident::sentence);
+    let words = run.error.clone().or_else(incident).or_else(|| run.warnings.last().cloned());
+    dom::set_text("error", words.as_deref().unwrap_or_default());
+    // What was repaired, or stops nothing, is news and not an error.
+    dom::set_attribute("error", "data-kind", if run.error.is_some() { "error" } else { "notice" });
+    dom::set_hidden("error", words.is_none());
+}
+
+fn backend(run: &RunSummary) -> String {
+    let info = &run.backend;
+    match info.name {
+        None => "No backend".into(),
+        Some(BackendName::Webgpu) => format!("WebGPU: {} ({})", info.adapter, info.reason),
+        Some(BackendName::Cpu | BackendName::Ndarray) => format!("CPU: {} ({})", info.adapter, info.reason),
+    }
+}
+
+fn passed(check: &Check) -> String {
+    let Check { largest_difference, of, fusion, earlier, .. } = check;
+    let kernels = if *fusion { "" } else { ", without fused kernels" };
+    let when = if *earlier { " on an earlier visit" } else { "" };
+    format!("✓ Same results as the CPU{when}: at most {largest_difference:.0e} off, in {of}{kernels}")
+}
+
+/// What is going on and what to do next. It stays the same within a state, so that a screen reader does not keep talking.
+fn sentence(model: &Model) -> String {
+    let run = &model.run;
+    match run.state {
+        RunState::Idle if model.settings.backend == BackendChoice::Ndarray => {
+            "Ready when you are. burn-ndarray is slow: a few images per second. Press Train.".into()
+        }
+        RunState::Idle => match model.settings.dataset {
+            DatasetName::Mnist => {
+                "Press Train: MNIST (12 MB) is fetched once, checked and kept for the next visit.".into()
+            }
+            DatasetName::Own => "Choose the files of your data set, then press Train.".into(),
+            DatasetName::Synthetic => "Press Train: synthetic digits are drawn in this tab. They are not MNIST.".into(),
+        },
+        RunState::Loading => match (&run.loading, run.incidents.last()) {
+            (Some(loading), _) => format!("{}.", loading.what),
+            (None, Some(_)) => "The worker was lost. Another takes its place and resumes the run.".into(),
+            (None, None) => "Getting ready.".into(),
+        },
+        RunState::Training => match (&run.dataset, run.progress.map(|p| p.activity)) {
+            (_, Some(Activity::Test)) => "Scoring the test set.".into(),
+            (Some(data), _) => format!(
+                "Training on {} images of {}; {} more validate, {} test.",
+                data.loaded.train, data.loaded.source, data.loaded.validation, data.loaded.test
+            ),
+            (None, _) => "Training.".into(),
+        },
+        RunState::Paused => {
+            "Paused. Resume continues where it stopped; the sketch pad answers with the current weights.".into()
+        }
+        RunState::Stopped if run.progress.is_none_or(|p| p.step == 0) => "Stopped before the first step.".into(),
+        RunState::Stopped => {
+            "Stopped. The weights are kept: sketch a digit, score the test set, or train again.".into()
+        }
+        RunState::Finished => finished(run),
+        RunState::Failed => "The run ended early. The message says what to do.".into(),
+    }
+}
+
+fn finished(run: &RunSummary) -> String {
+    match (run.test_accuracy, run.test_accuracy_interval) {
+        (Some(accuracy), _) if run.fine_tuned.is_some() => format!(
+            "Finished, and taught your digits: {} of the test images are right now. Sketch a digit, or train again.",
+            percent(accuracy)
+        ),
+        (Some(accuracy), Some([low, high])) => format!(
+            "Finished: {} of the test images are right (95 % interval {} to {}). Sketch a digit, or train again.",
+            percent(accuracy),
+            percent(low),
+            percent(high)
+        ),
+        _ => "Finished.".into(),
+    }
+}
+
+fn draw_progress(run: &RunSummary) {
+    let (share, text) = match (&run.loading, &run.progress, run.state) {
+        (_, _, RunState::Finished) => (1.0, duration_of(run)),
+        (Some(loading), _, RunState::Loading) => {
+            let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
+            let share = loading.received as f64 / loading.total.max(1) as f64;
+            (share, format!("{} of {} MB", megabytes(loading.received), megabytes(loading.total)))
+        }
+        (_, Some(progress), _) => (f64::from(progress.step) / f64::from(progress.steps.max(1)), line(progress)),
+        _ => (0.0, String::new()),
+    };
+    if let Some(bar) = dom::element::<web_sys::HtmlProgressElement>("progress") {
+        bar.set_value(share);
+    }
+    dom::set_text("progress-text", &text);
+}
+
+fn duration_of(run: &RunSummary) -> String {
+    format!("{} in {}", count(run.history.len(), "epoch"), duration(run.timings.epochs_seconds))
+}
+
+fn line(progress: &Progress) -> String {
+    let mut parts = vec![
+        format!("Epoch {} of {}", progress.epoch, progress.epochs),
+        format!("step {} of {}", progress.step, progress.steps),
+    ];
+    match progress.activity {
+        Activity::Train => {}
+        Activity::Validate => parts.push("validating".into()),
+        Activity::Test => parts.push("testing".into()),
+    }
+    parts.extend(progress.images_per_second.map(|speed| format!("{speed:.0} images/s")));
+    parts.extend(progress.seconds_left.map(|left| format!("about {} left", duration(left))));
+    parts.join(" · ")
+}
+
+fn draw_tiles(run: &RunSummary) {
+    let last = |points: &[(f64, f64)]| points.last().map(|point| point.1);
+    let show = |id: &str, share: Option<f64>| dom::set_text(id, &share.map_or("–".into(), percent));
+    show("tile-train", last(&run.curves.accuracy));
+    show("tile-validation", run.history.last().map(|epoch| epoch.validation_accuracy));
+    show("tile-test", run.test_accuracy);
+    let interval = match run.test_accuracy_interval {
+        Some(_) if let Some([before, _]) = run.fine_tuned => {
+            format!("taught; before: {}", percent(share(before.test)))
+        }
+        Some([low, high]) => format!("95 %: {:.2} to {:.2}", 100.0 * low, 100.0 * high),
+        None => "scored at the end".into(),
+    };
+    dom::set_text("tile-test-interval", &interval);
+    let speed = run.progress.and_then(|progress| progress.images_per_second);
+    let workers = match run.progress.map_or(0, |progress| progress.workers) {
+        0 => "training".into(),
+        1 => "training, one worker".into(),
+        workers => format!("training, {workers} workers"),
+    };
+    dom::set_text("tile-workers", &workers);
+    dom::set_text("tile-speed", &speed.map_or("–".into(), |speed| format!("{speed:.0}")));
+}

@@ -1,0 +1,55 @@
+//! The run as JSON in `#run-summary`, for people and programs that want the numbers.
+
+use std::{cell::RefCell, rc::Rc};
+
+use inkling_core::summary::RunSummary;
+use serde::Serialize;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::Event;
+
+use super::{Emit, Panel};
+use crate::{
+    BUILD,
+    page::{dom, model::Model},
+};
+
+/// Writes the run as JSON.
+#[derive(Default)]
+pub struct Summary {
+    written: Rc<RefCell<String>>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    run: &'a RunSummary,
+    build: &'static str,
+}
+
+impl Panel for Summary {
+    fn mount(&mut self, _: Emit) {
+        let written = self.written.clone();
+        dom::listen("copy-summary", "click", move |_: Event| {
+            let json = written.borrow().clone();
+            spawn_local(copy(json));
+        });
+    }
+
+    /// In a hidden tab as well, so not with the drawing.
+    fn note(&mut self, model: &Model) {
+        // `</` would end the element it is written into.
+        let json = dom::json(&Document { run: &model.run, build: BUILD }).replace("</", "<\\/");
+        if *self.written.borrow() != json {
+            dom::set_text("run-summary", &json);
+            *self.written.borrow_mut() = json;
+        }
+    }
+}
+
+async fn copy(json: String) {
+    let Some(window) = dom::window() else { return };
+    // Without a secure origin there is no clipboard at all.
+    let clipboard = js_sys::Reflect::get(&window.navigator(), &"clipboard".into()).is_ok_and(|c| c.is_object());
+    let copied = clipboard && JsFuture::from(window.navigator().clipboard().write_text(&json)).await.is_ok();
+    dom::set_text("copied", if copied { "Copied." } else { "The browser does not allow copying here." });
+}

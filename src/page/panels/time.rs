@@ -1,0 +1,51 @@
+//! Where a training step's time goes, on the CPU.
+
+use inkling_core::{metrics::Parts, protocol::BackendName};
+
+use super::Panel;
+use crate::page::{
+    dom,
+    element::{element, show, text},
+    model::Model,
+};
+
+/// Shows the parts of this epoch's steps, or of the last epoch's.
+pub struct Time;
+
+impl Panel for Time {
+    fn draw(&mut self, model: &Model) {
+        let run = &model.run;
+        let now = run.progress.map(|progress| progress.parts).filter(|parts| parts.steps > 0.0);
+        let parts = now.or_else(|| run.history.last().map(|epoch| epoch.parts));
+        // The CPU only queues a GPU's work; how long it takes is not known here.
+        let shown = parts.filter(|_| run.backend.name != Some(BackendName::Webgpu));
+        dom::set_hidden("time", shown.is_none());
+        let Some(parts) = shown else { return };
+        let visible: Vec<(&str, f64)> = named(&parts)
+            .into_iter()
+            .map(|(name, seconds)| (name, 100.0 * seconds / parts.steps))
+            .filter(|(_, share)| *share >= 0.5)
+            .collect();
+        let bar = |(name, share): &(&str, f64)| {
+            element("i").with("class", *name).with("style", format!("flex-grow:{share:.1}"))
+        };
+        let item = |(name, share): &(&str, f64)| text("li", format!("{name} {share:.0} %")).with("class", *name);
+        show("time-bar", visible.iter().map(bar));
+        show("time-parts", visible.iter().map(item));
+    }
+}
+
+/// Name and seconds of each part, in the order of a step.
+fn named(parts: &Parts) -> [(&'static str, f64); 7] {
+    let Parts { augment, forward, backward, update, messages, waiting, steps, .. } = *parts;
+    let rest = (steps - augment - forward - backward - update - messages - waiting).max(0.0);
+    [
+        ("images", augment),
+        ("forward", forward),
+        ("backward", backward),
+        ("optimizer", update),
+        ("messages", messages),
+        ("waiting", waiting),
+        ("rest", rest),
+    ]
+}

@@ -1,0 +1,68 @@
+//! Decides which worker to load, and why, before anything big is downloaded.
+
+use js_sys::{Function, Promise, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
+
+use inkling_core::{protocol::BackendName, settings::BackendChoice};
+
+use super::{
+    dom, verdict,
+    worker::{Adapter, Pick},
+};
+use crate::tasks::within;
+
+/// A browser that has not found an adapter after this time counts as having none.
+const ADAPTER_WITHIN_MS: i32 = 10_000;
+
+/// Picks the worker for the visitor's choice, this browser and this site. Returns within [`ADAPTER_WITHIN_MS`].
+pub async fn pick(choice: BackendChoice) -> Pick {
+    if let Some(pick) = Pick::without_adapter(choice, &offered()) {
+        return pick;
+    }
+    let adapter = adapter().await;
+    let verdict = adapter.as_ref().ok().and_then(|adapter| verdict::recall(&adapter.name));
+    Pick::with_adapter(choice, adapter, verdict)
+}
+
+/// The workers that the site offers, which `index.html` lists.
+fn offered() -> Vec<BackendName> {
+    let meta = dom::document().and_then(|d| d.query_selector("meta[name=inkling-workers]").ok()?);
+    let list = meta.and_then(|meta| meta.get_attribute("content")).unwrap_or_default();
+    let name = |word: &str| {
+        [BackendName::Webgpu, BackendName::Cpu, BackendName::Ndarray].into_iter().find(|n| n.to_string() == word)
+    };
+    list.split(' ').filter_map(name).collect()
+}
+
+/// The browser's WebGPU adapter, or why there is none that can be used.
+async fn adapter() -> Result<Adapter, String> {
+    const NONE: &str = "no WebGPU adapter in this browser";
+    let get = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED);
+    let navigator = dom::window().map(|window| window.navigator()).ok_or(NONE)?;
+    let gpu = get(&navigator, "gpu");
+    if gpu.is_falsy() {
+        return Err("no WebGPU in this browser".into());
+    }
+    let request: Function = get(&gpu, "requestAdapter").dyn_into().map_err(|_| NONE)?;
+    // The same options as CubeCL's, because a machine may have two adapters.
+    let options = js_sys::Object::new();
+    let _ = Reflect::set(&options, &"powerPreference".into(), &"high-performance".into());
+    let promise: Promise = request.call1(&gpu, &options).and_then(|p| p.dyn_into::<Promise>()).map_err(|_| NONE)?;
+    let adapter = within(ADAPTER_WITHIN_MS, promise).await.map_err(|_| NONE)?;
+    if adapter.is_falsy() {
+        return Err(NONE.into());
+    }
+    let features = get(&adapter, "features");
+    let has: Function = get(&features, "has").dyn_into().map_err(|_| NONE)?;
+    let timestamps = has.call1(&features, &"timestamp-query".into()).is_ok_and(|has| has.is_truthy());
+    if !timestamps {
+        return Err("the WebGPU adapter of this browser lacks timestamp-query, which Burn needs".into());
+    }
+    let info = get(&adapter, "info");
+    let software = get(&adapter, "isFallbackAdapter").is_truthy()
+        || get(&info, "isFallbackAdapter").is_truthy()
+        || get(&info, "architecture").as_string().is_some_and(|name| name == "swiftshader");
+    let parts = ["vendor", "architecture", "device", "description"].map(|part| get(&info, part).as_string());
+    let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    Ok(Adapter { name: parts.join(" ").replace('\n', " "), software })
+}

@@ -1,0 +1,261 @@
+//! The worker's life: which one to open, when it counts as lost, and what takes its place.
+//!
+//! A worker is `Absent`, then `Probing` (which backend?), `Fetching` (its program), `Checking` (its self-test), `Ready`, and in
+//! the end replaced or `Lost`. Invariant: no state is a dead end. A probe has a time limit, a worker that does not become ready
+//! or falls silent is replaced, and after `Lost` the next Train looks for a worker again.
+
+use inkling_core::{
+    healing::{Incident, Remedy},
+    protocol::{BackendInfo, Command, Envelope, Event, RunState},
+    settings::{BackendChoice, DatasetName},
+};
+use inkling_formats::mnist::first_source;
+
+use super::{
+    effect::Effect,
+    msg::{Heard, Msg, WorkerMsg},
+    update::Update,
+    worker::{Afterwards, Engine, Pending, Pick, Plan, Verdict, WorkerId, WorkerState},
+};
+use crate::BUILD;
+
+/// The longest that a worker may take to arrive and to pass its self-test while no more of it arrives.
+const READY_WITHIN_MS: i32 = 180_000;
+/// A worker that trains and says nothing for [`MOST_SILENCE`] of these intervals is lost. A software adapter took 17 s for its
+/// first step (Chromium's, two shared cores). Intervals, not a time: a machine that slept has missed only one.
+const SILENCE_MS: i32 = 10_000;
+const MOST_SILENCE: u32 = 9;
+
+impl Update<'_> {
+    /// Handles what worker `id` did, unless it has been replaced.
+    pub(super) fn worker(&mut self, id: WorkerId, msg: WorkerMsg) {
+        if id != self.model.last_worker {
+            return;
+        }
+        match msg {
+            WorkerMsg::Probed(pick) => {
+                if let WorkerState::Probing(choice) = self.model.worker {
+                    self.open(Plan { choice, pick, stand_in: false });
+                }
+            }
+            WorkerMsg::Said(said) => {
+                if let WorkerState::Ready(_, silent) = &mut self.model.worker {
+                    *silent = 0;
+                }
+                match said {
+                    Heard::Broken(error) => self.lose(&error, false),
+                    Heard::Message(envelope) => self.hear(*envelope),
+                }
+            }
+            WorkerMsg::Refused(error) => {
+                self.model.worker = WorkerState::Lost;
+                self.fail(format!("This browser allows no worker ({error}), and training needs one."));
+            }
+            WorkerMsg::ReadyDue(received) => self.ready_due(received),
+            WorkerMsg::SilenceDue => self.silence_due(),
+        }
+    }
+
+    /// Finds the worker for `choice` and puts it in place of the present one.
+    pub(super) fn engage(&mut self, choice: BackendChoice) {
+        self.replace(WorkerState::Probing(choice));
+        self.effects.push(Effect::CloseWorker);
+        self.model.run.backend = BackendInfo::default();
+        self.effects.push(Effect::Probe(self.model.last_worker, choice));
+    }
+
+    fn open(&mut self, plan: Plan) {
+        let starts = matches!(self.model.pending, Pending::Start(_));
+        let waits = starts && self.model.run.settings.dataset == DatasetName::Mnist;
+        // MNIST is downloaded while the worker is.
+        let early = if waits { format!("&early={}", first_source().join(",")) } else { String::new() };
+        let address = plan.pick.address() + &early;
+        self.replace(WorkerState::Fetching(plan, 0));
+        self.effects.push(Effect::OpenWorker(self.model.last_worker, address));
+        self.later(SILENCE_MS, WorkerMsg::SilenceDue);
+        self.later(READY_WITHIN_MS, WorkerMsg::ReadyDue(0));
+    }
+
+    /// The network goes with its worker, and with it all that it answered.
+    fn replace(&mut self, worker: WorkerState) {
+        self.model.worker = worker;
+        self.model.last_worker = self.model.last_worker.next();
+        self.model.run.forget_asides();
+        self.forget_answers();
+    }
+
+    fn later(&mut self, milliseconds: i32, msg: WorkerMsg) {
+        let msg = Msg::Worker(self.model.last_worker, msg);
+        self.effects.push(Effect::After(milliseconds, Box::new(msg)));
+    }
+
+    /// A worker that has not become ready is lost, unless more of it has arrived meanwhile.
+    fn ready_due(&mut self, before: u32) {
+        match self.model.worker {
+            WorkerState::Fetching(_, received) if received > before => {
+                self.later(READY_WITHIN_MS, WorkerMsg::ReadyDue(received));
+            }
+            WorkerState::Fetching(..) => self.lose("it was not ready within three minutes", false),
+            // An earlier timer has another number of bytes: the check gets its own three minutes.
+            WorkerState::Checking(_, received) if received == before => {
+                self.lose("it was not ready within three minutes", false);
+            }
+            _ => {}
+        }
+    }
+
+    /// A worker that hangs says nothing at all.
+    fn silence_due(&mut self) {
+        let run = &self.model.run;
+        let talks = matches!(run.state, RunState::Loading | RunState::Training)
+            || run.fine_tuning.is_some()
+            || self.model.pending == Pending::Stop;
+        if let WorkerState::Ready(_, silent) = &mut self.model.worker {
+            *silent = if talks { *silent + 1 } else { 0 };
+            if *silent >= MOST_SILENCE {
+                return self.lose("it said nothing for a minute and a half", true);
+            }
+        }
+        self.later(SILENCE_MS, WorkerMsg::SilenceDue);
+    }
+
+    fn hear(&mut self, envelope: Envelope) {
+        match &envelope.event {
+            Event::Fetching { received, done } => {
+                if let WorkerState::Fetching(plan, bytes) = &mut self.model.worker {
+                    *bytes = *received;
+                    if *done {
+                        self.model.worker = WorkerState::Checking(plan.clone(), *received);
+                        self.later(READY_WITHIN_MS, WorkerMsg::ReadyDue(*received));
+                    }
+                }
+            }
+            Event::Ready { backend, build } => self.ready(backend, build),
+            Event::Unavailable { reason, faulty } => self.lose(reason, *faulty),
+            _ if self.model.worker.is_ready() => self.run_event(envelope),
+            _ => {}
+        }
+    }
+
+    fn ready(&mut self, backend: &BackendInfo, build: &str) {
+        let (WorkerState::Fetching(plan, _) | WorkerState::Checking(plan, _)) = &self.model.worker else { return };
+        let plan = plan.clone();
+        if build != BUILD {
+            self.model.worker = WorkerState::Lost;
+            self.effects.push(Effect::CloseWorker);
+            return self.fail("The page and its worker are of different versions. Reload the page.".into());
+        }
+        self.effects.push(Effect::KeepOffline(plan.pick.address()));
+        let gpu = plan.pick.gpu().cloned().unwrap_or_default();
+        if let Some(check) = &backend.check {
+            self.effects.push(Effect::Remember(gpu.adapter.clone(), Verdict::Passed(check.clone())));
+        }
+        // The browser knows the adapter better than the library does.
+        let adapter = if gpu.adapter.is_empty() { backend.adapter.clone() } else { gpu.adapter };
+        let check = backend.check.clone().or(gpu.check);
+        self.model.run.backend = BackendInfo { name: backend.name, adapter, reason: plan.pick.reason.clone(), check };
+        self.model.worker = WorkerState::Ready(plan, 0);
+        self.send_data();
+        self.start_if_ready();
+    }
+
+    /// Starts the run that waits for a worker.
+    pub(super) fn start_if_ready(&mut self) {
+        let Pending::Start(afterwards) = self.model.pending else { return };
+        if self.model.worker.is_ready() {
+            self.model.pending = afterwards.map_or(Pending::Nothing, Pending::Resume);
+            self.forget_answers();
+            let run = &self.model.run;
+            let (settings, from) = (run.settings.clone(), run.checkpoint.clone());
+            self.send(Command::Start { run: run.run, settings, from });
+        }
+    }
+
+    /// The worker is gone. Before it was ready, another backend takes its place. During a run, a fresh worker resumes from the
+    /// last checkpoint. Otherwise a fresh one waits for the next run.
+    fn lose(&mut self, error: &str, faulty: bool) {
+        let worker = std::mem::replace(&mut self.model.worker, WorkerState::Lost);
+        self.effects.push(Effect::CloseWorker);
+        let error = error.trim_start_matches("Uncaught ").trim_start_matches("Error: ").trim_end_matches('.');
+        match worker {
+            WorkerState::Fetching(plan, _) | WorkerState::Checking(plan, _) => self.lose_unready(plan, error, faulty),
+            WorkerState::Ready(plan, _) => self.lose_ready(plan, error),
+            // There was none to lose.
+            other => self.model.worker = other,
+        }
+    }
+
+    fn lose_unready(&mut self, plan: Plan, error: &str, faulty: bool) {
+        if plan.pick.engine == Engine::Cpu {
+            let advice = "Reload the page, or try another browser.";
+            return self.fail(format!("The worker could not start: {error}. {advice}"));
+        }
+        // A backend that is missing needs no safer configuration.
+        let pick = if faulty { plan.pick.safer(error) } else { Pick::cpu(error) };
+        if let (true, Engine::Cpu, Some(gpu)) = (faulty, &pick.engine, plan.pick.gpu()) {
+            self.effects.push(Effect::Remember(gpu.adapter.clone(), Verdict::Failed(error.into())));
+        }
+        self.open(Plan { pick, ..plan });
+    }
+
+    fn lose_ready(&mut self, plan: Plan, error: &str) {
+        let state = self.model.run.state;
+        if state.is_active() && self.model.pending == Pending::Stop {
+            self.model.pending = Pending::Nothing;
+            self.model.run.state = RunState::Stopped;
+            self.engage(plan.choice);
+        } else if state.is_active() {
+            self.recover(plan, error);
+        } else {
+            self.restore_network();
+            self.engage(plan.choice);
+        }
+    }
+
+    /// The network of a run that is over comes back from its checkpoint: a stopped run is stopped again, a finished one is
+    /// tested again. Without a checkpoint there is no network any more.
+    fn restore_network(&mut self) {
+        let run = &mut self.model.run;
+        let over = matches!(run.state, RunState::Finished | RunState::Stopped);
+        if over && run.checkpoint.is_some() {
+            let afterwards = (run.state == RunState::Stopped).then_some(Afterwards::Stop);
+            run.back_to_checkpoint();
+            self.model.pending = Pending::Start(afterwards);
+        } else {
+            (run.progress, run.imported) = (None, false);
+        }
+    }
+
+    /// A fresh worker resumes the run: on the same backend, then on the CPU, then the run has failed.
+    fn recover(&mut self, plan: Plan, error: &str) {
+        let afterwards = match (self.model.run.state, &self.model.pending) {
+            (RunState::Paused, _) => Some(Afterwards::Pause),
+            (_, Pending::Resume(afterwards)) => Some(*afterwards),
+            _ => None,
+        };
+        let backend = plan.pick.engine.name();
+        self.model.pending = Pending::Start(afterwards);
+        match self.model.run.roll_back(backend, error) {
+            Remedy::Again => {
+                let pick = plan.pick.again();
+                self.open(Plan { pick, ..plan });
+            }
+            Remedy::Cpu => {
+                let pick = Pick::cpu(format!("{backend} was lost twice: {error}"));
+                self.open(Plan { choice: plan.choice, pick, stand_in: true });
+            }
+            Remedy::None => {
+                let words = self.model.run.incidents.last().map(Incident::sentence).unwrap_or_default();
+                self.fail(words);
+                self.engage(plan.choice);
+            }
+        }
+    }
+
+    /// The run can't go on.
+    pub(super) fn fail(&mut self, error: String) {
+        self.model.pending = Pending::Nothing;
+        self.model.run.state = RunState::Failed;
+        self.model.run.error = Some(error);
+    }
+}

@@ -1,0 +1,146 @@
+//! Questions to the network and their answers.
+//!
+//! Invariant: an answer is shown only for the network that gave it. `forget_answers` is called whenever the network changes.
+
+use inkling_core::{
+    data::handwriting::Handwriting,
+    protocol::{Answer, Command, Query, Question},
+    sketch::Preparation,
+};
+
+use super::Update;
+use crate::page::{model::pad::Prediction, msg::Section};
+
+/// Images shown at once.
+pub const SHOWN: u32 = 40;
+
+/// Each way to prepare a sketch, with its name; the first is what the network is given.
+pub const PREPARATIONS: [(&str, Preparation); 4] = [
+    ("as the network sees it", Preparation { fit: true, centre: true, smooth: true }),
+    ("not scaled to 20 by 20", Preparation { fit: false, centre: true, smooth: true }),
+    ("not centred by its mass", Preparation { fit: true, centre: false, smooth: true }),
+    ("not smoothed", Preparation { fit: true, centre: true, smooth: false }),
+];
+
+impl Update<'_> {
+    fn ask(&mut self, id: u32, question: Question) {
+        self.send(Command::Ask { id, question });
+    }
+
+    /// The network has changed, or is gone: what it answered no longer counts.
+    pub(in crate::page) fn forget_answers(&mut self) {
+        self.model.pad.prediction.forget();
+        self.model.browse.found.forget();
+        self.model.inside.explanation.forget();
+        self.model.doctor.diagnosis.forget();
+        self.model.digits.read.forget();
+    }
+
+    pub(super) fn answered(&mut self, id: u32, answer: Answer) {
+        let model = &mut *self.model;
+        match answer {
+            Answer::Predict { probabilities, steps } => {
+                let prediction = probabilities.map(|probabilities| Prediction { probabilities, steps });
+                model.pad.prediction.receive(id, prediction);
+            }
+            Answer::Browse { total, specimens } => model.browse.found.receive(id, Some((specimens, total))),
+            Answer::Explain(explanation) => model.inside.explanation.receive(id, Some(*explanation)),
+            Answer::Diagnose { probabilities, nearest } => {
+                model.doctor.diagnosis.receive(id, Some((probabilities, nearest)));
+            }
+            Answer::ReadHandwriting(read) => {
+                model.digits.read.receive(id, Some(read.into_iter().map(|(class, _)| class).collect()));
+            }
+        }
+    }
+
+    /// Asks what the sketch is, if there is one and no answer is awaited.
+    pub(super) fn ask_about_sketch(&mut self) {
+        let pad = &mut self.model.pad;
+        let Some(pixels) = pad.image().map(<[u8]>::to_vec).filter(|_| !pad.prediction.is_waiting()) else { return };
+        if self.model.worker.is_ready() {
+            let id = self.model.pad.prediction.ask();
+            self.ask(id, Question::Predict { pixels, epoch: self.model.epoch });
+        }
+    }
+
+    /// The network has learned more: asks again whatever is on show.
+    pub(super) fn ask_again(&mut self) {
+        self.ask_about_sketch();
+        self.browse_again();
+        self.explain_again();
+    }
+
+    /// After a few steps: asks about the sketch, and whatever is open and has no answer yet.
+    pub(super) fn ask_what_is_missing(&mut self) {
+        self.ask_about_sketch();
+        let model = &*self.model;
+        let missing = |waiting: bool, answered: bool| !waiting && !answered;
+        let (found, explanation) = (&model.browse.found, &model.inside.explanation);
+        let images = missing(found.is_waiting(), found.answer().is_some());
+        let inside = missing(explanation.is_waiting(), explanation.answer().is_some());
+        if images {
+            self.browse_again();
+        }
+        if inside {
+            self.explain_again();
+        }
+    }
+
+    pub(super) fn browse(&mut self, query: Query) {
+        if self.model.has_network() {
+            self.model.browse.query = Query { count: SHOWN, ..query };
+            let (id, query) = (self.model.browse.found.ask(), self.model.browse.query);
+            self.ask(id, Question::Browse(query));
+        }
+    }
+
+    pub(super) fn browse_again(&mut self) {
+        if self.model.is_open(Section::Images) {
+            self.browse(self.model.browse.query);
+        }
+    }
+
+    pub(super) fn explain(&mut self, pixels: Vec<u8>, caption: String) {
+        (self.model.inside.caption, self.model.inside.pixels) = (caption, pixels);
+        self.model.inside.explanation.forget();
+        self.model.set_open(Section::Inside, true);
+        self.explain_again();
+    }
+
+    pub(super) fn explain_again(&mut self) {
+        let inside = &mut self.model.inside;
+        if !inside.pixels.is_empty() && self.model.is_open(Section::Inside) && self.model.has_network() {
+            let inside = &mut self.model.inside;
+            let (id, pixels) = (inside.explanation.ask(), inside.pixels.clone());
+            self.ask(id, Question::Explain { pixels });
+        }
+    }
+
+    /// Asks about the sketch, prepared in each way.
+    pub(super) fn examine(&mut self) {
+        if !self.model.is_open(Section::Doctor) || !self.model.has_network() {
+            return;
+        }
+        let sketch = &self.model.pad.sketch;
+        let images: Option<Vec<_>> =
+            PREPARATIONS.iter().map(|(_, preparation)| sketch.prepared(*preparation)).collect();
+        let Some(images) = images else { return };
+        let pixels = images.concat();
+        self.model.doctor.images = images;
+        // Images and answer belong together.
+        self.model.doctor.diagnosis.forget();
+        let id = self.model.doctor.diagnosis.ask();
+        self.ask(id, Question::Diagnose { pixels });
+    }
+
+    /// Asks how the network reads the visitor's digits.
+    pub(super) fn read_digits(&mut self) {
+        let digits = &self.model.digits.kept;
+        if self.model.is_open(Section::Handwriting) && self.model.has_network() && !digits.is_empty() {
+            let digits: Handwriting = digits.clone();
+            let id = self.model.digits.read.ask();
+            self.ask(id, Question::ReadHandwriting(digits));
+        }
+    }
+}

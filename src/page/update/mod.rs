@@ -1,0 +1,101 @@
+//! What the page does when something happens: a message and the model in, effects out.
+//!
+//! Invariant: only this module and its children change the model, and they know no browser.
+
+mod answers;
+mod controls;
+mod files;
+mod run;
+mod saving;
+mod workbench;
+
+pub use answers::PREPARATIONS;
+
+use inkling_core::protocol::Command;
+
+use super::{
+    effect::Effect,
+    model::Model,
+    msg::{Found, Msg, Section},
+};
+
+/// Handles `msg`. Returns what is to be done.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    let mut update = Update { model, effects: Vec::new() };
+    update.handle(msg);
+    update.effects
+}
+
+/// The visitor opened a page with these settings: looks for a worker, and starts training if the address asks for it.
+pub fn start(model: &mut Model, autostart: bool) -> Vec<Effect> {
+    let mut update = Update { model, effects: Vec::new() };
+    update.engage(update.model.settings.backend);
+    if autostart && update.model.errors.is_empty() {
+        update.train();
+    }
+    update.effects
+}
+
+/// One message being handled.
+pub(super) struct Update<'a> {
+    pub(super) model: &'a mut Model,
+    pub(super) effects: Vec<Effect>,
+}
+
+impl Update<'_> {
+    fn handle(&mut self, msg: Msg) {
+        match msg {
+            Msg::Control(msg) => self.control(msg),
+            Msg::Pad(msg) => {
+                if self.model.pad.take(msg) {
+                    self.ask_about_sketch();
+                }
+            }
+            Msg::Workbench(msg) => self.workbench(msg),
+            Msg::File(msg) => self.file(msg),
+            Msg::Worker(id, msg) => self.worker(id, msg),
+            Msg::FileWorker(said) => self.file_worker(said),
+            Msg::Found(Found::Run(run)) => self.model.kept = Some(*run),
+            Msg::Found(Found::History(history)) => self.model.history = history,
+            Msg::Found(Found::Handwriting(digits)) => {
+                self.model.digits.kept = digits;
+                self.digits_changed();
+            }
+            Msg::RunSaved(result) => self.run_saved(result),
+            Msg::Warn(words) => self.warn(words),
+            Msg::WarnOnce(words) => self.warn_once(words),
+            Msg::Toggled(section, open) => self.toggled(section, open),
+            Msg::Resized => {}
+        }
+    }
+
+    /// A section that opens asks for what it shows.
+    fn toggled(&mut self, section: Section, open: bool) {
+        if self.model.set_open(section, open) && open {
+            match section {
+                Section::Images => self.browse_again(),
+                Section::Inside => self.explain_again(),
+                Section::Doctor => self.examine(),
+                Section::Handwriting => self.read_digits(),
+                Section::Settings | Section::MatrixTable | Section::Trust | Section::Runs => {}
+            }
+        }
+    }
+
+    /// Sends a command, if there is a worker to hear it.
+    pub(super) fn send(&mut self, command: Command) {
+        if self.model.worker.is_ready() {
+            self.effects.push(Effect::Send(command));
+        }
+    }
+
+    pub(super) fn warn(&mut self, words: String) {
+        self.model.run.warnings.push(words);
+    }
+
+    pub(super) fn warn_once(&mut self, words: String) {
+        if !self.model.run.warnings.contains(&words) {
+            self.warn(words);
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The worker as the page knows it: its state, which one to take, and what a run is waiting for.
+
+use inkling_core::{
+    protocol::{BackendName, Check},
+    settings::BackendChoice,
+};
+
+/// Number of a worker. Messages of an earlier worker are dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorkerId(u32);
+
+impl WorkerId {
+    /// The number after this one.
+    pub fn next(self) -> Self {
+        WorkerId(self.0 + 1)
+    }
+}
+
+/// The worker that trains.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WorkerState {
+    /// Nothing has been tried yet.
+    Absent,
+    /// Finding out which backend this browser offers.
+    Probing(BackendChoice),
+    /// Its program is being downloaded: this many bytes so far.
+    Fetching(Plan, u32),
+    /// Its program of this many bytes is here; it tests its backend.
+    Checking(Plan, u32),
+    /// It takes commands. It has been silent for this many checks in a row.
+    Ready(Plan, u32),
+    /// None could be started, and nothing is left to try.
+    Lost,
+}
+
+/// Which worker, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What the visitor chose.
+    pub choice: BackendChoice,
+    /// The worker for it.
+    pub pick: Pick,
+    /// It replaces one that was lost during a run: the next run tries what the visitor chose.
+    pub stand_in: bool,
+}
+
+/// A worker that the site offers, and why it is the one to take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pick {
+    /// What it computes with.
+    pub engine: Engine,
+    /// Why, for the visitor.
+    pub reason: String,
+}
+
+/// What a worker computes with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Engine {
+    /// burn-flex.
+    Cpu,
+    /// burn-ndarray.
+    Ndarray,
+    /// burn-wgpu.
+    Webgpu(Gpu),
+}
+
+/// How to start a WebGPU worker.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gpu {
+    /// The adapter, in the browser's words.
+    pub adapter: String,
+    /// Without fused kernels, because they did not work.
+    pub unfused: bool,
+    /// The self-test that it passed on an earlier visit.
+    pub check: Option<Check>,
+}
+
+/// The browser's GPU adapter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adapter {
+    /// Vendor, architecture, device and description, as far as the browser tells.
+    pub name: String,
+    /// Whether it is emulated on the CPU.
+    pub software: bool,
+}
+
+/// What the self-test said of an adapter.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It passed.
+    Passed(Check),
+    /// It failed in every configuration, for this reason.
+    Failed(String),
+}
+
+/// What the run is waiting for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Pending {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A worker, to start it. Then, if anything, to be paused or stopped.
+    Start(Option<Afterwards>),
+    /// The start of training, to be paused or stopped.
+    Resume(Afterwards),
+    /// The worker's word that it has stopped.
+    Stop,
+}
+
+/// What a run that resumes is told once it trains: it is brought back to the state it was in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Afterwards {
+    /// It was paused.
+    Pause,
+    /// It was stopped.
+    Stop,
+}
+
+impl WorkerState {
+    /// Whether the worker takes commands.
+    pub fn is_ready(&self) -> bool {
+        matches!(self, WorkerState::Ready(..))
+    }
+
+    /// What is happening with the worker, until it is ready.
+    pub fn note(&self) -> Option<String> {
+        match self {
+            WorkerState::Ready(..) => None,
+            WorkerState::Lost => Some("No backend".into()),
+            WorkerState::Absent | WorkerState::Probing(_) => Some("Looking for a backend…".into()),
+            WorkerState::Checking(Plan { pick: Pick { engine: Engine::Webgpu(_), .. }, .. }, _) => {
+                Some("Checking the GPU against the CPU…".into())
+            }
+            WorkerState::Checking(..) => Some("Starting the CPU worker…".into()),
+            WorkerState::Fetching(plan, received) => {
+                let name = if plan.pick.gpu().is_some() { "WebGPU" } else { "CPU" };
+                Some(format!("Fetching the {name} worker: {:.1} MB…", f64::from(*received) / 1e6))
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Its name.
+    pub fn name(&self) -> BackendName {
+        match self {
+            Engine::Cpu => BackendName::Cpu,
+            Engine::Ndarray => BackendName::Ndarray,
+            Engine::Webgpu(_) => BackendName::Webgpu,
+        }
+    }
+}
+
+impl Pick {
+    /// The CPU, because of `reason`.
+    pub fn cpu(reason: impl Into<String>) -> Self {
+        Pick { engine: Engine::Cpu, reason: reason.into() }
+    }
+
+    /// How to start it, if it is a WebGPU worker.
+    pub fn gpu(&self) -> Option<&Gpu> {
+        if let Engine::Webgpu(gpu) = &self.engine { Some(gpu) } else { None }
+    }
+
+    /// The worker for `choice` that no adapter needs to be looked for, on a site with these workers.
+    pub fn without_adapter(choice: BackendChoice, offered: &[BackendName]) -> Option<Self> {
+        match choice {
+            BackendChoice::Cpu => Some(Pick::cpu("you chose the CPU")),
+            BackendChoice::Ndarray if offered.contains(&BackendName::Ndarray) => {
+                Some(Pick { engine: Engine::Ndarray, reason: "you chose burn-ndarray".into() })
+            }
+            BackendChoice::Ndarray => Some(Pick::cpu("this site was built without burn-ndarray")),
+            BackendChoice::Webgpu | BackendChoice::Auto if !offered.contains(&BackendName::Webgpu) => {
+                Some(Pick::cpu("this site was built without the WebGPU worker"))
+            }
+            BackendChoice::Webgpu | BackendChoice::Auto => None,
+        }
+    }
+
+    /// The worker for `choice` with this adapter, of which `verdict` is remembered; or the CPU, with the reason.
+    pub fn with_adapter(choice: BackendChoice, adapter: Result<Adapter, String>, verdict: Option<Verdict>) -> Self {
+        let automatic = choice == BackendChoice::Auto;
+        let Adapter { name, software } = match adapter {
+            Err(reason) => return Pick::cpu(reason),
+            Ok(adapter) => adapter,
+        };
+        if software && automatic {
+            return Pick::cpu("the only WebGPU adapter here is software, which is slower than the CPU worker");
+        }
+        let check = match verdict {
+            Some(Verdict::Failed(reason)) if automatic => return Pick::cpu(format!("on an earlier visit, {reason}")),
+            Some(Verdict::Passed(check)) => Some(check),
+            // A visitor who asks for WebGPU gets it tested again.
+            _ => None,
+        };
+        let unfused = check.as_ref().is_some_and(|check| !check.fusion);
+        let reason = if automatic { "a WebGPU adapter was found" } else { "you chose WebGPU" };
+        Pick { engine: Engine::Webgpu(Gpu { adapter: name, unfused, check }), reason: reason.into() }
+    }
+
+    /// Address of the worker.
+    pub fn address(&self) -> String {
+        match &self.engine {
+            Engine::Webgpu(gpu) => {
+                let fusion = if gpu.unfused { "&fusion=off" } else { "" };
+                let checked = if gpu.check.is_some() { "&checked=1" } else { "" };
+                format!("worker_webgpu{fusion}{checked}")
+            }
+            Engine::Cpu => "worker_cpu".into(),
+            Engine::Ndarray => "worker_ndarray".into(),
+        }
+    }
+
+    /// What to try when this one does not work, for `reason`.
+    pub fn safer(&self, reason: &str) -> Self {
+        match &self.engine {
+            Engine::Webgpu(gpu) if !gpu.unfused => Pick {
+                engine: Engine::Webgpu(Gpu { unfused: true, check: None, adapter: gpu.adapter.clone() }),
+                reason: format!("{}, without fused kernels: {reason}", self.reason),
+            },
+            _ => Pick::cpu(reason),
+        }
+    }
+
+    /// The same once more, with what it passed on an earlier visit in doubt.
+    pub fn again(&self) -> Self {
+        let mut pick = self.clone();
+        if let Engine::Webgpu(gpu) = &mut pick.engine {
+            gpu.check = None;
+        }
+        pick
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [BackendName; 3] = [BackendName::Webgpu, BackendName::Cpu, BackendName::Ndarray];
+
+    fn check(fusion: bool) -> Check {
+        Check { largest_difference: 1e-6, of: "loss".into(), tolerance: 1e-3, fusion, earlier: true }
+    }
+
+    #[test]
+    fn the_cpu_is_the_answer_whenever_webgpu_is_not_offered_not_there_or_only_emulated() {
+        let adapter = |software| Ok(Adapter { name: "a".into(), software });
+        let cpu_only = Pick::without_adapter(BackendChoice::Auto, &[BackendName::Cpu]).unwrap();
+        assert_eq!(cpu_only, Pick::cpu("this site was built without the WebGPU worker"));
+        assert_eq!(Pick::without_adapter(BackendChoice::Auto, &ALL), None);
+        assert_eq!(Pick::without_adapter(BackendChoice::Ndarray, &ALL).unwrap().engine, Engine::Ndarray);
+        let none = Pick::with_adapter(BackendChoice::Webgpu, Err("no WebGPU".into()), None);
+        assert_eq!(none, Pick::cpu("no WebGPU"));
+        assert_eq!(Pick::with_adapter(BackendChoice::Auto, adapter(true), None).engine, Engine::Cpu);
+        assert!(Pick::with_adapter(BackendChoice::Webgpu, adapter(true), None).gpu().is_some());
+    }
+
+    #[test]
+    fn a_remembered_verdict_is_used_but_a_failed_one_is_retried_on_request() {
+        let with = |choice, verdict| {
+            Pick::with_adapter(choice, Ok(Adapter { name: "a".into(), software: false }), Some(verdict))
+        };
+        let passed = with(BackendChoice::Auto, Verdict::Passed(check(false)));
+        assert_eq!(passed.address(), "worker_webgpu&fusion=off&checked=1");
+        let failed = || Verdict::Failed("it computed wrongly".into());
+        assert_eq!(with(BackendChoice::Auto, failed()).engine, Engine::Cpu);
+        assert_eq!(with(BackendChoice::Webgpu, failed()).address(), "worker_webgpu");
+    }
+
+    #[test]
+    fn a_faulty_gpu_is_tried_without_fused_kernels_and_then_given_up() {
+        let fused = Pick { engine: Engine::Webgpu(Gpu::default()), reason: "found".into() };
+        let unfused = fused.safer("wrong");
+        assert_eq!(unfused.address(), "worker_webgpu&fusion=off");
+        assert_eq!(unfused.safer("wrong again"), Pick::cpu("wrong again"));
+    }
+}

@@ -1,0 +1,11 @@
+//! The workers: a session driven by the page's messages, replicas as nested workers, downloads, and the worker for
+//! weight files.
+
+#[cfg(feature = "cpu")]
+mod download;
+#[cfg(feature = "files")]
+pub mod files;
+#[cfg(feature = "cpu")]
+mod replicas;
+#[cfg(feature = "cpu")]
+pub mod session;

@@ -1,0 +1,222 @@
+//! Replicas as nested workers of the leading worker. Each is a separate wasm instance of the module that is already
+//! compiled. One buffer carries the weights to a replica and the gradients back. It is transferred, so that no step
+//! allocates another.
+
+use std::{cell::RefCell, rc::Rc, task};
+
+use burn::tensor::Device;
+use js_sys::{Array, Float32Array, Function, Promise, Reflect};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use web_sys::{DedicatedWorkerGlobalScope, ErrorEvent, MessageEvent, Worker};
+
+use crate::{
+    BUILD,
+    tasks::{within, words},
+};
+use inkling_core::parameters::PARAMETERS;
+use inkling_train::replicas::{Outcome, PendingReply, Replicas, Reply, Task, perform};
+
+/// Number of consecutive losses after which lost replicas are not replaced.
+const MOST_LOSSES: u32 = 5;
+/// The timeout for a reply is at least this long,
+const PATIENCE_MS: f64 = 5_000.0;
+/// and at least this many times as long as the leader's own share took.
+const PATIENCE_SHARES: f64 = 30.0;
+
+/// The replicas of this worker.
+pub struct ReplicaWorkers {
+    /// Name of the program that they run.
+    program: &'static str,
+    members: Vec<Member>,
+    losses: u32,
+}
+
+impl ReplicaWorkers {
+    /// Starts with no replicas; new ones run `program`.
+    pub fn new(program: &'static str) -> Self {
+        ReplicaWorkers { program, members: Vec::new(), losses: 0 }
+    }
+
+    fn start(&self) -> Option<Member> {
+        (self.losses < MOST_LOSSES).then(|| Member::start(self.program)).flatten()
+    }
+}
+
+impl Replicas for ReplicaWorkers {
+    fn most_useful(&self) -> usize {
+        let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+        (global.navigator().hardware_concurrency() as usize).clamp(1, 8)
+    }
+
+    fn resize(&mut self, replicas: usize) {
+        self.losses = 0;
+        self.members.truncate(replicas);
+        while self.members.len() < replicas {
+            let Some(member) = self.start() else { break };
+            self.members.push(member);
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    fn send(&mut self, replica: usize, task: Task) -> bool {
+        self.members.get(replica).is_some_and(|member| member.send(&task).is_ok())
+    }
+
+    fn receive(&mut self, replica: usize, own: f64) -> PendingReply<'_> {
+        Box::pin(async move {
+            let Some(member) = self.members.get(replica) else { return Err("there is no such replica".into()) };
+            let reply = member.receive((own * 1e3 * PATIENCE_SHARES).max(PATIENCE_MS) as i32).await;
+            match &reply {
+                Ok(_) => self.losses = 0,
+                Err(_) => {
+                    self.losses += 1;
+                    if let Some(fresh) = self.start() {
+                        self.members[replica] = fresh;
+                    }
+                }
+            }
+            reply
+        })
+    }
+}
+
+/// What the leader knows of a replica.
+#[derive(Default)]
+struct Known {
+    ready: bool,
+    /// Its last reply, or why it is lost.
+    said: Option<Result<JsValue, String>>,
+    /// Wakes the future that waits for the reply.
+    wake: Option<Function>,
+    /// The buffer, while the leader has it.
+    buffer: Option<Float32Array>,
+}
+
+impl Known {
+    fn hear(&mut self, said: Result<JsValue, String>) {
+        self.said = Some(said);
+        if let Some(wake) = self.wake.take() {
+            let _ = wake.call0(&JsValue::NULL);
+        }
+    }
+}
+
+struct Member {
+    worker: Worker,
+    known: Rc<RefCell<Known>>,
+    _on_message: Closure<dyn Fn(MessageEvent)>,
+    _on_error: Closure<dyn Fn(ErrorEvent)>,
+}
+
+impl Member {
+    fn start(program: &str) -> Option<Self> {
+        let worker = Worker::new(&format!("worker-loader.js?worker={program}&build={BUILD}&role=replica")).ok()?;
+        let known: Rc<RefCell<Known>> = Rc::default();
+        let hears = known.clone();
+        let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+            let mut known = hears.borrow_mut();
+            let said = event.data();
+            match said.as_string() {
+                // The reason of a replica that can't continue; no other message is a string.
+                Some(reason) => known.hear(Err(reason)),
+                None if said.is_null() => known.ready = true,
+                None => known.hear(Ok(said)),
+            }
+        });
+        let fails = known.clone();
+        let on_error = Closure::<dyn Fn(ErrorEvent)>::new(move |event: ErrorEvent| {
+            event.prevent_default();
+            fails.borrow_mut().hear(Err(event.message()));
+        });
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        worker.post_message(&wasm_bindgen::module()).ok()?;
+        Some(Member { worker, known, _on_message: on_message, _on_error: on_error })
+    }
+
+    fn send(&self, task: &Task) -> Result<(), JsValue> {
+        if !self.known.borrow().ready {
+            return Err(JsValue::NULL);
+        }
+        let mut known = self.known.borrow_mut();
+        known.said = None;
+        let buffer = known.buffer.take().unwrap_or_else(|| Float32Array::new_with_length(PARAMETERS as u32 + 2));
+        buffer.subarray(0, PARAMETERS as u32).copy_from(&task.weights);
+        let message = Array::of2(&serde_wasm_bindgen::to_value(task)?, &buffer);
+        self.worker.post_message_with_transfer(&message, &Array::of1(&buffer.buffer()))
+    }
+
+    async fn receive(&self, milliseconds: i32) -> Result<Reply, String> {
+        if self.known.borrow().said.is_none() {
+            let said = Promise::new(&mut |resolve, _| self.known.borrow_mut().wake = Some(resolve));
+            within(milliseconds, said).await.map_err(|error| words(&error))?;
+        }
+        let said = self.known.borrow_mut().said.take();
+        let said = said.unwrap_or_else(|| Err("it sent no reply".into()))?;
+        self.reply(&said).map_err(|error| words(&error))
+    }
+
+    /// Decodes `[seconds, evaluation or null, buffer]`. Without an evaluation, the buffer holds gradients.
+    fn reply(&self, message: &JsValue) -> Result<Reply, JsValue> {
+        let seconds = Reflect::get_u32(message, 0)?.as_f64().unwrap_or_default();
+        let evaluation = Reflect::get_u32(message, 1)?;
+        let buffer = Reflect::get_u32(message, 2)?.dyn_into::<Float32Array>()?;
+        let outcome = if evaluation.is_null() {
+            Outcome::Trained(buffer.to_vec())
+        } else {
+            Outcome::Evaluated(serde_wasm_bindgen::from_value(evaluation)?)
+        };
+        self.known.borrow_mut().buffer = Some(buffer);
+        Ok(Reply { outcome, seconds })
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.terminate();
+    }
+}
+
+/// Turns this worker into a replica: it performs one task at a time and sends the reply.
+pub fn serve() {
+    let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    let scope = global.clone();
+    let device = Device::flex();
+    let listener = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+        // This runs in the listener itself, not in a spawned future, so that the leader gets an error event if it
+        // traps.
+        if let Err(error) = answer(&scope, &device, &event.data()) {
+            wasm_bindgen::throw_val(error);
+        }
+    });
+    global.set_onmessage(Some(listener.as_ref().unchecked_ref()));
+    listener.forget(); // it lives as long as the worker
+    let _ = global.post_message(&JsValue::NULL);
+}
+
+fn answer(global: &DedicatedWorkerGlobalScope, device: &Device, message: &JsValue) -> Result<(), JsValue> {
+    let mut task: Task = serde_wasm_bindgen::from_value(Reflect::get_u32(message, 0)?)?;
+    let buffer = Reflect::get_u32(message, 1)?.dyn_into::<Float32Array>()?;
+    task.weights = buffer.subarray(0, PARAMETERS as u32).to_vec().into();
+    // On the CPU, every result is available at once.
+    let mut reply = std::pin::pin!(perform(task, device));
+    let mut context = task::Context::from_waker(task::Waker::noop());
+    let task::Poll::Ready(reply) = reply.as_mut().poll(&mut context) else {
+        return Err("its result was not ready".into());
+    };
+    let reply = reply.map_err(|error| JsValue::from(error.to_string()))?;
+    let seconds = JsValue::from(reply.seconds);
+    let evaluation = match reply.outcome {
+        Outcome::Trained(shares) => {
+            buffer.copy_from(&shares);
+            JsValue::NULL
+        }
+        Outcome::Evaluated(evaluated) => serde_wasm_bindgen::to_value(&evaluated)?,
+    };
+    global.post_message_with_transfer(&Array::of3(&seconds, &evaluation, &buffer), &Array::of1(&buffer.buffer()))
+}
