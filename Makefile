@@ -52,7 +52,7 @@ test-page: dist ## test the built page, used as a visitor would use it
 	$(WASM) node --test --test-timeout=900000 --test-concurrency=1 tests/e2e/*.test.mjs
 
 # PYTHON names a Python that has Keras, to measure Keras as well. QUICK=1 measures less.
-bench: dist ## measure the README's tables: every backend and replica count, the parts of a step, and Keras if installed
+bench: dist ## measure the tables of docs/performance.md: every backend and replica count, the parts of a step, and Keras if installed
 	@scripts/setup bench
 	cargo build $(NATIVE) --example train_native
 	$(WASM) cargo build $(WASM_TARGET) --features cpu --example parts

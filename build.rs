@@ -1,5 +1,5 @@
-//! Names every build by its content, so that a page never talks to a worker of another build, and the browser never keeps an
-//! old worker for a new page.
+//! Names every build by its content, so that a page never talks to a worker of another build, and the browser never
+//! keeps an old worker for a new page.
 
 use std::{
     collections::hash_map::DefaultHasher,
@@ -10,7 +10,7 @@ use std::{
     process::Command,
 };
 
-/// What the workers, their loader and the page are made of. Style sheets and icons have names of their own.
+/// What the workers, their loader and the page are built from. Style sheets and icons are left out.
 const INPUTS: [&str; 9] =
     [".cargo/config.toml", "Cargo.lock", "Cargo.toml", "Trunk.toml", "build.rs", "crates", "index.html", "src", "www"];
 
@@ -23,7 +23,7 @@ fn main() -> io::Result<()> {
     let id = identity(Path::new("."), &tools)?;
     println!("cargo::rustc-env=INKLING_BUILD={}-{id:016x}", variable("CARGO_PKG_VERSION"));
     if variable("CARGO_CFG_TARGET_ARCH") == "wasm32" {
-        // wasm-bindgen reads there what the module may use; `strip` would remove it with the names.
+        // wasm-bindgen reads in this section which features the module may use; `strip` would remove it with the names.
         println!("cargo::rustc-link-arg=--keep-section=target_features");
     }
     Ok(())
@@ -58,7 +58,7 @@ fn hash(root: &Path, place: &Path, hasher: &mut DefaultHasher) -> io::Result<()>
     }
 }
 
-/// What a tool says of itself; empty if it is not installed.
+/// The version that a tool reports; empty if it is not installed.
 fn version(tool: &str, flag: &str) -> String {
     let output = Command::new(tool).arg(flag).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()

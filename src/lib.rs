@@ -1,4 +1,4 @@
-//! The WebAssembly crate of Inkling: the page and its workers. ARCHITECTURE.md has the plan of the house.
+//! The WebAssembly crate of Inkling: the page and its workers. ARCHITECTURE.md is a map of the code.
 
 pub mod page;
 #[cfg(target_arch = "wasm32")]
@@ -6,5 +6,5 @@ mod tasks;
 #[cfg(all(target_arch = "wasm32", any(feature = "cpu", feature = "files")))]
 pub mod worker;
 
-/// Version and content of this build. A page and its worker must have the same.
+/// Version and content hash of this build. A page and its workers must have the same build.
 pub const BUILD: &str = env!("INKLING_BUILD");

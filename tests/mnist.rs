@@ -57,7 +57,7 @@ fn one_epoch_reaches_the_promised_accuracy_and_reads_sketches() {
     let accuracy =
         log.borrow().iter().find_map(|e| if let Event::Test(t) = e { Some(t.accuracy) } else { None }).unwrap();
     println!("test accuracy after one epoch without augmentation: {accuracy}");
-    // Measured for the README: 98.89 %. Another processor sums in another order, which moves it by a tenth of a point or so.
+    // Measured: 98.89 %. Another processor sums in another order, which moves it by a tenth of a point or so.
     assert!(accuracy >= 0.987, "{accuracy}");
     let loaded =
         log.borrow().iter().find_map(|e| if let Event::Loaded(l) = e { Some(l.clone()) } else { None }).unwrap();

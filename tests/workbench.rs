@@ -127,7 +127,7 @@ fn a_visitors_own_data_set_is_trained_on_and_a_bad_one_changes_nothing() {
     let file = |bytes: &[u8]| NamedFile { name: "file".into(), bytes: bytes.to_vec() };
     session.command(Command::UseData { run: 1, files: vec![file(&labels), file(&images)] });
     session.command(Command::UseData { run: 1, files: vec![file(&labels), file(b"junk")] });
-    assert!(warnings(&log)[0].starts_with("The data set was not taken: "), "{:?}", warnings(&log));
+    assert!(warnings(&log)[0].starts_with("The data set was not accepted: "), "{:?}", warnings(&log));
     session.command(Command::start(2, settings));
     finish(&mut session);
     assert_eq!(session.state(), RunState::Finished);

@@ -2,7 +2,7 @@
 // one file. That file is gzipped JSON, with byte arrays as {"base64": "..."}.
 "use strict";
 self.inklingFiles = (() => {
-  // The largest file that is any use here is MNIST's training images, unpacked.
+  // The largest useful file is MNIST's training images, decompressed.
   const MOST = 64 << 20;
   const save = (name, blob) => {
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });

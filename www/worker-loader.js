@@ -31,7 +31,7 @@ if (typeof WebAssembly !== "object" || !WebAssembly.validate(SIMD)) {
   // Reports the download's progress as `Event::Fetching`; the program compiles while it downloads.
   const download = async (address) => {
     const response = await fetch(address);
-    if (!response.ok) throw new Error(`${address} answers ${response.status}`);
+    if (!response.ok) throw new Error(`${address} returned ${response.status}`);
     let received = 0;
     let told = 0;
     const tell = (done) => {

@@ -1,4 +1,4 @@
-//! The worker that writes and reads files of weights.
+//! The file worker: writes and reads weight files, and draws charts as SVG.
 
 fn main() {
     #[cfg(target_arch = "wasm32")]

@@ -1,7 +1,7 @@
 //! The shell: performs effects, hands messages to `update`, and lets panels draw.
 //!
-//! Invariant: one message is handled at a time. What happens meanwhile (a browser may report a change while its element is
-//! being drawn) waits in a queue.
+//! Invariant: one message is handled at a time. What happens meanwhile (a browser may report a change while its element
+//! is being drawn) waits in a queue.
 
 use std::{
     cell::{Cell, RefCell},
@@ -31,9 +31,10 @@ use super::{
 };
 use crate::tasks;
 
-/// Steps arrive many times a second and are shown together this often: drawing takes time that training could use.
+/// Steps arrive many times a second and are shown together at this interval, because drawing takes time that training
+/// could use.
 const SHOW_STEPS_MS: i32 = 250;
-/// Program of the worker for weight files.
+/// Program of the file worker.
 const FILE_WORKER: &str = "worker_files";
 
 thread_local! {
@@ -48,19 +49,19 @@ struct App {
     panels: Vec<Box<dyn Panel>>,
     worker: Option<Link>,
     file_worker: Option<Link>,
-    /// A drawing is due with the next frame.
+    /// The page is drawn at the next frame.
     draw_pending: bool,
-    /// Steps have arrived that are shown with the next ones.
+    /// Steps have arrived that are shown together with later ones.
     steps_pending: bool,
 }
 
 /// When the panels show a message's effect.
 enum Urgency {
-    /// Those that show predictions, now.
+    /// At once, in the panels that show predictions.
     Prediction,
-    /// With the next frame.
+    /// At the next frame.
     Frame,
-    /// After a while, together with more of its kind.
+    /// After a while, together with similar messages.
     Later,
 }
 
@@ -68,7 +69,7 @@ enum Urgency {
 pub fn start() {
     panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
-        // Only the first: what a stopped page panics about later is a consequence.
+        // Only the first panic is shown: later ones are consequences of it.
         if !STOPPED.replace(true) {
             dom::set_text(
                 "error",
@@ -110,13 +111,13 @@ pub fn start() {
     spawn_local(find_what_is_kept());
 }
 
-/// Hands `msg` to the page, now or after the one that is being handled.
+/// Hands `msg` to the page, now or after the message that is being handled.
 pub fn emit(msg: Msg) {
     QUEUE.with_borrow_mut(|queue| queue.push_back(msg));
     with_app(|_| {});
 }
 
-/// Gives `action` the app unless it is busy, then handles all messages that wait.
+/// Calls `action` with the app unless the app is busy, then handles all waiting messages.
 fn with_app(action: impl FnOnce(&mut App)) {
     if BUSY.replace(true) {
         return;
@@ -231,7 +232,7 @@ impl App {
         };
         match Link::open(FILE_WORKER, hear) {
             Ok(link) => self.file_worker = Some(link),
-            Err(error) => emit(Msg::FileWorker(Heard::Broken(format!("this browser allows no worker ({error})")))),
+            Err(error) => emit(Msg::FileWorker(Heard::Broken(format!("this browser allows no workers ({error})")))),
         }
     }
 

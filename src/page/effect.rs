@@ -16,23 +16,23 @@ use super::{
 /// Something to do outside the model.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Find out which backend this browser offers; answered by [`Msg::Probed`].
+    /// Find out which backend this browser offers; answered by [`crate::page::msg::WorkerMsg::Probed`].
     Probe(WorkerId, BackendChoice),
-    /// Start the worker at this address in place of the present one.
+    /// Start the worker at this address in place of the current one.
     OpenWorker(WorkerId, String),
     /// End the worker.
     CloseWorker,
     /// Send a command to the worker.
     Send(Command),
-    /// Let the browser keep the worker at this address for a visit without a network.
+    /// Let the browser keep the worker at this address for offline visits.
     KeepOffline(String),
     /// Remember the self-test's verdict on an adapter for the next visit.
     Remember(String, Verdict),
-    /// Start the worker for weight files.
+    /// Start the file worker.
     OpenFileWorker,
-    /// Send a task to the worker for weight files.
+    /// Send a task to the file worker.
     SendFileTask(FileTask),
-    /// End the worker for weight files.
+    /// End the file worker.
     CloseFileWorker,
     /// Handle this message after some milliseconds.
     After(i32, Box<Msg>),
@@ -46,7 +46,7 @@ pub enum Effect {
     SaveHandwriting(Handwriting),
     /// Let the visitor save a file.
     Download(String, Vec<u8>),
-    /// Let the visitor save what a canvas shows: file name and canvas.
+    /// Let the visitor save the picture on a canvas: file name and canvas.
     DownloadCanvas(String, &'static str),
     /// Let the visitor save the history as JSON.
     DownloadHistory(Vec<EpochRecord>),

@@ -1,7 +1,8 @@
-//! Elements as values, and the page brought to match them.
+//! Elements as values, and functions that make the page match them.
 //!
-//! `show` compares what is wanted with what is there and changes only what differs: an element that stays keeps its focus, its
-//! selection and what the visitor is typing. Text and attributes go through the DOM, so nothing needs escaping.
+//! `show` compares the wanted elements with those on the page and changes only what differs: an element that stays
+//! keeps its focus, its selection and what the visitor is typing. Text and attributes go through the DOM, so nothing
+//! needs escaping.
 
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Document, HtmlInputElement, Node};
@@ -30,12 +31,12 @@ pub fn element(tag: &'static str) -> Element {
     Element { tag, attributes: Vec::new(), children: Vec::new() }
 }
 
-/// An element that holds a text.
+/// An element that contains text.
 pub fn text(tag: &'static str, text: impl Into<String>) -> Element {
     element(tag).text(text)
 }
 
-/// The head of a table row.
+/// The header cell of a table row.
 pub fn row_head(words: impl Into<String>) -> Element {
     text("th", words).with("scope", "row")
 }
@@ -47,12 +48,12 @@ impl Element {
         self
     }
 
-    /// With a key, by which it is found again when others of its list are removed.
+    /// With a key that identifies it when other elements of its list are removed.
     pub fn key(self, key: impl Into<String>) -> Self {
         self.with(KEY, key)
     }
 
-    /// With a text after its other children.
+    /// With text after its other children.
     pub fn text(mut self, text: impl Into<String>) -> Self {
         self.children.push(Child::Text(text.into()));
         self
@@ -79,7 +80,7 @@ impl Element {
 pub fn show(id: &str, children: impl IntoIterator<Item = Element>) {
     let children: Vec<Child> = children.into_iter().map(Child::Element).collect();
     if let (Some(document), Some(parent)) = (dom::document(), dom::element::<web_sys::Element>(id)) {
-        // Only a broken document refuses; the next draw tries again.
+        // This fails only in a broken document; the next draw tries again.
         let _ = show_children(&document, &parent, &children);
     }
 }
@@ -116,7 +117,7 @@ fn show_children(document: &Document, parent: &Node, children: &[Child]) -> Resu
     Ok(())
 }
 
-/// Makes `words` the text at the place where `here` is.
+/// Makes `words` the text at the position of `here`.
 fn show_text(parent: &Node, here: Option<&Node>, words: &str) -> Result<(), JsValue> {
     match here {
         Some(node) if node.node_type() == Node::TEXT_NODE => {
@@ -151,7 +152,7 @@ fn show_attributes(node: &web_sys::Element, wanted: &Element) -> Result<(), JsVa
         if node.get_attribute(name).as_deref() != Some(value) {
             node.set_attribute(name, value)?;
         }
-        // The attribute is only an input's first value; while the visitor types, the text is theirs.
+        // The attribute is only an input's initial value. The text of an input that the visitor is editing stays.
         if let (&"value", Some(input)) = (name, node.dyn_ref::<HtmlInputElement>())
             && input.value() != *value
             && !dom::has_focus(node)

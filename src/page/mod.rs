@@ -1,7 +1,7 @@
 //! The page: a pure core and a thin shell.
 //!
-//! `update` turns a message and the model into effects; `app` performs effects and draws. Everything that decides is in the
-//! public modules but `app`, which know no browser and are tested natively.
+//! `update` turns a message and the model into effects; `app` performs effects and draws. All decisions are made in
+//! the public modules other than `app`, which do not depend on a browser and are tested natively.
 
 pub mod effect;
 pub mod model;

@@ -24,15 +24,15 @@ pub enum Msg {
     File(FileMsg),
     /// The worker of this number did something.
     Worker(WorkerId, WorkerMsg),
-    /// The worker for weight files did something.
+    /// The file worker did something.
     FileWorker(Heard<FileEvent>),
     /// What an earlier visit left in the browser.
     Found(Found),
-    /// The browser has kept the run, or says why not.
+    /// The browser has kept the run, or reports why it could not.
     RunSaved(Result<(), String>),
     /// A message for the visitor.
     Warn(String),
-    /// A message for the visitor, unless it is shown already.
+    /// A message for the visitor, unless it is already shown.
     WarnOnce(String),
     /// A section was opened or closed.
     Toggled(Section, bool),
@@ -82,7 +82,7 @@ pub enum PadMsg {
     Key(Stroke),
     /// The keyboard has left the pad.
     Blur,
-    /// Take the last stroke back.
+    /// Undo the last stroke.
     Undo,
     /// Clear the pad.
     Clear,
@@ -136,20 +136,20 @@ pub enum WorkbenchMsg {
     Teach,
     /// Undo the teaching, or stop it.
     TakeBack,
-    /// Name the run of this colour.
-    Rename(usize, String),
-    /// Remove the run of this colour from the history.
-    Remove(usize),
-    /// Compare the runs of these colours: the first or the second of the pair.
+    /// Name the run of this number.
+    Rename(u32, String),
+    /// Remove the run of this number from the history.
+    Remove(u32),
+    /// Compare the runs of these numbers: the first or the second of the pair.
     Compare {
         /// Place in the pair, 0 or 1.
         place: usize,
-        /// Colour of the run.
-        run: usize,
+        /// Number of the run.
+        run: u32,
     },
     /// Name the classes.
     NameClasses(String),
-    /// Use these files as data set.
+    /// Use these files as the data set.
     UseData(Vec<NamedFile>),
 }
 
@@ -213,11 +213,11 @@ impl Chart {
 /// What a worker does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WorkerMsg {
-    /// This worker is the one to use.
+    /// The probe has picked this worker.
     Probed(Pick),
-    /// It said something, or broke.
+    /// It sent a message, or broke.
     Said(Heard<Envelope>),
-    /// The browser allows no worker, for this reason.
+    /// The browser allows no workers, for this reason.
     Refused(String),
     /// It should be ready by now; this many bytes had arrived when the wait began.
     ReadyDue(u32),
@@ -230,7 +230,7 @@ pub enum WorkerMsg {
 pub enum Heard<M> {
     /// A message.
     Message(Box<M>),
-    /// It can't go on: its script did not load, or it trapped.
+    /// It can't continue: its script did not load, or it trapped.
     Broken(String),
 }
 
@@ -245,7 +245,7 @@ pub enum Found {
     Handwriting(Handwriting),
 }
 
-/// A part of the page that can be opened and closed. A closed one is neither asked about nor drawn.
+/// A part of the page that can be opened and closed. A closed section is not drawn, and nothing is asked for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
     /// The form of the settings.

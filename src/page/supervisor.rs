@@ -1,8 +1,8 @@
 //! The worker's life: which one to open, when it counts as lost, and what takes its place.
 //!
-//! A worker is `Absent`, then `Probing` (which backend?), `Fetching` (its program), `Checking` (its self-test), `Ready`, and in
-//! the end replaced or `Lost`. Invariant: no state is a dead end. A probe has a time limit, a worker that does not become ready
-//! or falls silent is replaced, and after `Lost` the next Train looks for a worker again.
+//! A worker is `Absent`, then `Probing` (which backend?), `Fetching` (its program), `Checking` (its self-test),
+//! `Ready`, and in the end replaced or `Lost`. Invariant: no state is a dead end. A probe has a time limit, a worker
+//! that does not become ready or falls silent is replaced, and after `Lost` the next Train looks for a worker again.
 
 use inkling_core::{
     healing::{Incident, Remedy},
@@ -13,16 +13,18 @@ use inkling_formats::mnist::first_source;
 
 use super::{
     effect::Effect,
+    model::OwnData,
     msg::{Heard, Msg, WorkerMsg},
     update::Update,
     worker::{Afterwards, Engine, Pending, Pick, Plan, Verdict, WorkerId, WorkerState},
 };
 use crate::BUILD;
 
-/// The longest that a worker may take to arrive and to pass its self-test while no more of it arrives.
+/// The longest that a worker may take to be downloaded without any progress, and then to pass its self-test.
 const READY_WITHIN_MS: i32 = 180_000;
-/// A worker that trains and says nothing for [`MOST_SILENCE`] of these intervals is lost. A software adapter took 17 s for its
-/// first step (Chromium's, two shared cores). Intervals, not a time: a machine that slept has missed only one.
+/// A worker that trains and is silent for [`MOST_SILENCE`] of these intervals counts as lost. A software adapter took
+/// 17 s for its first step (Chromium's, two shared cores). Intervals are counted because a machine that slept has
+/// missed only one.
 const SILENCE_MS: i32 = 10_000;
 const MOST_SILENCE: u32 = 9;
 
@@ -49,14 +51,14 @@ impl Update<'_> {
             }
             WorkerMsg::Refused(error) => {
                 self.model.worker = WorkerState::Lost;
-                self.fail(format!("This browser allows no worker ({error}), and training needs one."));
+                self.fail(format!("This browser allows no workers ({error}), and training needs one."));
             }
             WorkerMsg::ReadyDue(received) => self.ready_due(received),
             WorkerMsg::SilenceDue => self.silence_due(),
         }
     }
 
-    /// Finds the worker for `choice` and puts it in place of the present one.
+    /// Finds the worker for `choice` and puts it in place of the current one.
     pub(super) fn engage(&mut self, choice: BackendChoice) {
         self.replace(WorkerState::Probing(choice));
         self.effects.push(Effect::CloseWorker);
@@ -67,7 +69,7 @@ impl Update<'_> {
     fn open(&mut self, plan: Plan) {
         let starts = matches!(self.model.pending, Pending::Start(_));
         let waits = starts && self.model.run.settings.dataset == DatasetName::Mnist;
-        // MNIST is downloaded while the worker is.
+        // MNIST is downloaded in parallel with the worker.
         let early = if waits { format!("&early={}", first_source().join(",")) } else { String::new() };
         let address = plan.pick.address() + &early;
         self.replace(WorkerState::Fetching(plan, 0));
@@ -76,7 +78,7 @@ impl Update<'_> {
         self.later(READY_WITHIN_MS, WorkerMsg::ReadyDue(0));
     }
 
-    /// The network goes with its worker, and with it all that it answered.
+    /// Replaces the worker. Its network is lost with it, and so are the network's answers.
     fn replace(&mut self, worker: WorkerState) {
         self.model.worker = worker;
         self.model.last_worker = self.model.last_worker.next();
@@ -89,14 +91,14 @@ impl Update<'_> {
         self.effects.push(Effect::After(milliseconds, Box::new(msg)));
     }
 
-    /// A worker that has not become ready is lost, unless more of it has arrived meanwhile.
+    /// A worker that has not become ready counts as lost, unless more of its program has arrived in the meantime.
     fn ready_due(&mut self, before: u32) {
         match self.model.worker {
             WorkerState::Fetching(_, received) if received > before => {
                 self.later(READY_WITHIN_MS, WorkerMsg::ReadyDue(received));
             }
             WorkerState::Fetching(..) => self.lose("it was not ready within three minutes", false),
-            // An earlier timer has another number of bytes: the check gets its own three minutes.
+            // An earlier timer has a different number of bytes, so the check gets its own three minutes.
             WorkerState::Checking(_, received) if received == before => {
                 self.lose("it was not ready within three minutes", false);
             }
@@ -104,7 +106,7 @@ impl Update<'_> {
         }
     }
 
-    /// A worker that hangs says nothing at all.
+    /// Counts a check during which the worker was silent: a worker that hangs sends no messages.
     fn silence_due(&mut self) {
         let run = &self.model.run;
         let talks = matches!(run.state, RunState::Loading | RunState::Training)
@@ -113,7 +115,7 @@ impl Update<'_> {
         if let WorkerState::Ready(_, silent) = &mut self.model.worker {
             *silent = if talks { *silent + 1 } else { 0 };
             if *silent >= MOST_SILENCE {
-                return self.lose("it said nothing for a minute and a half", true);
+                return self.lose("it was silent for a minute and a half", true);
             }
         }
         self.later(SILENCE_MS, WorkerMsg::SilenceDue);
@@ -143,7 +145,7 @@ impl Update<'_> {
         if build != BUILD {
             self.model.worker = WorkerState::Lost;
             self.effects.push(Effect::CloseWorker);
-            return self.fail("The page and its worker are of different versions. Reload the page.".into());
+            return self.fail("The page and its worker have different versions. Reload the page.".into());
         }
         self.effects.push(Effect::KeepOffline(plan.pick.address()));
         let gpu = plan.pick.gpu().cloned().unwrap_or_default();
@@ -171,8 +173,8 @@ impl Update<'_> {
         }
     }
 
-    /// The worker is gone. Before it was ready, another backend takes its place. During a run, a fresh worker resumes from the
-    /// last checkpoint. Otherwise a fresh one waits for the next run.
+    /// The worker is gone. Before it was ready, another backend takes its place. During a run, a fresh worker resumes
+    /// from the last checkpoint. Otherwise a fresh one waits for the next run.
     fn lose(&mut self, error: &str, faulty: bool) {
         let worker = std::mem::replace(&mut self.model.worker, WorkerState::Lost);
         self.effects.push(Effect::CloseWorker);
@@ -180,7 +182,7 @@ impl Update<'_> {
         match worker {
             WorkerState::Fetching(plan, _) | WorkerState::Checking(plan, _) => self.lose_unready(plan, error, faulty),
             WorkerState::Ready(plan, _) => self.lose_ready(plan, error),
-            // There was none to lose.
+            // There was no worker to lose.
             other => self.model.worker = other,
         }
     }
@@ -199,6 +201,13 @@ impl Update<'_> {
     }
 
     fn lose_ready(&mut self, plan: Plan, error: &str) {
+        // The next worker would be lost to the same files.
+        if let OwnData::Offered(_) = self.model.data {
+            self.model.data = OwnData::None;
+            self.warn(
+                "Your data set was dropped: the worker was lost while it read the files. Choose smaller ones.".into(),
+            );
+        }
         let state = self.model.run.state;
         if state.is_active() && self.model.pending == Pending::Stop {
             self.model.pending = Pending::Nothing;
@@ -212,8 +221,8 @@ impl Update<'_> {
         }
     }
 
-    /// The network of a run that is over comes back from its checkpoint: a stopped run is stopped again, a finished one is
-    /// tested again. Without a checkpoint there is no network any more.
+    /// Restores the network of a run that is over from its checkpoint: a stopped run is stopped again, a finished one
+    /// is tested again. Without a checkpoint, there is no longer a network.
     fn restore_network(&mut self) {
         let run = &mut self.model.run;
         let over = matches!(run.state, RunState::Finished | RunState::Stopped);
@@ -226,7 +235,7 @@ impl Update<'_> {
         }
     }
 
-    /// A fresh worker resumes the run: on the same backend, then on the CPU, then the run has failed.
+    /// A fresh worker resumes the run: first on the same backend, then on the CPU; after that, the run fails.
     fn recover(&mut self, plan: Plan, error: &str) {
         let afterwards = match (self.model.run.state, &self.model.pending) {
             (RunState::Paused, _) => Some(Afterwards::Pause),
@@ -252,7 +261,7 @@ impl Update<'_> {
         }
     }
 
-    /// The run can't go on.
+    /// Ends the run with an error.
     pub(super) fn fail(&mut self, error: String) {
         self.model.pending = Pending::Nothing;
         self.model.run.state = RunState::Failed;

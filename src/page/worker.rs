@@ -1,11 +1,11 @@
-//! The worker as the page knows it: its state, which one to take, and what a run is waiting for.
+//! The worker as the page knows it: its state, which one to start, and what a run is waiting for.
 
 use inkling_core::{
     protocol::{BackendName, Check},
     settings::BackendChoice,
 };
 
-/// Number of a worker. Messages of an earlier worker are dropped.
+/// Number of a worker. Messages from an earlier worker are dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkerId(u32);
 
@@ -25,31 +25,31 @@ pub enum WorkerState {
     Probing(BackendChoice),
     /// Its program is being downloaded: this many bytes so far.
     Fetching(Plan, u32),
-    /// Its program of this many bytes is here; it tests its backend.
+    /// Its program of this many bytes has arrived, and it is testing its backend.
     Checking(Plan, u32),
-    /// It takes commands. It has been silent for this many checks in a row.
+    /// It accepts commands. It has been silent for this many checks in a row.
     Ready(Plan, u32),
-    /// None could be started, and nothing is left to try.
+    /// No worker could be started, and nothing is left to try.
     Lost,
 }
 
-/// Which worker, and why.
+/// Which worker was chosen, and why.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// What the visitor chose.
     pub choice: BackendChoice,
-    /// The worker for it.
+    /// The worker for that choice.
     pub pick: Pick,
-    /// It replaces one that was lost during a run: the next run tries what the visitor chose.
+    /// It replaces a worker that was lost during a run: the next run tries the visitor's choice again.
     pub stand_in: bool,
 }
 
-/// A worker that the site offers, and why it is the one to take.
+/// A worker that the site offers, and why it was picked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pick {
     /// What it computes with.
     pub engine: Engine,
-    /// Why, for the visitor.
+    /// Why it was picked, for the visitor.
     pub reason: String,
 }
 
@@ -78,13 +78,13 @@ pub struct Gpu {
 /// The browser's GPU adapter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adapter {
-    /// Vendor, architecture, device and description, as far as the browser tells.
+    /// Vendor, architecture, device and description, as far as the browser reveals them.
     pub name: String,
     /// Whether it is emulated on the CPU.
     pub software: bool,
 }
 
-/// What the self-test said of an adapter.
+/// The self-test's verdict on an adapter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// It passed.
@@ -99,15 +99,15 @@ pub enum Pending {
     /// Nothing.
     #[default]
     Nothing,
-    /// A worker, to start it. Then, if anything, to be paused or stopped.
+    /// A worker, to start the run. The run may then have to be paused or stopped.
     Start(Option<Afterwards>),
-    /// The start of training, to be paused or stopped.
+    /// Training to start; then the run is paused or stopped.
     Resume(Afterwards),
-    /// The worker's word that it has stopped.
+    /// The worker's confirmation that it has stopped.
     Stop,
 }
 
-/// What a run that resumes is told once it trains: it is brought back to the state it was in.
+/// What to do with a resumed run once it trains, to return it to the state it was in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Afterwards {
     /// It was paused.
@@ -117,7 +117,7 @@ pub enum Afterwards {
 }
 
 impl WorkerState {
-    /// Whether the worker takes commands.
+    /// Whether the worker accepts commands.
     pub fn is_ready(&self) -> bool {
         matches!(self, WorkerState::Ready(..))
     }
@@ -162,7 +162,7 @@ impl Pick {
         if let Engine::Webgpu(gpu) = &self.engine { Some(gpu) } else { None }
     }
 
-    /// The worker for `choice` that no adapter needs to be looked for, on a site with these workers.
+    /// The worker for `choice` on a site that offers these workers, if the choice does not depend on an adapter.
     pub fn without_adapter(choice: BackendChoice, offered: &[BackendName]) -> Option<Self> {
         match choice {
             BackendChoice::Cpu => Some(Pick::cpu("you chose the CPU")),
@@ -177,7 +177,7 @@ impl Pick {
         }
     }
 
-    /// The worker for `choice` with this adapter, of which `verdict` is remembered; or the CPU, with the reason.
+    /// The worker for `choice` with this adapter and the stored `verdict` on it; or the CPU, with the reason.
     pub fn with_adapter(choice: BackendChoice, adapter: Result<Adapter, String>, verdict: Option<Verdict>) -> Self {
         let automatic = choice == BackendChoice::Auto;
         let Adapter { name, software } = match adapter {
@@ -211,7 +211,7 @@ impl Pick {
         }
     }
 
-    /// What to try when this one does not work, for `reason`.
+    /// What to try after this one failed for `reason`.
     pub fn safer(&self, reason: &str) -> Self {
         match &self.engine {
             Engine::Webgpu(gpu) if !gpu.unfused => Pick {
@@ -222,7 +222,7 @@ impl Pick {
         }
     }
 
-    /// The same once more, with what it passed on an earlier visit in doubt.
+    /// The same again, but without relying on a self-test that passed on an earlier visit.
     pub fn again(&self) -> Self {
         let mut pick = self.clone();
         if let Engine::Webgpu(gpu) = &mut pick.engine {

@@ -1,14 +1,12 @@
-//! The worker for weight files: it sends one reply to each task and keeps no state.
+//! The file worker: it sends one reply to each task and keeps no state.
 
 use std::panic;
 
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
-use crate::{
-    BUILD,
-    tasks::{panic_words, post},
-};
+use super::post::{panic_words, post};
+use crate::BUILD;
 use inkling_core::protocol::{Envelope, FileEvent, FileTask};
 use inkling_formats::weights;
 

@@ -13,12 +13,11 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, UrlSearchParams};
 
 use super::{
     download,
+    macrotask::Macrotask,
+    post::{panic_words, post},
     replicas::{self, ReplicaWorkers},
 };
-use crate::{
-    BUILD,
-    tasks::{Macrotask, panic_words, post, words},
-};
+use crate::{BUILD, tasks::words};
 use inkling_core::{
     data::Dataset,
     protocol::{Command, Envelope, Event, RunId},

@@ -139,7 +139,7 @@ test("a visitor's own data set is trained on, with its class names", async () =>
   const [images, labels] = idx(700);
   await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
   await files([["bars-images.gz", gzipSync(images)], ["junk.gz", Buffer.from("junk")]]);
-  assert.match((await until(page, "refusal", (s) => s.warnings.length === 1)).warnings[0], /The data set was not taken: .*labels/);
+  assert.match((await until(page, "refusal", (s) => s.warnings.length === 1)).warnings[0], /The data set was not accepted: .*labels/);
   await files([["bars-images.gz", gzipSync(images)], ["bars-labels", labels]]);
   await page.getByText("600 images to train with, 100 to test with. Press Train.").waitFor();
   await page.getByLabel("Names of the classes").fill("top bar, second, third <i>");
@@ -179,7 +179,7 @@ test("files dropped on the page go where they belong", async () => {
   await drop([["holiday.jpg", Buffer.from("no weights")]]);
   await refused(/^The file was not opened: this is not a safetensors or burnpack file of weights/);
   await drop([["a", Buffer.from("a")], ["b", Buffer.from("b")], ["c", Buffer.from("c")]]);
-  await refused(/^The data set was not taken: choose two files/);
+  await refused(/^The data set was not accepted: choose two files/);
   assert.equal(await page.locator("#dataset").inputValue(), "synthetic", "files that are not a data set change no setting");
   const [images, labels] = idx(168);
   await drop([["images", images], ["labels", labels]]);

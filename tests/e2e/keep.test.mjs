@@ -19,7 +19,7 @@ test("a run whose page is killed in the middle of an epoch resumes after a reloa
   await page.waitForTimeout(200);
   // Another address: the kept run brings its own settings.
   await page.goto(`${server.url}?backend=cpu&epochs=9`);
-  await page.getByText(/This browser has kept a run that ended early here: epoch [34] of 4, step \d+ of 184\./).waitFor();
+  await page.getByText(/This browser has kept an unfinished run: epoch [34] of 4, step \d+ of 184\./).waitFor();
   assert.equal((await summary(page)).state, "idle", "the run waits to be resumed");
   await button(page, "Resume it").click();
   const done = await finished(page);
@@ -29,7 +29,7 @@ test("a run whose page is killed in the middle of an epoch resumes after a reloa
   assert.ok(await page.locator("#offer").isHidden());
 
   await page.reload();
-  await page.getByText("This browser has kept the run that finished its 4 epochs here.").waitFor();
+  await page.getByText("This browser has kept a finished run of 4 epochs.").waitFor();
   await button(page, "Forget it").click();
   await page.locator("#offer").waitFor({ state: "hidden" });
   await page.reload();
@@ -52,11 +52,11 @@ test("a second tab leaves the first one's run alone, and says that its own is no
   assert.deepEqual((await summary(first)).warnings, []);
   // The first tab closes: the second takes its place, is offered the run that it left, and then keeps its own run instead.
   await first.close();
-  await second.getByText(/This browser has kept a run that ended early here: epoch \d+ of 90/).waitFor();
+  await second.getByText(/This browser has kept an unfinished run: epoch \d+ of 90/).waitFor();
   await button(second, "Train").click();
   assert.deepEqual((await finished(second)).warnings, []);
   await second.reload();
-  await second.getByText("This browser has kept the run that finished its 4 epochs here.").waitFor();
+  await second.getByText("This browser has kept a finished run of 4 epochs.").waitFor();
 });
 
 test("without storage a run trains all the same, and the page says that a reload would lose it", async () => {

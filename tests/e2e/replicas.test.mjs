@@ -55,7 +55,7 @@ addEventListener("message", (event) => {
 
 test("a replica that traps or falls silent is replaced, and the run stays the same bit for bit", async () => {
   const whole = await run(2);
-  for (const [action, reason] of [["throw new Error('killed by the test')", /killed by the test/], ["close()", /no answer/]]) {
+  for (const [action, reason] of [["throw new Error('killed by the test')", /killed by the test/], ["close()", /no response/]]) {
     const mended = await run(2, AT_THE_FIFTH_TASK(action));
     assert.ok(mended.warnings.length >= 1 && mended.warnings.every((words) => reason.test(words)), `${mended.warnings}`);
     assert.deepEqual(curve(mended), curve(whole));

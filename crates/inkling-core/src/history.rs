@@ -17,6 +17,9 @@ const ROOM: usize = 8;
 pub struct PastRun {
     /// Its name, which the visitor may change.
     pub name: String,
+    /// Its number, which no other run ever has; 0 in a history of an earlier version.
+    #[serde(default)]
+    pub number: u32,
     /// Index of its colour, which never changes.
     pub colour: usize,
     /// Settings of the run.
@@ -54,6 +57,7 @@ impl RunHistory {
         let free = (0..ROOM).find(|&colour| self.runs.iter().all(|run| run.colour != colour));
         self.runs.push(PastRun {
             name: format!("Run {}", self.count),
+            number: self.count,
             colour: free.unwrap_or_default(),
             settings: run.settings.clone(),
             backend: run.backend.name,
@@ -73,20 +77,29 @@ impl RunHistory {
         true
     }
 
-    /// Removes the run with this colour.
-    pub fn remove(&mut self, colour: usize) {
-        self.runs.retain(|run| run.colour != colour);
+    /// The same history with a number for each run, wherever it comes from.
+    pub fn numbered(mut self) -> Self {
+        if self.runs.iter().any(|run| run.number == 0) {
+            self.runs.iter_mut().zip(1..).for_each(|(run, number)| run.number = number);
+            self.count = self.count.max(self.runs.len() as u32);
+        }
+        self
     }
 
-    /// The run with this colour.
-    pub fn get(&self, colour: usize) -> Option<&PastRun> {
-        self.runs.iter().find(|run| run.colour == colour)
+    /// Removes the run with this number.
+    pub fn remove(&mut self, number: u32) {
+        self.runs.retain(|run| run.number != number);
     }
 
-    /// Renames the run with this colour. An empty name changes nothing; a name is cut off after 40 characters.
-    pub fn rename(&mut self, colour: usize, name: &str) {
+    /// The run with this number.
+    pub fn get(&self, number: u32) -> Option<&PastRun> {
+        self.runs.iter().find(|run| run.number == number)
+    }
+
+    /// Renames the run with this number. An empty name changes nothing; a name is cut off after 40 characters.
+    pub fn rename(&mut self, number: u32, name: &str) {
         let name = name.trim();
-        let run = self.runs.iter_mut().find(|run| run.colour == colour);
+        let run = self.runs.iter_mut().find(|run| run.number == number);
         if let Some(run) = run.filter(|_| !name.is_empty()) {
             run.name = name.chars().take(40).collect();
         }
@@ -99,8 +112,8 @@ impl RunHistory {
         FIELDS.iter().filter(|field| differs(field.key)).map(|field| (field.key, field.label)).collect()
     }
 
-    /// A sentence that says which of the two runs with these colours is better.
-    pub fn compare(&self, first: usize, second: usize) -> String {
+    /// A sentence that says which of the two runs with these numbers is better.
+    pub fn compare(&self, first: u32, second: u32) -> String {
         let (Some(first), Some(second)) = (self.get(first), self.get(second)) else {
             return String::new();
         };
@@ -147,7 +160,7 @@ mod tests {
         history.add(&over(4));
         assert_eq!((history.runs.len(), history.runs.last().unwrap().settings.seed), (ROOM, ROOM as u32 + 1));
         assert_eq!(history.runs[0].name, "Run 3");
-        let (first, colour) = (history.runs[0].colour, history.runs[1].colour);
+        let (first, colour) = (history.runs[0].number, history.runs[1].colour);
         history.rename(first, "  mine ");
         history.rename(first, " ");
         assert_eq!(history.runs[0].name, "mine");
@@ -159,6 +172,17 @@ mod tests {
         colours.dedup();
         assert_eq!(colours.len(), ROOM - 1, "two runs have the same colour");
         assert_eq!(history.differing(), [("seed", "Seed")]);
-        assert!(history.compare(history.runs[0].colour, history.runs[1].colour).contains("must be scored"));
+        assert!(history.compare(history.runs[0].number, history.runs[1].number).contains("must be scored"));
+    }
+
+    #[test]
+    fn a_history_of_an_earlier_version_gets_a_number_for_each_run() {
+        let mut history = RunHistory::default();
+        (0..3).for_each(|seed| history.add(&over(seed)));
+        history.runs.iter_mut().for_each(|run| run.number = 0);
+        let mut history = history.numbered();
+        history.add(&over(7));
+        let numbers: Vec<u32> = history.runs.iter().map(|run| run.number).collect();
+        assert_eq!(numbers, [1, 2, 3, 4]);
     }
 }

@@ -1,5 +1,4 @@
-//! One training step or evaluation on numbered images, by the means at hand: images on the device, one worker, or a
-//! team.
+//! One training step or evaluation on numbered images, with images on the device, on one worker, or split over a team.
 
 use inkling_core::augment::Augmentation;
 use web_time::Instant;

@@ -29,7 +29,7 @@ impl<A> Asked<A> {
         }
     }
 
-    /// The question has changed: its answer is no longer awaited, and the last answer stays on show.
+    /// The question has changed: its answer is no longer awaited, and the last answer stays visible.
     pub fn outdate(&mut self) {
         self.waiting = false;
     }

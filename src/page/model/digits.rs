@@ -4,7 +4,7 @@ use inkling_core::data::handwriting::Handwriting;
 
 use super::asked::Asked;
 
-/// Fewer digits than this teach more harm than good.
+/// Teaching fewer digits than this does more harm than good.
 pub const FEWEST_TO_TEACH: usize = 5;
 
 /// The visitor's own digits.

@@ -34,13 +34,13 @@ pub struct Model {
     pub last_worker: WorkerId,
     /// What the run is waiting for.
     pub pending: Pending,
-    /// The worker for weight files.
+    /// The file worker.
     pub file_worker: FileWorker,
     /// The sketch pad.
     pub pad: SketchPad,
     /// The images on show.
     pub browse: Browse,
-    /// The image that the network is explained with.
+    /// The image for which the network is explained.
     pub inside: Inside,
     /// What the sketch doctor says.
     pub doctor: Doctor,
@@ -48,15 +48,15 @@ pub struct Model {
     pub digits: Digits,
     /// Runs that are over.
     pub history: RunHistory,
-    /// Colours of the two runs that are compared, where the visitor chose them.
-    pub compared: [Option<usize>; 2],
-    /// Names of the classes, where the visitor gave some.
+    /// Numbers of the two runs that are compared, where the visitor chose them.
+    pub compared: [Option<u32>; 2],
+    /// Names of the classes, if the visitor gave some.
     pub classes: Vec<String>,
-    /// Files of the visitor's own data set, kept for the next worker.
-    pub data_files: Vec<NamedFile>,
-    /// What the worker says of these files.
+    /// The visitor's own data set.
+    pub data: OwnData,
+    /// What the worker says about these files.
     pub data_note: String,
-    /// The epoch that the time machine shows; `None` is now.
+    /// The epoch that the time machine shows; `None` is the present.
     pub epoch: Option<u32>,
     /// The run that the browser kept, while it is offered.
     pub kept: Option<SavedRun>,
@@ -64,6 +64,18 @@ pub struct Model {
     pub saving: Saving,
     /// Sections that are open.
     pub open: [bool; Section::ALL.len()],
+}
+
+/// The visitor's own data set, which every new worker gets.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum OwnData {
+    /// There is none.
+    #[default]
+    None,
+    /// The worker has not yet said whether it can use these files.
+    Offered(Vec<NamedFile>),
+    /// A worker has accepted these files.
+    Accepted(Vec<NamedFile>),
 }
 
 /// Whether the browser is keeping the run.
@@ -78,7 +90,7 @@ pub enum Saving {
     Outdated,
 }
 
-/// The worker for weight files, which ends when it has nothing left to do.
+/// The file worker, which ends when it has nothing left to do.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum FileWorker {
     /// There is none.
@@ -99,12 +111,12 @@ pub struct Browse {
     pub found: Asked<(Vec<Specimen>, u32)>,
 }
 
-/// The image that the network is explained with.
+/// The image for which the network is explained.
 #[derive(Clone, Debug, Default)]
 pub struct Inside {
     /// What the image is.
     pub caption: String,
-    /// `[28, 28]`; empty before the first.
+    /// `[28, 28]`; empty before the first image.
     pub pixels: Vec<u8>,
     /// What happens inside the network.
     pub explanation: Asked<Explanation>,
@@ -119,7 +131,7 @@ pub struct Doctor {
     pub diagnosis: Asked<(Vec<Vec<f32>>, Vec<Specimen>)>,
 }
 
-/// What is wrong with the controls: a sentence each, by the name of their setting.
+/// What is wrong with the controls: a sentence for each, by the name of its setting.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Errors(Vec<(&'static str, String)>);
 
@@ -129,18 +141,18 @@ impl Errors {
         self.0.iter().find(|error| error.0 == key).map(|error| &error.1)
     }
 
-    /// Something is wrong with this control.
+    /// Records what is wrong with this control.
     pub fn insert(&mut self, key: &'static str, words: String) {
         self.remove(key);
         self.0.push((key, words));
     }
 
-    /// Nothing is wrong with this control.
+    /// Clears the error of this control.
     pub fn remove(&mut self, key: &str) {
         self.0.retain(|error| error.0 != key);
     }
 
-    /// Nothing is wrong with any control.
+    /// Clears all errors.
     pub fn clear(&mut self) {
         self.0.clear();
     }
@@ -175,7 +187,7 @@ impl Model {
             history: RunHistory::default(),
             compared: [None; 2],
             classes: Vec::new(),
-            data_files: Vec::new(),
+            data: OwnData::None,
             data_note: String::new(),
             epoch: None,
             kept: None,
@@ -201,12 +213,12 @@ impl Model {
         self.open[section as usize]
     }
 
-    /// The colours of the two runs to compare: the visitor's choice, or the last two.
-    pub fn pair(&self) -> Option<[usize; 2]> {
+    /// The numbers of the two runs to compare: the visitor's choice, or the last two.
+    pub fn pair(&self) -> Option<[u32; 2]> {
         let runs = &self.history.runs;
         let last = runs.len().checked_sub(2)?;
-        let exists = |colour: &usize| runs.iter().any(|run| run.colour == *colour);
-        let choice = |place: usize| self.compared[place].filter(exists).unwrap_or(runs[last + place].colour);
+        let exists = |number: &u32| self.history.get(*number).is_some();
+        let choice = |place: usize| self.compared[place].filter(exists).unwrap_or(runs[last + place].number);
         Some([choice(0), choice(1)])
     }
 }

@@ -1,4 +1,4 @@
-//! The sketch pad: strokes by pointer or keyboard, the image of them, and what the network makes of it.
+//! The sketch pad: strokes by pointer or keyboard, their image, and what the network makes of it.
 
 use inkling_core::{
     ink::Point,
@@ -25,7 +25,7 @@ pub struct Prediction {
 pub struct SketchPad {
     /// The strokes.
     pub sketch: Sketch,
-    /// The pointer that draws, if one does.
+    /// The pointer that is drawing, if any.
     pointer: Option<i32>,
     /// The keyboard's pen, once it is used.
     pub pen: Option<Pen>,
@@ -50,7 +50,7 @@ impl SketchPad {
         self.image.as_deref()
     }
 
-    /// Takes what the visitor did. Returns whether the sketch has changed.
+    /// Applies what the visitor did. Returns whether the sketch has changed.
     pub fn take(&mut self, msg: PadMsg) -> bool {
         match msg {
             PadMsg::Down(pointer, at) if self.pointer.is_none() => {

@@ -84,7 +84,7 @@ impl Panel for Controls {
 }
 
 impl Controls {
-    /// A control is written when its setting has changed, or an error has gone, but never under the visitor's hands.
+    /// Updates a control when its setting has changed or its error is gone, but never while the visitor is editing it.
     fn draw_fields(&mut self, model: &Model) {
         for field in FIELDS {
             let (key, value) = (field.key, model.settings.get(field.key));

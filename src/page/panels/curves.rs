@@ -21,7 +21,7 @@ impl Panel for Curves {
         for (chart, metric) in [(Chart::Accuracy, Metric::Accuracy), (Chart::Loss, Metric::Loss)] {
             let curve = model.curve(metric);
             if let Some((area, scale)) = dom::drawing_area(chart.key()) {
-                // A canvas that can't be drawn on leaves the table.
+                // If the canvas can't be drawn on, the table still has the numbers.
                 let _ = charts::curve(&area, &curve, &theme(), scale);
             }
             dom::set_attribute(chart.key(), "aria-label", &label(chart.key(), &curve));
@@ -30,7 +30,7 @@ impl Panel for Curves {
     }
 }
 
-/// What a screen reader says of a chart.
+/// The description of a chart for screen readers.
 fn label(name: &str, curve: &Curve) -> String {
     let mut label = match (curve.train.last(), curve.validation.last()) {
         (Some(train), Some(validation)) => format!(

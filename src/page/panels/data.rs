@@ -11,7 +11,7 @@ use crate::page::{
     msg::{Msg, WorkbenchMsg},
 };
 
-/// Takes the visitor's own data set.
+/// Lets the visitor choose a data set of their own.
 pub struct Data;
 
 impl Panel for Data {
@@ -20,7 +20,7 @@ impl Panel for Data {
             spawn_local(async move {
                 emit(match files::read_all("own-files").await {
                     Ok(files) => Msg::Workbench(WorkbenchMsg::UseData(files)),
-                    Err(error) => Msg::Warn(format!("The data set was not taken: {error}.")),
+                    Err(error) => Msg::Warn(format!("The data set was not accepted: {error}.")),
                 });
             });
         });

@@ -1,5 +1,5 @@
-//! The sketch doctor: what each stage of the preparation does to a sketch and to the prediction, and the nearest training
-//! images.
+//! The sketch doctor: what each stage of the preparation does to a sketch and to the prediction, and the nearest
+//! training images.
 
 use inkling_core::{data::SIDE, protocol::Specimen};
 use web_sys::Event;

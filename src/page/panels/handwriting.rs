@@ -1,4 +1,4 @@
-//! The visitor's own digits: drawn and named, read by the current network, and taught to it.
+//! The visitor's own digits: drawn and labelled, read by the current network, and taught to it.
 
 use inkling_core::{
     data::{CLASSES, IMAGE},
@@ -92,7 +92,7 @@ fn sentence(model: &Model) -> String {
         missing => format!(" {missing} more, and you can teach it."),
     };
     match (digits, model.digits.right()) {
-        (0, _) => "None yet. Digits that you name are kept in this browser and never leave it.".into(),
+        (0, _) => "None yet. Digits that you label are kept in this browser and never leave it.".into(),
         (digits, Some(right)) => format!("It reads {right} of your {digits} digits correctly.{next}"),
         (digits, None) => format!("{}.{next}", count(digits, "digit")),
     }

@@ -17,7 +17,7 @@ use crate::page::{
 #[derive(Default)]
 pub struct Images {
     tiles: Tiles,
-    /// What the choices show: they follow the model when that asks for other images.
+    /// What the menus show: they follow the model when it asks for other images.
     chosen: Option<Query>,
 }
 

@@ -1,5 +1,5 @@
-//! Inside the network: what its blocks make of one image, which pixels matter, the filters of the first layer, and the time
-//! machine that goes back to an earlier epoch.
+//! Inside the network: what its blocks make of one image, which pixels matter, the filters of the first layer, and the
+//! time machine that goes back to an earlier epoch.
 
 use inkling_core::{data::SIDE, protocol::Explanation};
 use web_sys::{Event, HtmlInputElement};

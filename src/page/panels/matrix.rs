@@ -18,7 +18,7 @@ use crate::page::{
 /// Shows the confusion matrix.
 #[derive(Default)]
 pub struct Matrix {
-    /// What the canvas shows: matrix, width and colours. Drawing 100 cells again at each step would be waste.
+    /// What the canvas shows: matrix, width and colours. Drawing 100 cells again at each step would be wasteful.
     shown: Option<(ConfusionMatrix, u32, Theme)>,
 }
 

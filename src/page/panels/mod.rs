@@ -1,7 +1,7 @@
 //! The panels of the page: one file each.
 //!
-//! Invariant: a panel draws from the model and emits messages. It knows neither the app nor other panels, and it changes
-//! nothing but its own elements.
+//! Invariant: a panel draws from the model and emits messages. It knows neither the app nor other panels, and it
+//! changes nothing but its own elements.
 
 mod chart;
 mod controls;
@@ -42,7 +42,7 @@ pub trait Panel {
     /// Shows the model. Called before a frame is painted.
     fn draw(&mut self, _model: &Model) {}
 
-    /// Whether it must be drawn as soon as a prediction has come.
+    /// Whether it must be drawn as soon as a prediction arrives.
     fn shows_predictions(&self) -> bool {
         false
     }

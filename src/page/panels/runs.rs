@@ -24,13 +24,13 @@ impl Panel for Runs {
     fn mount(&mut self, emit: Emit) {
         dom::listen("run-rows", "click", move |event: Event| {
             if let Some(run) = dom::pressed(&event, "remove") {
-                emit(Msg::Workbench(WorkbenchMsg::Remove(run)));
+                emit(Msg::Workbench(WorkbenchMsg::Remove(run as u32)));
             }
         });
         dom::listen("run-rows", "change", move |event: Event| {
             let Some(run) = dom::pressed(&event, "name") else { return };
             if let Some(input) = dom::element::<HtmlInputElement>(&format!("run-name-{run}")) {
-                emit(Msg::Workbench(WorkbenchMsg::Rename(run, input.value())));
+                emit(Msg::Workbench(WorkbenchMsg::Rename(run as u32, input.value())));
             }
         });
         for (place, id) in MENUS.into_iter().enumerate() {
@@ -84,10 +84,10 @@ fn row(place: usize, run: &PastRun, differing: &[Setting]) -> Element {
     let settings = differing.iter().map(|(key, _)| text("td", run.settings.get(key)));
     let remove = text("button", "×")
         .with("type", "button")
-        .with("data-remove", run.colour.to_string())
+        .with("data-remove", run.number.to_string())
         .with("aria-label", format!("Remove {}", run.name));
     element("tr")
-        .key(run.colour.to_string())
+        .key(run.number.to_string())
         .child(element("th").with("scope", "row").child(name(place, run)))
         .children(cells.map(|cell| text("td", cell)))
         .children(settings)
@@ -100,16 +100,16 @@ fn name(place: usize, run: &PastRun) -> Element {
         .with("class", "swatch")
         .with("style", format!("background:rgb({},{},{})", colour.0, colour.1, colour.2));
     let input = element("input")
-        .with("id", format!("run-name-{}", run.colour))
-        .with("data-name", run.colour.to_string())
+        .with("id", format!("run-name-{}", run.number))
+        .with("data-name", run.number.to_string())
         .with("aria-label", format!("Name of run {}", place + 1))
         .with("maxlength", "40")
         .with("value", &run.name);
     element("span").with("class", "named").child(swatch).child(input)
 }
 
-fn draw_comparison(model: &Model, pair: [usize; 2]) {
-    let option = |run: &PastRun| text("option", &run.name).with("value", run.colour.to_string());
+fn draw_comparison(model: &Model, pair: [u32; 2]) {
+    let option = |run: &PastRun| text("option", &run.name).with("value", run.number.to_string());
     for (id, chosen) in MENUS.into_iter().zip(pair) {
         show(id, model.history.runs.iter().map(option));
         if let Some(menu) = dom::element::<HtmlSelectElement>(id).filter(|menu| menu.value() != chosen.to_string()) {

@@ -8,7 +8,7 @@ use crate::page::{
     msg::{Msg, Section},
 };
 
-/// Tells which sections are open.
+/// Reports which sections are open.
 pub struct Sections;
 
 impl Panel for Sections {

@@ -1,4 +1,4 @@
-//! The sketch pad: draw a digit, see it as MNIST would have it, and what the network makes of it.
+//! The sketch pad: draw a digit, see it as MNIST would have it, and see what the network makes of it.
 
 use inkling_core::{
     data::{IMAGE, SIDE},
@@ -108,7 +108,7 @@ fn note(model: &Model) -> String {
     match (model.pad.prediction.answer(), model.epoch) {
         (Some(prediction), epoch) => prediction_note(model, prediction, epoch),
         (None, Some(epoch)) if model.pad.image().is_some() && !model.pad.prediction.is_waiting() => {
-            format!("What the network was after epoch {epoch} is no longer kept.")
+            format!("The weights after epoch {epoch} are no longer kept.")
         }
         (None, _) if trained => "Draw a digit and see what the network makes of it.".into(),
         (None, _) => {
@@ -149,7 +149,7 @@ fn draw_strokes(sketch: &Strokes, pen: Option<Pen>) {
             if index == 0 {
                 context.move_to(x, y);
             }
-            // Also to its own start: a line without length is a dot.
+            // Even to its own start: a line of length zero draws a dot.
             context.line_to(x, y);
         }
         context.stroke();

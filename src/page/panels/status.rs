@@ -47,7 +47,7 @@ fn draw_state(model: &Model) {
     let incident = || run.incidents.last().map(Incident::sentence);
     let words = run.error.clone().or_else(incident).or_else(|| run.warnings.last().cloned());
     dom::set_text("error", words.as_deref().unwrap_or_default());
-    // What was repaired, or stops nothing, is news and not an error.
+    // Something that was repaired or that stops nothing is a notice, not an error.
     dom::set_attribute("error", "data-kind", if run.error.is_some() { "error" } else { "notice" });
     dom::set_hidden("error", words.is_none());
 }
@@ -68,7 +68,8 @@ fn passed(check: &Check) -> String {
     format!("✓ Same results as the CPU{when}: at most {largest_difference:.0e} off, in {of}{kernels}")
 }
 
-/// What is going on and what to do next. It stays the same within a state, so that a screen reader does not keep talking.
+/// What is going on and what to do next. It stays the same within a state, so that a screen reader does not keep
+/// talking.
 fn sentence(model: &Model) -> String {
     let run = &model.run;
     match run.state {
@@ -90,7 +91,7 @@ fn sentence(model: &Model) -> String {
         RunState::Training => match (&run.dataset, run.progress.map(|p| p.activity)) {
             (_, Some(Activity::Test)) => "Scoring the test set.".into(),
             (Some(data), _) => format!(
-                "Training on {} images of {}; {} more validate, {} test.",
+                "Training on {} images of {}; {} are for validation, {} for the test.",
                 data.loaded.train, data.loaded.source, data.loaded.validation, data.loaded.test
             ),
             (None, _) => "Training.".into(),
@@ -110,11 +111,11 @@ fn sentence(model: &Model) -> String {
 fn finished(run: &RunSummary) -> String {
     match (run.test_accuracy, run.test_accuracy_interval) {
         (Some(accuracy), _) if run.fine_tuned.is_some() => format!(
-            "Finished, and taught your digits: {} of the test images are right now. Sketch a digit, or train again.",
+            "Finished, and taught your digits: {} of the test images are now correct. Sketch a digit, or train again.",
             percent(accuracy)
         ),
         (Some(accuracy), Some([low, high])) => format!(
-            "Finished: {} of the test images are right (95 % interval {} to {}). Sketch a digit, or train again.",
+            "Finished: {} of the test images are correct (95 % interval {} to {}). Sketch a digit, or train again.",
             percent(accuracy),
             percent(low),
             percent(high)

@@ -35,9 +35,9 @@ impl Panel for Summary {
         });
     }
 
-    /// In a hidden tab as well, so not with the drawing.
+    /// Also done in a hidden tab, so it is not part of drawing.
     fn note(&mut self, model: &Model) {
-        // `</` would end the element it is written into.
+        // `</` would end the element that contains it.
         let json = dom::json(&Document { run: &model.run, build: BUILD }).replace("</", "<\\/");
         if *self.written.borrow() != json {
             dom::set_text("run-summary", &json);

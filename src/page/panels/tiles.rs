@@ -18,7 +18,7 @@ pub struct Tile {
     pub name: String,
     /// What it was predicted as, if that is wrong.
     pub mistake: Option<String>,
-    /// What a screen reader says of it.
+    /// Its description for screen readers.
     pub words: String,
     /// Whether it has a dashed frame.
     pub dashed: bool,
@@ -31,8 +31,8 @@ pub struct Tiles {
 }
 
 impl Tiles {
-    /// Shows `tiles` in element `id`, each with its place as `data-place`. If the focused tile is gone, the last one gets the
-    /// focus, or else element `next`.
+    /// Shows `tiles` in element `id`, each with its place as `data-place`. If the focused tile is gone, the last one
+    /// gets the focus, or else element `next`.
     pub fn draw(&mut self, id: &str, tiles: Vec<Tile>, next: &str) {
         if self.shown == tiles {
             return;
@@ -64,7 +64,7 @@ fn button(id: &str, place: usize, tile: &Tile) -> crate::page::element::Element 
         (None, true) => "dashed",
         (None, false) => "",
     };
-    // The accessible name begins with what is seen.
+    // The accessible name begins with the visible text.
     let caption = format!("{name}{arrow}");
     let side = SIDE.to_string();
     let canvas = element("canvas").with("id", format!("{id}-{place}")).with("width", &side).with("height", &side);

@@ -1,4 +1,5 @@
-//! How far to trust the network: whether its confidence matches its accuracy, and how it copes with images that are moved.
+//! How far to trust the network: whether its confidence matches its accuracy, and how it copes with images that are
+//! moved.
 
 use inkling_core::{
     calibration::{Bin, Calibration},

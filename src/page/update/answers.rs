@@ -1,6 +1,7 @@
 //! Questions to the network and their answers.
 //!
-//! Invariant: an answer is shown only for the network that gave it. `forget_answers` is called whenever the network changes.
+//! Invariant: an answer is shown only for the network that gave it. `forget_answers` is called whenever the network
+//! changes.
 
 use inkling_core::{
     data::handwriting::Handwriting,
@@ -18,7 +19,7 @@ pub const SHOWN: u32 = 40;
 pub const PREPARATIONS: [(&str, Preparation); 4] = [
     ("as the network sees it", Preparation { fit: true, centre: true, smooth: true }),
     ("not scaled to 20 by 20", Preparation { fit: false, centre: true, smooth: true }),
-    ("not centred by its mass", Preparation { fit: true, centre: false, smooth: true }),
+    ("not centred by mass", Preparation { fit: true, centre: false, smooth: true }),
     ("not smoothed", Preparation { fit: true, centre: true, smooth: false }),
 ];
 
@@ -27,7 +28,7 @@ impl Update<'_> {
         self.send(Command::Ask { id, question });
     }
 
-    /// The network has changed, or is gone: what it answered no longer counts.
+    /// Forgets all answers, because the network has changed or is gone.
     pub(in crate::page) fn forget_answers(&mut self) {
         self.model.pad.prediction.forget();
         self.model.browse.found.forget();
@@ -64,14 +65,14 @@ impl Update<'_> {
         }
     }
 
-    /// The network has learned more: asks again whatever is on show.
+    /// Asks again about everything that is shown, because the network has learned more.
     pub(super) fn ask_again(&mut self) {
         self.ask_about_sketch();
         self.browse_again();
         self.explain_again();
     }
 
-    /// After a few steps: asks about the sketch, and whatever is open and has no answer yet.
+    /// After a few steps: asks about the sketch, and about every open section that has no answer yet.
     pub(super) fn ask_what_is_missing(&mut self) {
         self.ask_about_sketch();
         let model = &*self.model;
@@ -128,7 +129,7 @@ impl Update<'_> {
         let Some(images) = images else { return };
         let pixels = images.concat();
         self.model.doctor.images = images;
-        // Images and answer belong together.
+        // The answer must belong to the images that are shown.
         self.model.doctor.diagnosis.forget();
         let id = self.model.doctor.diagnosis.ask();
         self.ask(id, Question::Diagnose { pixels });

@@ -26,7 +26,7 @@ impl Update<'_> {
             ControlMsg::Typing(key, text) => self.typing(key, &text),
             ControlMsg::Changed(key, text) => self.changed(key, &text),
             ControlMsg::Sliding(key, text) => {
-                // A run hears of it when the slider is released.
+                // A run gets the new value when the slider is released.
                 if self.model.settings.set(key, &text).is_ok() {
                     self.model.errors.remove(key);
                 }
@@ -40,7 +40,8 @@ impl Update<'_> {
         }
     }
 
-    /// While the visitor types, an error goes as soon as it is corrected; a new one waits until the control is left.
+    /// While the visitor types, an error disappears as soon as it is corrected; a new one is not shown until the
+    /// visitor leaves the control.
     fn typing(&mut self, key: &'static str, text: &str) {
         if self.model.settings.clone().set(key, text).is_ok() {
             self.model.errors.remove(key);
@@ -69,7 +70,7 @@ impl Update<'_> {
         }
     }
 
-    /// The controls show the settings, and so does the address.
+    /// Shows the settings in the address; the controls show them without errors.
     pub(super) fn show_settings(&mut self) {
         self.model.errors.clear();
         self.effects.push(Effect::SetAddress(self.model.settings.to_query()));

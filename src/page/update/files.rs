@@ -1,4 +1,4 @@
-//! Files in and out, and the worker for weight files.
+//! Files in and out, and the file worker.
 
 use super::Update;
 use crate::{
@@ -17,7 +17,7 @@ use inkling_core::{
 impl Update<'_> {
     pub(super) fn file(&mut self, msg: FileMsg) {
         match msg {
-            // The session has the weights; the worker for weight files knows the formats.
+            // The session has the weights; the file worker knows the formats.
             FileMsg::SaveWeights(format) => self.send(Command::Export(format)),
             FileMsg::SaveText(text) => self.save_text(text),
             FileMsg::SavePng(chart) => {
@@ -51,7 +51,7 @@ impl Update<'_> {
         self.effects.push(Effect::Download(name.into(), content.into_bytes()));
     }
 
-    /// Has the worker for weight files do a task. It starts when there is one.
+    /// Gives the file worker a task, and starts the worker if it is not running.
     pub(super) fn file_task(&mut self, task: FileTask) {
         match &mut self.model.file_worker {
             FileWorker::Absent => {
@@ -79,7 +79,7 @@ impl Update<'_> {
                 self.effects.extend(waiting.into_iter().map(Effect::SendFileTask));
             }
             (FileEvent::Ready { .. }, _) => {
-                self.lose_file_worker("it is of another version than the page; reload the page");
+                self.lose_file_worker("the file worker's version differs from the page's; reload the page");
             }
             (FileEvent::Unavailable { reason }, _) => self.lose_file_worker(reason.trim_end_matches('.')),
             (answer, FileWorker::Starting(_) | FileWorker::Busy(_)) => {
@@ -108,7 +108,7 @@ impl Update<'_> {
         }
     }
 
-    /// Its tasks are lost with it.
+    /// Reports that the file worker is lost, and its tasks with it.
     fn lose_file_worker(&mut self, reason: &str) {
         self.model.file_worker = FileWorker::Absent;
         self.effects.push(Effect::CloseFileWorker);
@@ -116,7 +116,7 @@ impl Update<'_> {
     }
 }
 
-/// A chart as data, to be drawn as SVG elsewhere: here that would be the largest part of the page's program.
+/// A chart as data, which the file worker draws as SVG: in the page, that would be the largest part of the program.
 fn drawing(model: &Model, chart: Chart) -> Drawing {
     let owned = |curve: Curve| {
         let Curve { train, validation, resumed, changed, others, epochs, metric } = curve;

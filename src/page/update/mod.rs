@@ -1,6 +1,6 @@
 //! What the page does when something happens: a message and the model in, effects out.
 //!
-//! Invariant: only this module and its children change the model, and they know no browser.
+//! Invariant: only this module and its children change the model, and they do not depend on a browser.
 
 mod answers;
 mod controls;
@@ -19,7 +19,7 @@ use super::{
     msg::{Found, Msg, Section},
 };
 
-/// Handles `msg`. Returns what is to be done.
+/// Handles `msg`. Returns the effects to perform.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let mut update = Update { model, effects: Vec::new() };
     update.handle(msg);
@@ -56,7 +56,7 @@ impl Update<'_> {
             Msg::Worker(id, msg) => self.worker(id, msg),
             Msg::FileWorker(said) => self.file_worker(said),
             Msg::Found(Found::Run(run)) => self.model.kept = Some(*run),
-            Msg::Found(Found::History(history)) => self.model.history = history,
+            Msg::Found(Found::History(history)) => self.model.history = history.numbered(),
             Msg::Found(Found::Handwriting(digits)) => {
                 self.model.digits.kept = digits;
                 self.digits_changed();
@@ -69,7 +69,7 @@ impl Update<'_> {
         }
     }
 
-    /// A section that opens asks for what it shows.
+    /// Asks for what a section shows when it opens.
     fn toggled(&mut self, section: Section, open: bool) {
         if self.model.set_open(section, open) && open {
             match section {
@@ -82,7 +82,7 @@ impl Update<'_> {
         }
     }
 
-    /// Sends a command, if there is a worker to hear it.
+    /// Sends a command, if there is a worker to receive it.
     pub(super) fn send(&mut self, command: Command) {
         if self.model.worker.is_ready() {
             self.effects.push(Effect::Send(command));

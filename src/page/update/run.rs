@@ -1,14 +1,15 @@
-//! A run's beginning and end, and what its worker says of it.
+//! The beginning and end of a run, and what its worker reports about it.
 
 use inkling_core::{
     checkpoint::TrainerState,
-    protocol::{Command, Envelope, Event, FileTask, RunState},
+    protocol::{Command, Envelope, Event, FileTask, RunId, RunState},
     summary::{RunSummary, SavedRun},
 };
 
 use super::Update;
 use crate::page::{
     effect::Effect,
+    model::OwnData,
     worker::{Afterwards, Pending, WorkerState},
 };
 
@@ -16,7 +17,7 @@ impl Update<'_> {
     /// Starts a run with the settings in the controls.
     pub(super) fn train(&mut self) {
         if self.model.run.state.is_active() {
-            return; // a second press before the first was drawn
+            return; // a second press before the effect of the first was drawn
         }
         self.new_run();
         self.begin();
@@ -70,26 +71,35 @@ impl Update<'_> {
         if !self.model.run.state.is_active() {
             return;
         }
-        if let Pending::Start(_) = self.model.pending {
-            self.model.pending = Pending::Nothing;
-            self.model.run.state = RunState::Stopped;
-        } else {
-            self.model.pending = Pending::Stop;
-            self.send(Command::Stop);
+        let started = self.model.run.checkpoint.is_some();
+        match self.model.pending {
+            // The run resumes first, so that its network is there to be asked. A second Stop does not wait for that.
+            Pending::Start(afterwards) if started && afterwards != Some(Afterwards::Stop) => {
+                self.model.pending = Pending::Start(Some(Afterwards::Stop));
+            }
+            Pending::Start(_) => {
+                self.model.pending = Pending::Nothing;
+                let run = &mut self.model.run;
+                (run.state, run.progress, run.imported) = (RunState::Stopped, None, false);
+            }
+            _ => {
+                self.model.pending = Pending::Stop;
+                self.send(Command::Stop);
+            }
         }
     }
 
     /// Ends the run and forgets it.
     pub(super) fn reset(&mut self) {
         self.model.pending = Pending::Nothing;
-        // A run that is only offered is another.
+        // A kept run that is only offered is another run.
         if self.model.run.checkpoint.is_some() {
             self.model.kept = None;
             self.effects.push(Effect::ForgetRun);
         }
         self.model.epoch = None;
         self.send(Command::Reset);
-        // Another number: what is still on its way from the worker belongs to the run that is forgotten.
+        // The run gets a new number: messages that are still on their way belong to the forgotten run.
         self.new_run();
         self.forget_answers();
     }
@@ -103,13 +113,13 @@ impl Update<'_> {
     /// Asks for a run with the weights of a file.
     pub(super) fn import(&mut self, weights: TrainerState) {
         if !self.model.worker.is_ready() {
-            return self.warn("The file was not opened: no worker is ready to take it. Try again in a moment.".into());
+            return self.warn("The file was not opened: no worker is ready for it. Try again in a moment.".into());
         }
         let (run, settings) = (self.model.run.run, self.model.settings.clone());
         self.send(Command::Import { run, next: run + 1, settings, weights });
     }
 
-    /// Takes in what the worker says of the run.
+    /// Applies what the worker reports about the run.
     pub(crate) fn run_event(&mut self, envelope: Envelope) {
         if !self.model.run.apply(&envelope) {
             return;
@@ -134,9 +144,12 @@ impl Update<'_> {
                 self.ask_again();
                 self.read_digits();
             }
-            Event::Imported { .. } => self.imported(),
+            Event::Imported { run } => self.imported(run),
             Event::DataTaken { train, test } => {
                 self.model.data_note = format!("{train} images to train with, {test} to test with. Press Train.");
+                if let OwnData::Offered(files) = &mut self.model.data {
+                    self.model.data = OwnData::Accepted(std::mem::take(files));
+                }
             }
             Event::Export { format, weights } => self.file_task(FileTask::Write { format, weights }),
             Event::State(state) => self.state_changed(state),
@@ -144,8 +157,9 @@ impl Update<'_> {
         }
     }
 
-    fn imported(&mut self) {
-        self.new_run();
+    fn imported(&mut self, run: RunId) {
+        let backend = self.model.run.backend.clone();
+        self.model.run = RunSummary::new(run, self.model.settings.clone(), backend);
         self.model.run.imported = true;
         (self.model.kept, self.model.epoch, self.model.pending) = (None, None, Pending::Nothing);
         self.forget_answers();

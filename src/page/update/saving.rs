@@ -1,4 +1,4 @@
-//! What the browser keeps: the run, the history of runs.
+//! What the browser keeps: the run and the history of runs.
 //!
 //! Invariant: a kept run is replaced only after the visitor has resumed it, forgotten it, or started another run.
 
@@ -8,7 +8,7 @@ use super::Update;
 use crate::page::{effect::Effect, model::Saving};
 
 impl Update<'_> {
-    /// Keeps the run in the browser, for a reload, a crash or a closed tab.
+    /// Keeps the run in the browser, so that it survives a reload, a crash or a closed tab.
     pub(super) fn save_run(&mut self) {
         if self.model.kept.as_ref().is_some_and(|kept| !kept.is_finished()) {
             return self.not_saved("the run above is kept until you resume it or forget it");
@@ -38,7 +38,7 @@ impl Update<'_> {
         self.warn_once(format!("A reload would lose this run: {reason}."));
     }
 
-    /// A run in the history is updated with what was measured after its end.
+    /// Updates a run in the history with what was measured after its end.
     pub(super) fn update_history(&mut self) {
         self.model.history.update(&self.model.run);
         self.save_history();

@@ -10,6 +10,7 @@ use inkling_core::{
 use super::{Update, answers::SHOWN};
 use crate::page::{
     effect::Effect,
+    model::OwnData,
     msg::{Section, WorkbenchMsg},
 };
 
@@ -87,7 +88,7 @@ impl Update<'_> {
     fn inspect(&mut self, place: usize) {
         let specimen = self.model.browse.found.answer().and_then(|(specimens, _)| specimens.get(place));
         let Some(specimen) = specimen.cloned() else { return };
-        // What it was predicted as may change with the next epoch: the explanation says it.
+        // The caption leaves out the prediction, which may change with the next epoch: the explanation has it.
         let caption = format!("Image {}: a {}", specimen.number, self.model.class(specimen.label));
         self.effects.extend([Effect::Open(Section::Inside), Effect::ScrollTo(Section::Inside)]);
         self.explain(specimen.pixels, caption);
@@ -126,14 +127,14 @@ impl Update<'_> {
         if self.model.run.state.is_active() {
             return self.warn("A run is in progress. Stop it before choosing other data.".into());
         }
-        self.model.data_files = files;
+        self.model.data = OwnData::Offered(files);
         self.send_data();
     }
 
     /// Gives the worker the visitor's data set, if there is one.
     pub(in crate::page) fn send_data(&mut self) {
-        if !self.model.data_files.is_empty() {
-            let files = self.model.data_files.clone();
+        if let OwnData::Offered(files) | OwnData::Accepted(files) = &self.model.data {
+            let files = files.clone();
             self.send(Command::UseData { run: self.model.run.run, files });
         }
     }

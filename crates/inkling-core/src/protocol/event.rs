@@ -25,7 +25,7 @@ pub struct Envelope<E = Event> {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
-    /// The worker's program is being downloaded: said by its loader.
+    /// The worker's program is being downloaded: sent by its loader.
     Fetching {
         /// Bytes so far, decompressed.
         received: u32,
@@ -43,11 +43,11 @@ pub enum Event {
     Unavailable {
         /// Why, as a sentence.
         reason: String,
-        /// Whether the backend exists but does not work, so that a safer configuration of it may.
+        /// Whether the backend exists but does not work, so that a safer configuration of it may work.
         #[serde(default)]
         faulty: bool,
     },
-    /// The run is in another state.
+    /// The state of the run has changed.
     State(RunState),
     /// The data set is being downloaded.
     Loading(Loading),
@@ -87,7 +87,7 @@ pub enum Event {
         /// The new values.
         to: Adjustable,
     },
-    /// The answer to [`super::Command::Export`]: what the worker for weight files is to write.
+    /// The answer to [`super::Command::Export`]: what the file worker is to write.
     Export {
         /// The format.
         format: Format,
@@ -108,7 +108,8 @@ pub enum Event {
         /// Steps in all.
         steps: u32,
     },
-    /// The network is fine-tuned. The next score belongs to it, and so does the next checkpoint if the run had finished.
+    /// The network is fine-tuned. The next score belongs to it, and so does the next checkpoint if the run had
+    /// finished.
     FineTuned {
         /// What it knew before.
         before: Knowledge,
@@ -117,7 +118,7 @@ pub enum Event {
     },
     /// The fine-tuning is undone, or was stopped.
     TakenBack,
-    /// One more point of the answer to [`super::Command::MeasureRobustness`].
+    /// Another point of the answer to [`super::Command::MeasureRobustness`].
     Robustness {
         /// The point.
         point: RobustnessPoint,

@@ -1,4 +1,4 @@
-//! The worker for files: what the page asks of it, and what it answers.
+//! The file worker: what the page asks of it, and what it answers.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::{
     checkpoint::TrainerState,
 };
 
-/// What the page asks of the worker for files. Each task has one answer.
+/// What the page asks of the file worker. Each task has one answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FileTask {
     /// Write weights as a file: answered by [`FileEvent::Written`].
@@ -34,10 +34,10 @@ pub enum FileTask {
     },
 }
 
-/// What the worker for files says.
+/// What the file worker sends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FileEvent {
-    /// Its program is being downloaded: said by the loader.
+    /// Its program is being downloaded: sent by the loader.
     Fetching {
         /// Bytes so far, decompressed.
         received: u32,
@@ -49,7 +49,7 @@ pub enum FileEvent {
         /// Build of the worker; it must equal the page's.
         build: String,
     },
-    /// It can't work, and will answer nothing more.
+    /// It can't work, and will send no more answers.
     Unavailable {
         /// Why, as a sentence.
         reason: String,

@@ -1,7 +1,8 @@
 //! What the page and its workers say to each other: plain serde types, no browser types.
 //!
-//! The page sends a [`Command`] and hears [`Event`]s, each in an [`Envelope`] with the run it belongs to. A [`Question`] is
-//! answered by the [`Answer`] of the same name. The worker for weight files has its own pair: [`FileTask`] and [`FileEvent`].
+//! The page sends a [`Command`] and receives [`Event`]s, each in an [`Envelope`] with the run it belongs to. A
+//! [`Question`] is answered by the [`Answer`] of the same name. The file worker has its own pair: [`FileTask`] and
+//! [`FileEvent`].
 
 mod command;
 mod event;
@@ -15,5 +16,5 @@ pub use file::{FileEvent, FileTask, Format};
 pub use progress::{Activity, EpochRecord, Loaded, Loading, Progress, StepPoint, TestResult};
 pub use question::{Answer, Explanation, Knowledge, Maps, Motion, Part, Query, Question, RobustnessPoint, Specimen};
 
-/// Number of a run. The page gives each run a new one, and drops events of an earlier run.
+/// Number of a run. The page gives each run a new number, and drops events of earlier runs.
 pub type RunId = u32;

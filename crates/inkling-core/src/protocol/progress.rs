@@ -116,7 +116,7 @@ pub struct TestResult {
     pub confusion: ConfusionMatrix,
     /// How well its confidence matches its accuracy.
     pub calibration: Calibration,
-    /// 1 for each test image that was predicted correctly, else 0: two runs are compared by them.
+    /// 1 for each test image that was predicted correctly, otherwise 0; used to compare two runs.
     #[serde(with = "serde_bytes")]
     pub right: Vec<u8>,
     /// Seconds that scoring took.

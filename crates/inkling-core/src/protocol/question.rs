@@ -172,7 +172,7 @@ pub enum Motion {
     Zoom,
 }
 
-/// How much a network knows: for each set, how many images it predicts correctly, of how many.
+/// How much a network knows: for each set, the number of images that it predicts correctly, and the number of images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Knowledge {
     /// The visitor's digits that teach it.

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::choice::{BackendChoice, Choice, DatasetName, Kernels};
 use crate::augment::Augmentation;
 
-/// The most workers that may share a batch.
+/// Maximum number of workers that may share a batch.
 pub const MOST_REPLICAS: u32 = 16;
 
 /// One setting: its name in a URL, its rule, and its control on the page.
@@ -175,8 +175,8 @@ macro_rules! row {
     };
 }
 
-/// Makes the struct, its defaults and [`FIELDS`] from one row per setting: name, type, default, label, hint, rule, control,
-/// help. The help of a row is its documentation as well.
+/// Defines the struct, its defaults and [`FIELDS`] from one row per setting: name, type, default, label, hint, rule,
+/// control, help. The help of a row is also its documentation.
 macro_rules! settings {
     (
         run { $($key:ident: $type:ty = $default:expr, $label:literal, $hint:literal, $rule:expr, $control:expr, $help:literal;)* }
@@ -223,7 +223,7 @@ settings! {
     dataset: DatasetName = DatasetName::Mnist, "Data set", "", DATASETS, Control::Wide,
         "The images to train on.";
     backend: BackendChoice = BackendChoice::Auto, "Backend", "", BACKENDS, Control::Wide,
-        "What computes: a GPU through WebGPU, or the CPU.";
+        "What trains the network: a GPU through WebGPU, or the CPU.";
     epochs: u32 = 5, "Epochs", "", Rule::Whole(1, 100), Control::Half,
         "Passes over all training images.";
     batch: u32 = 64, "Batch size", "", Rule::Whole(1, 1024), Control::Half,

@@ -1,4 +1,5 @@
-//! The settings of a run: one table makes the struct, the defaults, the form in a URL, the page's controls and their help.
+//! The settings of a run: one table defines the struct, the defaults, the form in a URL, the page's controls and their
+//! help.
 
 mod choice;
 mod field;
@@ -54,8 +55,8 @@ impl Settings {
         FIELDS.iter().try_for_each(|field| scratch.set(field.key, &self.get(field.key)))
     }
 
-    /// The settings in a URL's query (with or without `?`), and what is wrong with it. A missing or wrong setting keeps its
-    /// default.
+    /// The settings in a URL's query (with or without `?`), and what is wrong with it. A missing or wrong setting keeps
+    /// its default.
     pub fn from_query(query: &str) -> (Self, Vec<SettingError>) {
         let mut settings = Settings::default();
         let mut errors = Vec::new();

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{metrics::Smoothed, protocol::StepPoint};
 
-/// How much of the past a point of the smoothed training curves keeps: about the last 20 steps.
+/// Weight of the past in each point of the smoothed training curves, which average about the last 20 steps.
 const SMOOTHING: f64 = 0.95;
 
 /// Smoothed metrics of the training steps, as points (epochs done, value).
@@ -16,23 +16,23 @@ pub struct Curves {
     pub accuracy: Vec<(f64, f64)>,
     smoothed_loss: Smoothed,
     smoothed_accuracy: Smoothed,
-    /// How many points there were at the last checkpoint, and both averages then.
+    /// Number of points at the last checkpoint, and both averages at that time.
     marked: (usize, Smoothed, Smoothed),
 }
 
 impl Curves {
-    /// Adds a training step, at a place in epochs.
+    /// Adds a training step, at a position in epochs.
     pub(super) fn push(&mut self, epochs: f64, point: &StepPoint) {
         self.loss.push((epochs, self.smoothed_loss.push(point.loss)));
         self.accuracy.push((epochs, self.smoothed_accuracy.push(point.accuracy)));
     }
 
-    /// This is where [`Curves::cut`] goes back to.
+    /// Marks the position that [`Curves::cut`] goes back to.
     pub(super) fn mark(&mut self) {
         self.marked = (self.loss.len(), self.smoothed_loss, self.smoothed_accuracy);
     }
 
-    /// Without what came after the last checkpoint.
+    /// Removes what came after the last checkpoint.
     pub(super) fn cut(&mut self) {
         let (points, smoothed_loss, smoothed_accuracy) = self.marked;
         self.loss.truncate(points);

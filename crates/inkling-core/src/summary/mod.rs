@@ -1,4 +1,4 @@
-//! What the page knows of a run: the fold of its events. The page draws it, and shows it as JSON in `#run-summary`.
+//! What the page knows of a run, folded from its events. The page draws it, and shows it as JSON in `#run-summary`.
 
 mod curves;
 mod saved;
@@ -21,7 +21,7 @@ pub use saved::SavedRun;
 /// A run as the page knows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunSummary {
-    /// Number of the run; events of another are stale.
+    /// Number of the run; events of other runs are stale.
     #[serde(skip)]
     pub run: RunId,
     /// State of the run.
@@ -36,7 +36,7 @@ pub struct RunSummary {
     pub settings: Settings,
     /// Workers that share each batch; 0 before there is a run.
     pub workers: u32,
-    /// One line an epoch.
+    /// One record per epoch.
     pub history: Vec<EpochRecord>,
     /// The newest matrix: of the validation set after each epoch, of the test set when that is scored.
     pub confusion_matrix: Option<ConfusionMatrix>,
@@ -50,11 +50,11 @@ pub struct RunSummary {
     pub timings: Timings,
     /// Warnings of this run.
     pub warnings: Vec<String>,
-    /// Workers that were lost under this run, and what was done.
+    /// Workers that were lost during this run, and how it recovered.
     pub incidents: Vec<Incident>,
-    /// Settings that were changed while it lasted, and after how many steps.
+    /// Settings that were changed during the run, and after how many steps.
     pub adjustments: Vec<(u32, Adjustable)>,
-    /// Accuracy on moved images, as far as it was measured.
+    /// Accuracy on moved images, as far as it has been measured.
     pub robustness: Vec<RobustnessPoint>,
     /// Points of it that are still to come.
     #[serde(skip)]
@@ -62,12 +62,12 @@ pub struct RunSummary {
     /// The score on the test set.
     #[serde(skip)]
     pub test: Option<TestResult>,
-    /// What the network knew before it was fine-tuned on the visitor's digits, and what after.
+    /// What the network knew before and after it was fine-tuned on the visitor's digits.
     pub fine_tuned: Option<[Knowledge; 2]>,
-    /// Whether that can be taken back.
+    /// Whether the fine-tuning can be taken back.
     #[serde(skip)]
     pub can_take_back: bool,
-    /// Steps that the fine-tuning has done, and has in all, while it is under way.
+    /// Steps that the fine-tuning in progress has done, and its steps in all.
     #[serde(skip)]
     pub fine_tuning: Option<(u32, u32)>,
     /// Its weights came from a file: there is a network before the first step.
@@ -76,16 +76,16 @@ pub struct RunSummary {
     /// What is kept of each epoch.
     #[serde(skip)]
     pub snapshots: Vec<Snapshot>,
-    /// Where the run can go on from.
+    /// Where the run can resume.
     #[serde(skip)]
     pub checkpoint: Option<Box<Checkpoint>>,
-    /// Where the run is.
+    /// How far the run is.
     #[serde(skip)]
     pub progress: Option<Progress>,
-    /// How far the data is.
+    /// How much of the data has arrived.
     #[serde(skip)]
     pub loading: Option<Loading>,
-    /// The visitor asked for the test set to be scored, and it is not yet.
+    /// The visitor has asked for the test set to be scored, and that is not done yet.
     #[serde(skip)]
     pub testing: bool,
     /// The curves of the training steps.
@@ -164,7 +164,7 @@ impl RunSummary {
         }
     }
 
-    /// Takes in what happened; false if it belongs to another run and was dropped.
+    /// Applies an event. Returns false if it belongs to another run and was dropped.
     pub fn apply(&mut self, envelope: &Envelope) -> bool {
         if envelope.run != self.run {
             return false;
@@ -214,7 +214,7 @@ impl RunSummary {
                 (self.robustness_left, self.testing) = (0, false);
             }
             Event::TakenBack => {
-                // One that was under way left the network as it was.
+                // A fine-tuning that was in progress has left the network unchanged.
                 if self.fine_tuning.take().is_none() {
                     (self.fine_tuned, self.can_take_back) = (None, false);
                     self.robustness.clear();
@@ -222,7 +222,7 @@ impl RunSummary {
                 (self.robustness_left, self.testing) = (0, false);
             }
             Event::Warning(message) => {
-                self.testing = false; // it may be the answer to that
+                self.testing = false; // the warning may refuse the test
                 self.warnings.push(message.clone());
             }
             Event::Failed(reason) => {
@@ -233,7 +233,7 @@ impl RunSummary {
             Event::Checkpoint(checkpoint) => {
                 self.checkpoint = Some(checkpoint.clone());
                 self.curves.mark();
-                // What comes with an epoch's end has its weights; what comes later was taught something else.
+                // A checkpoint at an epoch's end has that epoch's weights; in a later one, they may be fine-tuned.
                 let ended = |snapshot: &&mut Snapshot| checkpoint.done == 0 && snapshot.filters.is_empty();
                 if let Some(snapshot) = self.snapshots.last_mut().filter(ended) {
                     snapshot.filters = checkpoint.trainer.first(FILTER_WEIGHTS);
@@ -250,12 +250,12 @@ impl RunSummary {
         true
     }
 
-    /// Steps of an epoch, 1 before it is known.
+    /// Steps per epoch; 1 before that is known.
     pub fn steps_an_epoch(&self) -> f64 {
         self.progress.map_or(1.0, |p| f64::from(p.steps) / f64::from(p.epochs.max(1))).max(1.0)
     }
 
-    /// The worker is lost, for `reason`: forgets what came after the last checkpoint, and says what is to be done.
+    /// The worker was lost, for `reason`: forgets what came after the last checkpoint, and returns the remedy.
     pub fn roll_back(&mut self, backend: BackendName, reason: &str) -> Remedy {
         let remedy = Remedy::after(&self.incidents, backend);
         let from = self.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.trainer.step);
@@ -267,7 +267,7 @@ impl RunSummary {
         remedy
     }
 
-    /// A fresh worker goes on from the last checkpoint.
+    /// Goes back to the last checkpoint, where a fresh worker resumes.
     pub fn back_to_checkpoint(&mut self) {
         let epochs = self.checkpoint.as_ref().map_or(1, |checkpoint| checkpoint.epoch);
         self.curves.cut();
@@ -278,7 +278,7 @@ impl RunSummary {
         self.forget_asides();
     }
 
-    /// The worker is lost, and with it what it was doing beside the run.
+    /// Forgets what a lost worker was doing beside the run.
     pub fn forget_asides(&mut self) {
         (self.testing, self.robustness_left, self.can_take_back) = (false, 0, false);
         if self.fine_tuning.take().is_some() {
@@ -294,7 +294,7 @@ impl RunSummary {
         self.robustness_left = 1;
     }
 
-    /// The history as CSV (RFC 4180), a line an epoch.
+    /// The history as CSV (RFC 4180), one line per epoch.
     pub fn history_csv(&self) -> String {
         let mut csv = String::from(
             "epoch,step,train_loss,train_accuracy,validation_loss,validation_accuracy,images_per_second,seconds\r\n",

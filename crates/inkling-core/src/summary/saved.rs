@@ -10,10 +10,10 @@ use crate::{
     settings::{Adjustable, Settings},
 };
 
-/// A run as the browser keeps it, to go on with.
+/// A run as the browser keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedRun {
-    /// Of this form.
+    /// Version of the format.
     version: u32,
     /// Its settings.
     pub settings: Settings,
@@ -23,7 +23,7 @@ pub struct SavedRun {
     adjustments: Vec<(u32, Adjustable)>,
     robustness: Vec<RobustnessPoint>,
     snapshots: Vec<Snapshot>,
-    /// Once nothing is left to train.
+    /// The score on the test set, once nothing is left to train.
     test: Option<TestResult>,
     #[serde(default)]
     fine_tuned: Option<[Knowledge; 2]>,
@@ -32,11 +32,11 @@ pub struct SavedRun {
     checkpoint: Box<Checkpoint>,
 }
 
-/// The form of [`SavedRun`] that this build writes and reads.
+/// Version of the format of [`SavedRun`] that this build writes and reads.
 const SAVED_VERSION: u32 = 2;
 
 impl SavedRun {
-    /// Whether this build can go on with it.
+    /// Whether this build can resume it.
     pub fn is_readable(&self) -> bool {
         self.version == SAVED_VERSION && self.settings.validate().is_ok()
     }
@@ -46,27 +46,27 @@ impl SavedRun {
         self.checkpoint.epoch > self.settings.epochs
     }
 
-    /// What it is, as a sentence of the page.
+    /// What it is, as a sentence for the page.
     pub fn sentence(&self) -> String {
         let (step, steps, epochs) = (self.checkpoint.trainer.step, self.steps, self.settings.epochs);
         if self.is_finished() {
             let epochs = self.history.len();
             let plural = if epochs == 1 { "" } else { "s" };
-            return format!("This browser has kept the run that finished its {epochs} epoch{plural} here.");
+            return format!("This browser has kept a finished run of {epochs} epoch{plural}.");
         }
         let epoch = self.checkpoint.epoch;
-        format!("This browser has kept a run that ended early here: epoch {epoch} of {epochs}, step {step} of {steps}.")
+        format!("This browser has kept an unfinished run: epoch {epoch} of {epochs}, step {step} of {steps}.")
     }
 }
 
 impl RunSummary {
-    /// The run to be kept, once there is a checkpoint.
+    /// The run to keep, once there is a checkpoint.
     pub fn saved(&self) -> Option<SavedRun> {
         let checkpoint = self.checkpoint.clone()?;
         let per_epoch = self.steps_an_epoch();
         let mut curves = self.curves.clone();
         curves.cut();
-        // A run that goes on is another network than the one that was scored.
+        // A run that continues has a different network from the one that was scored.
         let over = checkpoint.epoch > self.settings.epochs;
         Some(SavedRun {
             version: SAVED_VERSION,
@@ -84,7 +84,7 @@ impl RunSummary {
         })
     }
 
-    /// The run that was kept, about to go on.
+    /// The run that was kept, about to resume.
     pub fn restored(run: RunId, saved: SavedRun, backend: BackendInfo) -> Self {
         let SavedRun {
             settings, history, curves, incidents, adjustments, robustness, snapshots, test, fine_tuned, ..

@@ -16,7 +16,7 @@ pub struct Gradients {
 /// The output's gradient, `[N, O, H', W']` in any order in memory.
 #[derive(Clone, Copy)]
 pub struct Strided<'a> {
-    /// From the first element on.
+    /// The values, from the first element on.
     pub values: &'a [f32],
     /// Floats from one index to the next, for each of the four dimensions.
     pub strides: [usize; 4],
@@ -32,7 +32,7 @@ pub fn backward(
     with_input: bool,
 ) -> Gradients {
     let Dims { inputs, outputs, width, .. } = dims;
-    // [O][row][column][I], so that a row of a patch, which lies together in the image, lies together here too.
+    // [O][row][column][I], so that a row of a patch is contiguous here, as it is in the image.
     let weight_rows = with_input.then(|| transposed_rows(weight, inputs, TAPS));
     let mut weight_gradient = vec![0.0; outputs * TAPS * inputs];
     let mut bias = vec![0.0; outputs];
@@ -75,19 +75,19 @@ struct Flow {
     gradient: f32,
 }
 
-/// The winners of one image and what flows through them, sorted as the two gradients need them.
+/// The winners of one image and the gradients that flow through them, sorted in the two orders that are needed.
 struct Flows {
     patches: Patches,
     /// Columns of the pooled output, and output channels.
     columns: usize,
     outputs: usize,
-    /// Of one channel: `at` is the patch.
+    /// The flows of one channel; `at` is the patch.
     channel: Vec<Flow>,
-    /// Window by window and position by position: `at` is the channel.
+    /// All flows, window by window and position by position; `at` is the channel.
     positions: Vec<Flow>,
     /// Where in `positions` each position of each window ends.
     ends: Vec<[usize; 4]>,
-    /// Those of one window.
+    /// The flows of one window, by position.
     buckets: [Vec<Flow>; 4],
     inputs: usize,
 }
@@ -173,7 +173,7 @@ fn add_rows(flows: &[Flow], from: &[f32], to: &mut [f32]) {
         add_columns::<1>(flows, &from[done..], &mut to[done..done + LANES]);
         done += LANES;
     }
-    // One input channel, where its gradient is asked for.
+    // Columns are left over only if there is one input channel.
     for column in done..len {
         to[column] += flows.iter().map(|flow| flow.gradient * from[flow.at as usize + column]).sum::<f32>();
     }
@@ -206,7 +206,8 @@ fn add_patches(flows: &[Flow], x: &[f32], width: usize, to: &mut [f32]) {
         let gradient = Lanes::splat(flow.gradient);
         for (row, sum) in sums.iter_mut().enumerate() {
             let at = flow.at as usize + row * width;
-            // A register holds the row's three pixels and one that is dropped below; the image's last row has no such one.
+            // A register holds the row's three pixels and a fourth that is dropped below; the image's last row has no
+            // fourth.
             let pixels = match x[at..].first_chunk() {
                 Some(pixels) => *pixels,
                 None => [x[at], x[at + 1], x[at + 2], 0.0],

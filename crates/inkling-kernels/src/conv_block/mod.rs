@@ -1,8 +1,8 @@
 //! Convolution 3x3 (no padding, stride 1), bias, ReLU and max-pool 2x2 (stride 2) in one pass, forward and backward.
 //!
-//! Only what the pool keeps is ever stored: for each pool window and channel the largest value and which of the window's
-//! four positions gave it, the winner. The gradient flows through winners above zero alone, so backward adds a few rows
-//! for each instead of two dense convolutions.
+//! Only what the pool keeps is ever stored: for each pool window and channel, the largest value and which of the
+//! window's four positions it came from (the winner). Gradients flow only through winners above zero, so the backward
+//! pass adds a few rows for each winner instead of computing two dense convolutions.
 //!
 //! Images are `[N, H, W, C]`, weights as Burn has them, `[O, I, 3, 3]`.
 
@@ -27,7 +27,7 @@ const TAPS: usize = 9;
 pub struct Dims {
     /// Images.
     pub images: usize,
-    /// Rows and columns of an input image.
+    /// Rows of an input image.
     pub height: usize,
     /// Columns of an input image.
     pub width: usize,
@@ -38,7 +38,7 @@ pub struct Dims {
 }
 
 impl Dims {
-    /// Whether the kernels here can compute it; what they can't is the composed operations' to do.
+    /// Whether these kernels support the call; otherwise, the composed operations compute it.
     pub fn supported(&self) -> bool {
         (self.inputs == 1 || self.inputs.is_multiple_of(LANES))
             && self.outputs.is_multiple_of(BLOCK)
@@ -57,12 +57,12 @@ impl Dims {
         rows * columns
     }
 
-    /// Floats of an input image.
+    /// Number of floats in an input image.
     fn image(&self) -> usize {
         self.height * self.width * self.inputs
     }
 
-    /// Floats of an output image.
+    /// Number of floats in an output image.
     fn pooled_image(&self) -> usize {
         self.windows() * self.outputs
     }
@@ -87,9 +87,10 @@ impl Patches {
 
 /// What [`forward`] computes.
 pub struct Output {
-    /// `[N, H', W', O]`: the largest of each window, at least zero; NaN if one of the four is.
+    /// `[N, H', W', O]`: the largest value of each window, at least zero; NaN if one of the four is NaN.
     pub values: Vec<f32>,
-    /// `[N, H', W', O]`: its position in the window, 0 to 3, row by row, the first of equals; [`NONE`] if it is zero.
+    /// `[N, H', W', O]`: its position in the window, 0 to 3, row by row; the first of equal values; [`NONE`] if it is
+    /// zero.
     pub winners: Vec<u8>,
 }
 
@@ -101,7 +102,7 @@ pub fn forward(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims) -> Output {
     output
 }
 
-/// [`forward`] into buffers of the right length, whatever stands in them.
+/// [`forward`] into buffers of the right length, whatever they contain.
 pub fn forward_into(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims, output: &mut Output) {
     let images = x
         .chunks_exact(dims.image())
@@ -120,17 +121,18 @@ pub fn forward_into(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims, output:
     }
 }
 
-/// ReLU and pool: the largest of a window's four values for [`LANES`] channels, and its position; as Burn does it, the
-/// first of equals wins, and a NaN wins over all.
+/// ReLU and pool: the largest of a window's four values for [`LANES`] channels, and its position. As in Burn, the first
+/// of equal values wins, and a NaN wins over all numbers.
 #[inline(always)]
 fn pool(window: [Lanes; 4], values: &mut [f32; LANES], winners: &mut [u8; LANES]) {
     let zero = Lanes::splat(0.0);
-    // Positions are carried as bits: only moved, never computed with.
+    // Positions are stored as the bits of floats, which are only moved, never computed with.
     let position = |position: u8| Lanes::splat(f32::from_bits(u32::from(position)));
     let mut best = zero;
     let mut winner = position(NONE);
     for (value, index) in window.into_iter().zip(0..) {
-        // `best` is zero at least, so what beats it is above zero; a NaN beats and is never beaten but by another.
+        // `best` is at least zero, so a value that beats it is above zero. A NaN beats every number, and only another
+        // NaN beats it.
         let wins = value.gt_or_nan(best);
         best = wins.select(value, best);
         winner = wins.select(position(index), winner);

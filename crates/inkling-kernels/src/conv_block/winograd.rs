@@ -8,11 +8,11 @@ const FREQUENCIES: usize = 16;
 /// Tiles that the inner loop of the products keeps in registers: 5 x 2 sums, 2 weights, 1 value.
 const TILES: usize = 5;
 
-/// Four input channels of a group of tiles: all that four rounds of the inner loop read stands at fixed offsets.
+/// Four input channels of a group of tiles, so that all reads of four rounds of the inner loop are at fixed offsets.
 type TileLanes = [[f32; LANES]; TILES];
 
-/// Winograd's F(2x2, 3x3) (Lavin, Gray 2016, "Fast algorithms for convolutional neural networks", section 4.1): a tile's
-/// 2x2 outputs are one pool window.
+/// Winograd's F(2x2, 3x3) (Lavin, Gray 2016, "Fast algorithms for convolutional neural networks", section 4.1): a
+/// tile's 2x2 outputs are one pool window.
 pub(super) struct Winograd {
     dims: Dims,
     patches: Patches,
@@ -170,7 +170,7 @@ fn transform_output(m: [Lanes; FREQUENCIES]) -> [Lanes; 4] {
     [top[0], top[1], bottom[0], bottom[1]]
 }
 
-/// A window's four sums for [`LANES`] channels without the transform, which would make a NaN of an infinity.
+/// A window's four sums for [`LANES`] channels without the transform, which would turn an infinity into NaN.
 #[cold]
 fn direct(
     x: &[f32],

@@ -44,7 +44,7 @@ pub struct Task {
     #[serde(with = "serde_bytes")]
     pub labels: Vec<u8>,
     /// Current weights, flat: [`PARAMETERS`](inkling_core::parameters::PARAMETERS) values. They are sent separately
-    /// because there are so many.
+    /// because of their size.
     #[serde(skip)]
     pub weights: Arc<Vec<f32>>,
 }

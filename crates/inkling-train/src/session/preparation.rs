@@ -132,7 +132,7 @@ impl Session {
                 self.sources.own = Some(Arc::new(data));
                 self.emit(Event::DataTaken { train, test });
             }
-            Err(error) => self.warn(&format!("The data set was not taken: {error}.")),
+            Err(error) => self.warn(&format!("The data set was not accepted: {error}.")),
         }
     }
 

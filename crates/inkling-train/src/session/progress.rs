@@ -114,7 +114,7 @@ impl Session {
         self.emit(Event::Test(result));
     }
 
-    /// The next batch of the test that the visitor asked for. The run's own clocks stop meanwhile.
+    /// The next batch of the test that the visitor asked for. The run's own clocks stop during it.
     pub(super) async fn advance_requested_test(&mut self) -> Result<(), ReadError> {
         self.watches(Stopwatch::stop);
         let result = self.requested_test_batch().await;
