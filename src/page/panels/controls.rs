@@ -7,7 +7,7 @@ use inkling_core::{
 use wasm_bindgen::JsCast;
 use web_sys::{Event, HtmlElement, HtmlInputElement, HtmlSelectElement};
 
-use super::{Emit, Panel};
+use super::{Button, Emit, Panel};
 use crate::page::{
     dom,
     element::{Element, element, show, text},
@@ -49,7 +49,7 @@ impl Panel for Controls {
             event.prevent_default();
             tell(ControlMsg::Train(FIELDS.iter().map(|field| (field.key, read(field))).collect()));
         });
-        let buttons: [(&str, fn() -> ControlMsg); 5] = [
+        let buttons: [Button<ControlMsg>; 5] = [
             ("pause", || ControlMsg::PauseOrResume),
             ("step", || ControlMsg::Step),
             ("stop", || ControlMsg::Stop),

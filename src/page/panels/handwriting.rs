@@ -7,7 +7,7 @@ use inkling_core::{
 use web_sys::{Event, HtmlProgressElement};
 
 use super::{
-    Emit, Panel,
+    Button, Emit, Panel,
     tiles::{Tile, Tiles},
     words::{count, percent, share},
 };
@@ -26,7 +26,7 @@ pub struct Handwriting {
 
 impl Panel for Handwriting {
     fn mount(&mut self, emit: Emit) {
-        let buttons: [(&str, fn() -> WorkbenchMsg); 4] = [
+        let buttons: [Button<WorkbenchMsg>; 4] = [
             ("forget-digits", || WorkbenchMsg::RemoveDigits),
             ("bring-back", || WorkbenchMsg::RestoreDigits),
             ("teach", || WorkbenchMsg::Teach),

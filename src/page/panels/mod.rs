@@ -31,6 +31,9 @@ use super::{model::Model, msg::Msg};
 /// Where a panel sends what the visitor does.
 pub type Emit = fn(Msg);
 
+/// A button by its id, and the message that it emits.
+type Button<M> = (&'static str, fn() -> M);
+
 /// A part of the page.
 pub trait Panel {
     /// Listens to its elements. Called once.
