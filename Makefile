@@ -9,52 +9,70 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 NATIVE := --no-default-features --features cpu,ndarray,files
 # Goes before a command that builds wasm: selects the toolchain that has the wasm standard library.
 WASM = eval "$$(scripts/setup env)" &&
+# Says which phase begins, and when.
+SAY = printf '\n[%s] %s\n' "$$(date +%H:%M:%S)"
+# One file after the other: two browsers that train at the same time would slow each other down.
+E2E = node --test --test-timeout=900000 --test-concurrency=1 tests/e2e/*.test.mjs
 WASM_TARGET := --release --target wasm32-unknown-unknown --no-default-features
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 14
 
-serve: ## build the page with all workers and serve it on http://localhost:8080
+serve: ## serve the page on http://localhost:8080: first with the CPU worker; the others follow in the background
 	@scripts/setup build
 	@scripts/data
-	@ls "$$CARGO_TARGET_DIR"/wasm32-unknown-unknown/release/deps/libburn_wgpu* >/dev/null 2>&1 || \
-	  echo "The first build takes about 40 minutes on two cores, more than half of it for WebGPU; 'make serve-cpu' takes about ten."
+	@$(SAY) "building the page and the CPU worker; the first time, this takes about five minutes on two cores"
 	$(WASM) trunk serve --offline
 
-serve-cpu: ## the same with the CPU worker only, built in about ten minutes
-	@scripts/setup build
-	@scripts/data
-	sed -e '/worker_webgpu/d' -e '/worker_ndarray/d' -e 's/content="cpu ndarray webgpu"/content="cpu"/' index.html > .site-cpu.html
-	$(WASM) trunk serve --offline --html-output index.html .site-cpu.html
+serve-cpu: ## the same without the WebGPU and burn-ndarray workers
+	INKLING_WORKERS=files $(MAKE) serve
 
 data: ## get MNIST for the page to serve, from MNIST_DIR or by download
 	@scripts/data
 
-dist: ## build the release site in dist/
+dist: ## build the release site in dist/, and as one archive: inkling-site.tar.gz
 	@scripts/setup build
-	$(WASM) trunk build --offline
+	@$(SAY) "building the release site; the first time, this takes about 25 minutes on two cores"
+	$(WASM) trunk build --release --offline
 	@scripts/sizes
+	@scripts/archive
 
-test: test-native test-browser test-page ## run all tests
+test: test-native test-browser test-page ## run the tests that train on the CPU: natively, in a browser, and of the page
+
+test-all: test-native test-browser test-backends test-site ## run all tests: also WebGPU, burn-ndarray, Lighthouse and exported files
 
 test-native: ## run the native tests
 	@scripts/setup build
+	@$(SAY) "building and running the native tests; the first build takes about five minutes on two cores"
 	cargo test --workspace $(NATIVE)
 
 # One run for each worker's features, so that the tests share the workers' builds.
 test-browser: ## run the tests that need a page or a worker, in a headless browser
 	@scripts/setup test
-	$(WASM) wasm-pack test --headless --chrome --release --no-default-features --features webgpu --test page --test worker
+	@$(SAY) "testing in a browser, on the CPU"
+	$(WASM) wasm-pack test --headless --chrome --release --no-default-features --features cpu --test page --test worker
+
+test-backends: ## the same on WebGPU and burn-ndarray
+	@scripts/setup test
+	@$(SAY) "testing in a browser, on WebGPU (software adapter) and burn-ndarray; the first build takes about 15 minutes on two cores"
+	$(WASM) wasm-pack test --headless --chrome --release --no-default-features --features webgpu --test worker
 	$(WASM) wasm-pack test --headless --chrome --release --no-default-features --features ndarray --test worker
 
-test-page: dist ## test the built page, used as a visitor would use it
+test-page: ## test the built page on the CPU, used as a visitor would use it
 	@scripts/setup test
-	$(WASM) node --test --test-timeout=900000 --test-concurrency=1 tests/e2e/*.test.mjs
+	@$(SAY) "testing the page"
+	$(WASM) INKLING_WORKERS=files trunk build --offline
+	$(WASM) $(E2E)
+
+test-site: dist ## test the release site with all its workers, used as a visitor would use it
+	@scripts/setup all
+	@$(SAY) "testing the release site"
+	$(WASM) INKLING_ALL=1 $(E2E)
 
 # PYTHON names a Python that has Keras, to measure Keras as well. QUICK=1 measures less.
 bench: dist ## measure the tables of docs/performance.md: every backend and replica count, the parts of a step, and Keras if installed
 	@scripts/setup bench
-	cargo build $(NATIVE) --example train_native
+	cargo build --release $(NATIVE) --example train_native
 	$(WASM) cargo build $(WASM_TARGET) --features cpu --example parts
 	$(WASM) wasm-bindgen --target no-modules --out-dir "$$CARGO_TARGET_DIR/parts" "$$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/examples/parts.wasm"
 	$(WASM) node benches/bench.mjs
@@ -64,12 +82,12 @@ pictures: ## take screenshots of the page in dist/ for review, in pictures/
 	$(WASM) node tests/e2e/pictures.mjs
 
 check: ## run what CI runs
-	@scripts/setup test
+	@scripts/setup all
 	cargo fmt --check
 	cargo clippy --workspace --all-targets $(NATIVE) -- -D warnings
 	$(WASM) cargo clippy $(WASM_TARGET) --bin page -- -D warnings
 	$(WASM) cargo clippy $(WASM_TARGET) --features files --bin worker_files -- -D warnings
 	$(WASM) cargo clippy $(WASM_TARGET) --features cpu --lib --bins --tests --example parts -- -D warnings
-	$(MAKE) test
+	$(MAKE) test-all
 
-.PHONY: help serve serve-cpu data dist test test-native test-browser test-page bench pictures check
+.PHONY: help serve serve-cpu data dist test test-all test-native test-browser test-backends test-page test-site bench pictures check

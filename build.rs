@@ -15,8 +15,15 @@ const INPUTS: [&str; 9] =
     [".cargo/config.toml", "Cargo.lock", "Cargo.toml", "Trunk.toml", "build.rs", "crates", "index.html", "src", "www"];
 
 fn main() -> io::Result<()> {
-    for place in INPUTS {
+    for place in INPUTS.iter().filter(|place| **place != "www") {
         println!("cargo::rerun-if-changed={place}");
+    }
+    // File by file: a change to a style sheet compiles nothing.
+    for entry in fs::read_dir("www")? {
+        let path = entry?.path();
+        if !is_look(&path) {
+            println!("cargo::rerun-if-changed={}", path.display());
+        }
     }
     let variable = |name: &str| env::var(name).unwrap_or_default();
     let tools = [version(&variable("RUSTC"), "-vV"), version("wasm-bindgen", "--version"), variable("PROFILE")];
@@ -49,13 +56,18 @@ fn hash(root: &Path, place: &Path, hasher: &mut DefaultHasher) -> io::Result<()>
             fs::read_dir(&path)?.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>()?;
         names.sort();
         names.iter().try_for_each(|name| hash(root, &place.join(name), hasher))
-    } else if path.extension().is_some_and(|end| end == "css" || end == "svg" || end == "png") {
+    } else if is_look(&path) {
         Ok(())
     } else {
         place.hash(hasher);
         fs::read(&path)?.hash(hasher);
         Ok(())
     }
+}
+
+/// Whether a file only affects what the page looks like.
+fn is_look(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "css" || end == "svg" || end == "png")
 }
 
 /// The version that a tool reports; empty if it is not installed.

@@ -17,7 +17,7 @@ const rounds = quick ? 1 : 3;
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 const tfjs = (name) => {
-  const folder = join(process.env.INKLING_NODE, "@tensorflow");
+  const folder = join(process.env.INKLING_BENCH_NODE, "@tensorflow");
   const places = [here(name), join(folder, "tfjs", "dist", name), join(folder, "tfjs-backend-wasm", "dist", name)];
   return places.find((place) => existsSync(place));
 };
@@ -114,7 +114,7 @@ async function responsiveness() {
 
 /** One native run. */
 function native(query) {
-  const out = execFileSync(join(target, "debug/examples/train_native"), [query], { env: { ...process.env, MNIST_DIR: data } }).toString();
+  const out = execFileSync(join(target, "release/examples/train_native"), [query], { env: { ...process.env, MNIST_DIR: data } }).toString();
   const speeds = [...out.matchAll(/images_per_second: ([0-9.]+)/g)].map((m) => Number(m[1]));
   return { speed: speeds.at(-1), test: Number(out.match(/test accuracy ([0-9.]+)/)?.[1]) };
 }

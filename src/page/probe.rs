@@ -3,11 +3,11 @@
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
-use inkling_core::{protocol::BackendName, settings::BackendChoice};
+use inkling_core::settings::BackendChoice;
 
 use super::{
     dom, verdict,
-    worker::{Adapter, Pick},
+    worker::{Adapter, Pick, Site},
 };
 use crate::tasks::within;
 
@@ -16,7 +16,7 @@ const ADAPTER_WITHIN_MS: i32 = 10_000;
 
 /// Picks the worker for the visitor's choice, this browser and this site. Returns within [`ADAPTER_WITHIN_MS`].
 pub async fn pick(choice: BackendChoice) -> Pick {
-    if let Some(pick) = Pick::without_adapter(choice, &offered()) {
+    if let Some(pick) = Pick::without_adapter(choice, &site()) {
         return pick;
     }
     let adapter = adapter().await;
@@ -24,14 +24,11 @@ pub async fn pick(choice: BackendChoice) -> Pick {
     Pick::with_adapter(choice, adapter, verdict)
 }
 
-/// The workers that the site offers, which `index.html` lists.
-fn offered() -> Vec<BackendName> {
+/// The workers that the site has or is building.
+fn site() -> Site {
     let meta = dom::document().and_then(|d| d.query_selector("meta[name=inkling-workers]").ok()?);
-    let list = meta.and_then(|meta| meta.get_attribute("content")).unwrap_or_default();
-    let name = |word: &str| {
-        [BackendName::Webgpu, BackendName::Cpu, BackendName::Ndarray].into_iter().find(|n| n.to_string() == word)
-    };
-    list.split(' ').filter_map(name).collect()
+    let list = |name| meta.as_ref().and_then(|meta| meta.get_attribute(name)).unwrap_or_default();
+    Site::of(&list("content"), &list("data-building"))
 }
 
 /// The browser's WebGPU adapter, or why there is none that can be used.

@@ -75,6 +75,15 @@ pub struct Gpu {
     pub check: Option<Check>,
 }
 
+/// The workers that `index.html` lists. Every site has the CPU worker.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Site {
+    /// Those that it has.
+    pub ready: Vec<BackendName>,
+    /// Those that `scripts/workers` is building while the site is already served.
+    pub building: Vec<BackendName>,
+}
+
 /// The browser's GPU adapter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adapter {
@@ -151,6 +160,29 @@ impl Engine {
     }
 }
 
+impl Site {
+    /// The site with these lists of workers, separated by spaces. Names of other programs are ignored.
+    pub fn of(ready: &str, building: &str) -> Self {
+        const KNOWN: [BackendName; 3] = [BackendName::Webgpu, BackendName::Cpu, BackendName::Ndarray];
+        let names = |list: &str| {
+            list.split(' ').filter_map(|word| KNOWN.into_iter().find(|name| name.to_string() == word)).collect()
+        };
+        Site { ready: names(ready), building: names(building) }
+    }
+
+    /// Why the site does not have this worker; `None` if it has it.
+    fn lacks(&self, name: BackendName) -> Option<String> {
+        let title = if name == BackendName::Webgpu { "WebGPU" } else { "burn-ndarray" };
+        if self.ready.contains(&name) {
+            None
+        } else if self.building.contains(&name) {
+            Some(format!("{title} is being built; the CPU trains until then"))
+        } else {
+            Some(format!("this site was built without {title}"))
+        }
+    }
+}
+
 impl Pick {
     /// The CPU, because of `reason`.
     pub fn cpu(reason: impl Into<String>) -> Self {
@@ -162,18 +194,15 @@ impl Pick {
         if let Engine::Webgpu(gpu) = &self.engine { Some(gpu) } else { None }
     }
 
-    /// The worker for `choice` on a site that offers these workers, if the choice does not depend on an adapter.
-    pub fn without_adapter(choice: BackendChoice, offered: &[BackendName]) -> Option<Self> {
+    /// The worker for `choice` on this site, if the choice does not depend on an adapter.
+    pub fn without_adapter(choice: BackendChoice, site: &Site) -> Option<Self> {
         match choice {
             BackendChoice::Cpu => Some(Pick::cpu("you chose the CPU")),
-            BackendChoice::Ndarray if offered.contains(&BackendName::Ndarray) => {
-                Some(Pick { engine: Engine::Ndarray, reason: "you chose burn-ndarray".into() })
-            }
-            BackendChoice::Ndarray => Some(Pick::cpu("this site was built without burn-ndarray")),
-            BackendChoice::Webgpu | BackendChoice::Auto if !offered.contains(&BackendName::Webgpu) => {
-                Some(Pick::cpu("this site was built without the WebGPU worker"))
-            }
-            BackendChoice::Webgpu | BackendChoice::Auto => None,
+            BackendChoice::Ndarray => Some(match site.lacks(BackendName::Ndarray) {
+                Some(reason) => Pick::cpu(reason),
+                None => Pick { engine: Engine::Ndarray, reason: "you chose burn-ndarray".into() },
+            }),
+            BackendChoice::Webgpu | BackendChoice::Auto => site.lacks(BackendName::Webgpu).map(Pick::cpu),
         }
     }
 
@@ -236,8 +265,6 @@ impl Pick {
 mod tests {
     use super::*;
 
-    const ALL: [BackendName; 3] = [BackendName::Webgpu, BackendName::Cpu, BackendName::Ndarray];
-
     fn check(fusion: bool) -> Check {
         Check { largest_difference: 1e-6, of: "loss".into(), tolerance: 1e-3, fusion, earlier: true }
     }
@@ -245,14 +272,24 @@ mod tests {
     #[test]
     fn the_cpu_is_the_answer_whenever_webgpu_is_not_offered_not_there_or_only_emulated() {
         let adapter = |software| Ok(Adapter { name: "a".into(), software });
-        let cpu_only = Pick::without_adapter(BackendChoice::Auto, &[BackendName::Cpu]).unwrap();
-        assert_eq!(cpu_only, Pick::cpu("this site was built without the WebGPU worker"));
-        assert_eq!(Pick::without_adapter(BackendChoice::Auto, &ALL), None);
-        assert_eq!(Pick::without_adapter(BackendChoice::Ndarray, &ALL).unwrap().engine, Engine::Ndarray);
+        let cpu_only = Pick::without_adapter(BackendChoice::Auto, &Site::of("cpu", "")).unwrap();
+        assert_eq!(cpu_only, Pick::cpu("this site was built without WebGPU"));
+        let all = Site::of("cpu files webgpu ndarray", "");
+        assert_eq!(Pick::without_adapter(BackendChoice::Auto, &all), None);
+        assert_eq!(Pick::without_adapter(BackendChoice::Ndarray, &all).unwrap().engine, Engine::Ndarray);
         let none = Pick::with_adapter(BackendChoice::Webgpu, Err("no WebGPU".into()), None);
         assert_eq!(none, Pick::cpu("no WebGPU"));
         assert_eq!(Pick::with_adapter(BackendChoice::Auto, adapter(true), None).engine, Engine::Cpu);
         assert!(Pick::with_adapter(BackendChoice::Webgpu, adapter(true), None).gpu().is_some());
+    }
+
+    #[test]
+    fn while_a_worker_is_being_built_the_cpu_trains_and_the_page_says_so() {
+        let site = Site::of("cpu files", "webgpu ndarray");
+        let waiting = Pick::without_adapter(BackendChoice::Auto, &site).unwrap();
+        assert_eq!(waiting, Pick::cpu("WebGPU is being built; the CPU trains until then"));
+        let waiting = Pick::without_adapter(BackendChoice::Ndarray, &site).unwrap();
+        assert_eq!(waiting, Pick::cpu("burn-ndarray is being built; the CPU trains until then"));
     }
 
     #[test]

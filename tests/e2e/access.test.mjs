@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { SEVEN, draw, launch, open, serve, until } from "./lib.mjs";
+import { NO_WEBGPU, SEVEN, draw, launch, open, serve, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch()]));
@@ -63,7 +63,7 @@ for (const colorScheme of ["light", "dark"]) {
   }
 }
 
-test("axe finds no violation on WebGPU", async (t) => {
+test("axe finds no violation on WebGPU", { skip: NO_WEBGPU }, async (t) => {
   const gpu = await launch({ webgpu: true });
   t.after(() => gpu.close());
   const page = await open(gpu, `${server.url}?dataset=synthetic&backend=webgpu&images=24&batch=11&epochs=1&autostart=1`);

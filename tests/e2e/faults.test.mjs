@@ -1,7 +1,9 @@
 // Whatever goes wrong, the page says so in a sentence, and nothing is lost.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { SEVEN, draw, launch, open, serve, summary, until } from "./lib.mjs";
+import { PREFIX, ROOT, SEVEN, draw, launch, open, serve, summary, until } from "./lib.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -69,6 +71,20 @@ test("a worker that does not load gives an error message, not a blank page", wit
   const page = await open(browser, `${server.url}?dataset=synthetic&backend=cpu`);
   const failed = await until(page, "failure", (s) => s.state === "failed");
   assert.match(failed.error, /^The worker could not start: its program could not be loaded: .*Reload the page/);
+}));
+
+const listing = (ready, building) => (path, response) => {
+  if (path !== PREFIX) return false;
+  const page = readFileSync(join(ROOT, "dist/index.html"), "utf8");
+  const listed = page.replace(/(name="inkling-workers" content=")[^"]*(" data-building=")[^"]*/, `$1${ready}$2${building}`);
+  response.writeHead(200, { "content-type": "text/html" }).end(listed);
+  return true;
+};
+
+test("while WebGPU is being built the CPU trains, and the page says so", withServer({ intercept: listing("cpu", "files webgpu") }, async (server) => {
+  const page = await open(browser, `${server.url}?dataset=synthetic&images=300&epochs=1&autostart=1`);
+  await page.getByText("(WebGPU is being built; the CPU trains until then)").waitFor();
+  assert.equal((await until(page, "finished run", (s) => s.state === "finished")).backend.name, "cpu");
 }));
 
 test("a page whose program does not load says so", withServer({

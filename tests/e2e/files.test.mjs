@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { ROOT, SEVEN, draw, idx, launch, open, serve, summary, until } from "./lib.mjs";
+import { NO_PYTHON, ROOT, SEVEN, draw, idx, launch, open, serve, summary, until } from "./lib.mjs";
 
 let server, browser, folder;
 before(async () => ([server, browser, folder] = [await serve(), await launch(), await mkdtemp(join(tmpdir(), "inkling-"))]));
@@ -21,7 +21,7 @@ const save = async (page, name) => {
 };
 const pick = (page, label, name, buffer) => page.getByLabel(label).setInputFiles({ name, mimeType: "application/octet-stream", buffer });
 
-test("weights, history, report and charts open elsewhere with the same contents", async () => {
+test("weights, history, report and charts open elsewhere with the same contents", { skip: NO_PYTHON }, async () => {
   const page = await open(browser, `${server.url}${RUN}&autostart=1`);
   const done = await finished(page);
   await page.locator("#files > summary").click();
@@ -47,7 +47,7 @@ test("weights, history, report and charts open elsewhere with the same contents"
   await writeFile(join(folder, "weights.safetensors"), weights);
   await writeFile(join(folder, "weights.onnx"), onnx);
   await writeFile(join(folder, "history.csv"), history);
-  const python = process.env.INKLING_PYTHON ?? "python3";
+  const python = process.env.INKLING_PYTHON;
   const { stdout } = await promisify(execFile)(python, [join(ROOT, "tests/e2e/read_exports.py"), folder], { maxBuffer: 1 << 24 });
   const read = JSON.parse(stdout);
   assert.deepEqual(read.shapes, {

@@ -14,6 +14,14 @@ export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** Serving the site under this path proves that nothing in the page assumes that it is at the root. */
 export const PREFIX = "/some/where/";
 
+/** What `make test-all` requires and `make test` leaves out: the reason to skip a test that needs it, or false. */
+const leftOut = (what, there) => !process.env.INKLING_ALL && !there && `${what} is left out here; \`make test-all\` tests it`;
+const WORKERS = readFileSync(join(ROOT, "dist/index.html"), "utf8").match(/name="inkling-workers" content="([^"]*)"/)[1].split(" ");
+export const NO_WEBGPU = leftOut("WebGPU", WORKERS.includes("webgpu"));
+export const NO_NDARRAY = leftOut("burn-ndarray", WORKERS.includes("ndarray"));
+export const NO_PYTHON = leftOut("Python", existsSync(process.env.INKLING_PYTHON ?? ""));
+export const NO_RELEASE = leftOut("the release site", false);
+
 export const TYPES = {
   ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".wasm": "application/wasm",
   ".gz": "application/gzip", ".json": "application/json", ".svg": "image/svg+xml",

@@ -6,7 +6,7 @@ import { extname, join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { EXECUTABLE, PREFIX, ROOT, TYPES, serve } from "./lib.mjs";
+import { EXECUTABLE, NO_RELEASE, PREFIX, ROOT, TYPES, serve } from "./lib.mjs";
 
 const module = async (name) => {
   const folder = join(process.env.INKLING_NODE, name);
@@ -32,7 +32,7 @@ const DESKTOP = {
   },
 };
 
-test("Lighthouse scores at least 95 in every category except performance on a phone", { timeout: 240_000 }, async (t) => {
+test("Lighthouse scores at least 95 in every category except performance on a phone", { timeout: 240_000, skip: NO_RELEASE }, async (t) => {
   const { default: lighthouse } = await module("lighthouse");
   const { launch } = await module("chrome-launcher");
   const server = await serve({ intercept: compressed });

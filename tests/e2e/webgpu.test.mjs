@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { readFile } from "node:fs/promises";
-import { AFTER_A_CHECKPOINT, WATCH_GPU, idx, launch, open, sabotage, serve, until } from "./lib.mjs";
+import { AFTER_A_CHECKPOINT, NO_NDARRAY, NO_WEBGPU, WATCH_GPU, idx, launch, open, sabotage, serve, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch({ webgpu: true })]));
@@ -20,7 +20,7 @@ async function own(t, faults) {
   return server;
 }
 
-test("on WebGPU the page trains as on the CPU, its memory does not grow, and its self-test is remembered", async (t) => {
+test("on WebGPU the page trains as on the CPU, its memory does not grow, and its self-test is remembered", { skip: NO_WEBGPU }, async (t) => {
   const server = await own(t, [WATCH_GPU]);
   const run = (backend, epochs) => `${server.url}?dataset=synthetic&images=120&batch=2&epochs=6&seed=3&autostart=1&backend=${backend}`;
   const page = await open(browser, run("webgpu"));
@@ -75,7 +75,7 @@ const FAULTS = {
   ],
 };
 for (const pair of [["the device is lost", "a call is invalid"], ["the loss is not a number", "memory runs out"]]) {
-  test(`a run resumes when ${pair.join(", and then ")}`, async (t) => {
+  test(`a run resumes when ${pair.join(", and then ")}`, { skip: NO_WEBGPU }, async (t) => {
     const faults = pair.map((name) => WATCH_GPU + AFTER_A_CHECKPOINT(FAULTS[name][0]));
     const server = await own(t, faults);
     const page = await open(browser, `${server.url}${TINY.replace("epochs=1", "epochs=4")}&backend=webgpu`);
@@ -92,7 +92,7 @@ for (const pair of [["the device is lost", "a call is invalid"], ["the loss is n
     });
 }
 
-test("a GPU that computes wrongly is detected: the page tries it without fused kernels, falls back to the CPU, and remembers that", async (t) => {
+test("a GPU that computes wrongly is detected: the page tries it without fused kernels, falls back to the CPU, and remembers that", { skip: NO_WEBGPU }, async (t) => {
   // Every result that is read back is slightly off.
   const wrong = `
     const { getMappedRange } = GPUBuffer.prototype;
@@ -110,7 +110,7 @@ test("a GPU that computes wrongly is detected: the page tries it without fused k
   assert.match(await page.evaluate(() => localStorage.getItem("inkling-webgpu-verdict")), /\nfailed\nthe WebGPU adapter .* computes incorrectly/);
 });
 
-test("a visitor's own data set trains on WebGPU, and the saved run opens there again", async (t) => {
+test("a visitor's own data set trains on WebGPU, and the saved run opens there again", { skip: NO_WEBGPU }, async (t) => {
   const page = await open(browser, `${server.url}${TINY.replace("synthetic", "own").replace("&autostart=1", "")}&backend=webgpu`);
   if (!(await adapter(page))) return t.skip(SKIPPED);
   await page.getByText(/✓ Same results as the CPU/).waitFor({ timeout: 100_000 });
@@ -132,7 +132,7 @@ test("a visitor's own data set trains on WebGPU, and the saved run opens there a
   assert.deepEqual(page.problems, []);
 });
 
-test("a software adapter is not preferred to the CPU", async (t) => {
+test("a software adapter is not preferred to the CPU", { skip: NO_WEBGPU }, async (t) => {
   const page = await open(browser, `${server.url}${TINY}&backend=auto`);
   if (!(await page.evaluate(async () => Boolean(await navigator.gpu?.requestAdapter())))) return t.skip("SKIPPED: no WebGPU adapter");
   const done = await until(page, "finished run", (s) => s.state === "finished");
@@ -152,7 +152,7 @@ const FALLBACKS = {
 };
 
 for (const [reason, init] of Object.entries(FALLBACKS)) {
-  test(`the page falls back to the CPU: ${reason}`, async () => {
+  test(`the page falls back to the CPU: ${reason}`, { skip: NO_WEBGPU }, async () => {
     for (const choice of ["auto", "webgpu"]) {
       const page = await open(browser, `${server.url}${TINY}&backend=${choice}`, { init });
       const done = await until(page, "finished run", (s) => s.state === "finished");
@@ -164,7 +164,7 @@ for (const [reason, init] of Object.entries(FALLBACKS)) {
   });
 }
 
-test("burn-ndarray can be chosen", async () => {
+test("burn-ndarray can be chosen", { skip: NO_NDARRAY }, async () => {
   const page = await open(browser, `${server.url}${TINY}&backend=ndarray`);
   const done = await until(page, "finished run", (s) => s.state === "finished", 120);
   assert.equal(done.backend.name, "ndarray");
