@@ -11,6 +11,8 @@ NATIVE := --no-default-features --features cpu,ndarray,files
 WASM = eval "$$(scripts/setup env)" &&
 # Says which phase begins, and when.
 SAY = printf '\n[%s] %s\n' "$$(date +%H:%M:%S)"
+# Apart from dist/, so that the tests disturb neither a release nor a server.
+TEST_SITE = $(CARGO_TARGET_DIR)/test-site
 # One file after the other: two browsers that train at the same time would slow each other down.
 E2E = node --test --test-timeout=900000 --test-concurrency=1 tests/e2e/*.test.mjs
 WASM_TARGET := --release --target wasm32-unknown-unknown --no-default-features
@@ -22,7 +24,7 @@ serve: ## serve the page on http://localhost:8080: first with the CPU worker; th
 	@scripts/setup build
 	@scripts/data
 	@$(SAY) "building the page and the CPU worker; the first time, this takes about five minutes on two cores"
-	$(WASM) trunk serve --offline
+	$(WASM) CARGO_INCREMENTAL=1 trunk serve --offline
 
 serve-cpu: ## the same without the WebGPU and burn-ndarray workers
 	INKLING_WORKERS=files $(MAKE) serve
@@ -61,16 +63,17 @@ test-backends: ## the same on WebGPU and burn-ndarray
 test-page: ## test the built page on the CPU, used as a visitor would use it
 	@scripts/setup test
 	@$(SAY) "testing the page"
-	$(WASM) INKLING_WORKERS=files trunk build --offline
-	$(WASM) $(E2E)
+	$(WASM) INKLING_WORKERS=files trunk build --offline --dist "$(TEST_SITE)"
+	$(WASM) INKLING_SITE="$(TEST_SITE)" $(E2E)
 
-test-site: dist ## test the release site with all its workers, used as a visitor would use it
+test-site: ## test the release site with all its workers, used as a visitor would use it
 	@scripts/setup all
+	$(MAKE) dist
 	@$(SAY) "testing the release site"
 	$(WASM) INKLING_ALL=1 $(E2E)
 
 # PYTHON names a Python that has Keras, to measure Keras as well. QUICK=1 measures less.
-bench: dist ## measure the tables of docs/performance.md: every backend and replica count, the parts of a step, and Keras if installed
+bench: dist ## measure the numbers in docs/performance.md: every backend and replica count, the parts of a step, and Keras if installed
 	@scripts/setup bench
 	cargo build --release $(NATIVE) --example train_native
 	$(WASM) cargo build $(WASM_TARGET) --features cpu --example parts
@@ -90,4 +93,6 @@ check: ## run what CI runs
 	$(WASM) cargo clippy $(WASM_TARGET) --features cpu --lib --bins --tests --example parts -- -D warnings
 	$(MAKE) test-all
 
+# The targets share one target folder and one site.
+.NOTPARALLEL:
 .PHONY: help serve serve-cpu data dist test test-all test-native test-browser test-backends test-page test-site bench pictures check

@@ -1,4 +1,4 @@
-// Measures the tables of docs/performance.md, in one run on one machine: `make bench`.
+// Measures the numbers in docs/performance.md, in one run on one machine: `make bench`.
 //
 // The contestants run in turn, round after round (A B C A B C), so that a slow moment of the machine affects all of them alike.
 // The result is the median of the rounds. The benchmarks need real MNIST: MNIST_DIR must name its folder.

@@ -1,4 +1,4 @@
-//! Data, network, training step and accuracy gate, without a session or a browser.
+//! Data, network, training step and accuracy check, without a session or a browser.
 //!
 //! ```text
 //! cargo run --release --no-default-features --features cpu --example minimal

@@ -353,7 +353,7 @@ fn handwriting_teaches_the_network_without_making_it_forget_and_can_be_taken_bac
         "A run is in progress",
         "There are no digits",
         "There are no digits",
-        "There is no fine-tuning",
+        "There is no teaching",
     ];
     assert!(words.len() == 5 && words.iter().zip(expected).all(|(word, begins)| word.starts_with(begins)), "{words:?}");
 

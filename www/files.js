@@ -31,7 +31,7 @@ self.inklingFiles = (() => {
   };
   const unpack = async (bytes) => {
     const plain = await through(bytes, new DecompressionStream("gzip")).catch((error) => {
-      throw new Error(/larger/.test(error.message) ? error.message : "it is not gzipped, or cut short");
+      throw new Error(/larger/.test(error.message) ? error.message : "it is not gzipped, or it is cut short");
     });
     return JSON.parse(new TextDecoder().decode(plain), (_, value) =>
       typeof value?.base64 === "string" ? Uint8Array.from(atob(value.base64), (c) => c.charCodeAt(0)) : value);

@@ -34,7 +34,7 @@ self.inklingStore = (() => {
     mine ? resolve() : navigator.locks.request("inkling-run", have).catch(() => {});
   });
   const inMine = async (action) => {
-    if (!mine) throw new Error("another tab keeps its run");
+    if (!mine) throw new Error("another tab is already keeping a run");
     return transact("readwrite", action);
   };
   return {

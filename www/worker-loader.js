@@ -14,7 +14,7 @@ const SIMD = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11,
 ]);
 
-// Fetches the files that the page asks for early while the program downloads, unless they are cached. src/worker/download.rs
+// While the program downloads, fetches the files that the page lists in `early`, unless they are cached. src/worker/download.rs
 // takes the responses from here.
 self.inklingEarly = Object.fromEntries(
   (query.get("early") ?? "").split(",").filter(Boolean).map((path) => {

@@ -97,7 +97,7 @@ pub fn listen_on<E: JsCast + 'static>(target: &web_sys::EventTarget, event: &str
     listen_boxed(target, event, Box::new(listener));
 }
 
-/// Not generic over the listener: there are some seventy, and each copy would count in the page's size.
+/// Not generic over the listener: there are some seventy, and each copy would add to the page's size.
 fn listen_boxed<E: JsCast + 'static>(target: &web_sys::EventTarget, event: &str, listener: Box<dyn Fn(E)>) {
     let closure = Closure::<dyn Fn(Event)>::new(move |event: Event| {
         if let Ok(event) = event.dyn_into() {

@@ -166,7 +166,7 @@ pub enum FileMsg {
     SaveSvg(Chart, Scheme),
     /// Save the whole run.
     SaveRun,
-    /// Open a file of weights.
+    /// Open a weights file.
     OpenWeights(Vec<u8>),
     /// Open a whole run.
     OpenRun(Box<SavedRun>),

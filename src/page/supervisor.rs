@@ -205,7 +205,7 @@ impl Update<'_> {
         if let OwnData::Offered(_) = self.model.data {
             self.model.data = OwnData::None;
             self.warn(
-                "Your data set was dropped: the worker was lost while it read the files. Choose smaller ones.".into(),
+                "Your data set was discarded: the worker was lost while it read the files. Choose smaller ones.".into(),
             );
         }
         let state = self.model.run.state;

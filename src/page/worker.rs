@@ -214,10 +214,10 @@ impl Pick {
             Ok(adapter) => adapter,
         };
         if software && automatic {
-            return Pick::cpu("the only WebGPU adapter here is software, which is slower than the CPU worker");
+            return Pick::cpu("the only WebGPU adapter here is a software one, which is slower than the CPU worker");
         }
         let check = match verdict {
-            Some(Verdict::Failed(reason)) if automatic => return Pick::cpu(format!("on an earlier visit, {reason}")),
+            Some(Verdict::Failed(reason)) if automatic => return Pick::cpu(format!("on an earlier visit: {reason}")),
             Some(Verdict::Passed(check)) => Some(check),
             // A visitor who asks for WebGPU gets it tested again.
             _ => None,

@@ -73,7 +73,7 @@ async fn from_network(cache: Option<&Cache>, file: &File, advance: impl Fn(u64))
         let Some(url) = resolve(&format!("{source}{}", file.name)) else { continue };
         let host = Url::new(&url).map_or_else(|_| source.into(), |url| url.host());
         for attempt in 1..=ATTEMPTS {
-            // The page takes a worker that says nothing for a minute and a half for lost.
+            // The page gives up on a worker that is silent for a minute and a half.
             advance(0);
             let failure = match download(&url, &advance).await {
                 Ok(raw) => match file.verify(&raw) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { PREFIX, ROOT, SEVEN, draw, launch, open, serve, summary, until } from "./lib.mjs";
+import { PREFIX, SEVEN, SITE, draw, launch, open, serve, summary, until } from "./lib.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -75,7 +75,7 @@ test("a worker that does not load gives an error message, not a blank page", wit
 
 const listing = (ready, building) => (path, response) => {
   if (path !== PREFIX) return false;
-  const page = readFileSync(join(ROOT, "dist/index.html"), "utf8");
+  const page = readFileSync(join(SITE, "index.html"), "utf8");
   const listed = page.replace(/(name="inkling-workers" content=")[^"]*(" data-building=")[^"]*/, `$1${ready}$2${building}`);
   response.writeHead(200, { "content-type": "text/html" }).end(listed);
   return true;

@@ -34,7 +34,7 @@ test("a run whose worker traps resumes from its checkpoint, and ends as it would
   assert.deepEqual(curve(healed), curve(whole), "the healed run differs from the uninterrupted one");
   assert.equal(healed.test_accuracy, whole.test_accuracy);
   await page.getByRole("alert").filter({ hasText: /^The worker was lost at step \d+ \(killed by the test\)\. A fresh worker resumed from step \d+\.$/ }).waitFor();
-  assert.match(await page.locator("#accuracy").getAttribute("aria-label"), /A dashed line marks where the run resumed/);
+  assert.match(await page.locator("#accuracy").getAttribute("aria-label"), /Dashed lines mark where the run resumed/);
 });
 
 test("a CPU worker that is lost twice ends the run with an explanation, and the page keeps its history", async () => {

@@ -30,7 +30,7 @@ test("a run whose page is killed in the middle of an epoch resumes after a reloa
 
   await page.reload();
   await page.getByText("This browser has kept a finished run of 4 epochs.").waitFor();
-  await button(page, "Forget it").click();
+  await button(page, "Discard it").click();
   await page.locator("#offer").waitFor({ state: "hidden" });
   await page.reload();
   await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
@@ -47,7 +47,7 @@ test("a second tab leaves the first one's run alone, and says that its own is no
   assert.ok(await second.locator("#offer").isHidden(), "another tab's run is offered");
   await button(second, "Train").click();
   const done = await finished(second);
-  assert.deepEqual(done.warnings, ["A reload would lose this run: another tab keeps its run."]);
+  assert.deepEqual(done.warnings, ["A reload would lose this run: another tab is already keeping a run."]);
   await second.getByRole("alert").filter({ hasText: "A reload would lose this run" }).waitFor();
   assert.deepEqual((await summary(first)).warnings, []);
   // The first tab closes: the second takes its place, is offered the run that it left, and then keeps its own run instead.

@@ -11,12 +11,14 @@ if (!modules) throw new Error("INKLING_NODE is not set: run `make test-page`, or
 const { chromium } = createRequire(join(modules, "x.js"))("playwright-core");
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** The site that is tested. */
+export const SITE = process.env.INKLING_SITE ?? join(ROOT, "dist");
 /** Serving the site under this path proves that nothing in the page assumes that it is at the root. */
 export const PREFIX = "/some/where/";
 
 /** What `make test-all` requires and `make test` leaves out: the reason to skip a test that needs it, or false. */
 const leftOut = (what, there) => !process.env.INKLING_ALL && !there && `${what} is left out here; \`make test-all\` tests it`;
-const WORKERS = readFileSync(join(ROOT, "dist/index.html"), "utf8").match(/name="inkling-workers" content="([^"]*)"/)[1].split(" ");
+const WORKERS = readFileSync(join(SITE, "index.html"), "utf8").match(/name="inkling-workers" content="([^"]*)"/)[1].split(" ");
 export const NO_WEBGPU = leftOut("WebGPU", WORKERS.includes("webgpu"));
 export const NO_NDARRAY = leftOut("burn-ndarray", WORKERS.includes("ndarray"));
 export const NO_PYTHON = leftOut("Python", existsSync(process.env.INKLING_PYTHON ?? ""));
@@ -27,7 +29,7 @@ export const TYPES = {
   ".gz": "application/gzip", ".json": "application/json", ".svg": "image/svg+xml",
 };
 
-/** Serves dist/ under PREFIX, and the folder `data` (unless null) as `data/`. `intercept(path, response, query)` may answer first. */
+/** Serves the site under PREFIX, and the folder `data` (unless null) as `data/`. `intercept(path, response, query)` may answer first. */
 export async function serve({ data = null, intercept = () => false } = {}) {
   const requests = [];
   const server = createServer(async (request, response) => {
@@ -40,7 +42,7 @@ export async function serve({ data = null, intercept = () => false } = {}) {
     const isData = below.startsWith("data/");
     if (isData && !data) return response.writeHead(404).end();
     try {
-      const body = await readFile(isData ? join(data, below.slice(5)) : join(ROOT, "dist", below));
+      const body = await readFile(isData ? join(data, below.slice(5)) : join(SITE, below));
       response.writeHead(200, { "content-type": TYPES[extname(below)] ?? "application/octet-stream" }).end(body);
     } catch {
       response.writeHead(404).end();
@@ -60,7 +62,7 @@ export function sabotage(faults) {
   return (path, response, query) => {
     if (!path.endsWith("worker-loader.js") || query.get("role") === "replica") return false;
     const fault = faults[workers++] ?? "";
-    const loader = readFileSync(join(ROOT, "dist", "worker-loader.js"));
+    const loader = readFileSync(join(SITE, "worker-loader.js"));
     response.writeHead(200, { "content-type": "text/javascript" }).end(`${fault}\n${loader}`);
     return true;
   };

@@ -6,7 +6,7 @@ import { extname, join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { EXECUTABLE, NO_RELEASE, PREFIX, ROOT, TYPES, serve } from "./lib.mjs";
+import { EXECUTABLE, NO_RELEASE, PREFIX, SITE, TYPES, serve } from "./lib.mjs";
 
 const module = async (name) => {
   const folder = join(process.env.INKLING_NODE, name);
@@ -16,7 +16,7 @@ const module = async (name) => {
 };
 
 const compressed = (path, response) => {
-  const file = join(ROOT, "dist", path.slice(PREFIX.length) || "index.html");
+  const file = join(SITE, path.slice(PREFIX.length) || "index.html");
   if (!path.startsWith(PREFIX) || !existsSync(file)) return false;
   const headers = { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "content-encoding": "gzip", "cache-control": "max-age=600" };
   response.writeHead(200, headers).end(gzipSync(readFileSync(file)));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { ROOT, SEVEN, draw, launch, open, serve, until } from "./lib.mjs";
+import { SEVEN, SITE, draw, launch, open, serve, until } from "./lib.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -14,7 +14,7 @@ const curve = (s) => s.history.map((epoch) => [epoch.train_loss, epoch.validatio
 
 /** Runs to the end; `fault` is a script that runs in each replica before anything else. */
 async function run(replicas, fault) {
-  const loader = readFileSync(join(ROOT, "dist", "worker-loader.js"));
+  const loader = readFileSync(join(SITE, "worker-loader.js"));
   const intercept = (path, response, query) => {
     if (!fault || !path.endsWith("worker-loader.js") || query.get("role") !== "replica") return false;
     response.writeHead(200, { "content-type": "text/javascript" }).end(`${fault}\n${loader}`);

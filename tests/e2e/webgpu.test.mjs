@@ -36,7 +36,7 @@ test("on WebGPU the page trains as on the CPU, its memory does not grow, and its
   const early = await memory(1);
   const late = await memory(6);
   t.diagnostic(`device memory: ${JSON.stringify(early)} after 55 steps, ${JSON.stringify(late)} after 330`);
-  // The pools may take another page now and then. One gradient of the network (0.9 MB) leaked with each step is 248 MB.
+  // The pools may take another page now and then. Leaking one gradient of the network (0.9 MB) per step would add 248 MB.
   assert.ok(late.bytes < early.bytes + 4e6 && late.buffers < early.buffers + 5, "memory grows");
   const there = await until(page, "finished run", ended, 100);
   assert.deepEqual([there.state, there.error, there.incidents], ["finished", null, []]);
@@ -136,7 +136,7 @@ test("a software adapter is not preferred to the CPU", { skip: NO_WEBGPU }, asyn
   const page = await open(browser, `${server.url}${TINY}&backend=auto`);
   if (!(await page.evaluate(async () => Boolean(await navigator.gpu?.requestAdapter())))) return t.skip("SKIPPED: no WebGPU adapter");
   const done = await until(page, "finished run", (s) => s.state === "finished");
-  assert.deepEqual([done.backend.name, done.backend.reason], ["cpu", "the only WebGPU adapter here is software, which is slower than the CPU worker"]);
+  assert.deepEqual([done.backend.name, done.backend.reason], ["cpu", "the only WebGPU adapter here is a software one, which is slower than the CPU worker"]);
 });
 
 const FALLBACKS = {

@@ -43,7 +43,7 @@ test("a paused run advances step by step, and continues with another learning ra
   assert.deepEqual(changed.adjustments.map(([, to]) => [to.lr, to.augment]), [[0.001, true], [0.001, false]]);
   assert.deepEqual([changed.settings.lr, changed.settings.augment], [0.001, false]);
   assert.match(page.url(), /lr=0\.001.*augment=0/);
-  assert.match(await page.locator("#loss").getAttribute("aria-label"), /settings were changed \(2\)/);
+  assert.match(await page.locator("#loss").getAttribute("aria-label"), /settings were changed \(2 in all\)/);
   assert.ok(await page.getByRole("textbox", { name: "Epochs" }).isDisabled(), "these settings are fixed while a run lasts");
   await button(page, "Resume").click();
   await until(page, "training", (s) => s.state === "training");
@@ -70,10 +70,10 @@ test("a cell of the matrix shows its images, and an image shows the inside of th
   const cell = Math.floor((box.width - 34) / 10);
   await page.locator("#matrix").click({ position: { x: 34 + (mistake.predicted + 0.5) * cell, y: 34 + (mistake.label + 0.5) * cell } });
   const { count, label, predicted } = mistake;
-  await page.getByText(`1 to ${Math.min(40, count)} of ${count} images of ${label} predicted as ${predicted}, the most confident first in the test set.`).waitFor();
+  await page.getByText(`1 to ${Math.min(40, count)} of ${count} images of ${label} predicted as ${predicted} in the test set, the most confident first.`).waitFor();
   assert.equal(await page.locator("#specimens button").count(), Math.min(40, count));
   const names = await page.locator("#specimens button").evaluateAll((all) => all.map((one) => one.getAttribute("aria-label")));
-  const sure = names.map((name) => Number(name.match(new RegExp(`a ${label} predicted as ${predicted}, ([\\d.]+) % confident`))[1]));
+  const sure = names.map((name) => Number(name.match(new RegExp(`an? ${label} predicted as ${predicted}, ([\\d.]+) % confident`))[1]));
   assert.deepEqual(sure, [...sure].sort((a, b) => b - a));
   assert.ok((await lit(page, "specimens-0")) > 0.05);
   // With the keyboard, in the table.
@@ -91,7 +91,7 @@ test("a cell of the matrix shows its images, and an image shows the inside of th
 
   await page.locator("#look-part").selectOption("train");
   await page.locator("#look-class").selectOption("4");
-  await page.getByText(/^1 to \d+ of \d+ images of 4 in the train set/).waitFor();
+  await page.getByText(/^1 to \d+ of \d+ images of 4 in the training set/).waitFor();
   assert.deepEqual(page.problems, []);
 });
 
@@ -108,7 +108,7 @@ test("the time machine goes back to an earlier epoch: filters, matrix and the an
   const now = await pixels();
   await page.locator("#machine").fill("1");
   await page.getByText("Time machine: after epoch 1").waitFor();
-  await note.getByText(/^After epoch 1 it looked like a \d/).waitFor();
+  await note.getByText(/^After epoch 1 it looked like an? \d/).waitFor();
   await page.getByText(/Validation set after epoch 1, by the time machine/).waitFor();
   await page.waitForFunction((now) => document.getElementById("filters").toDataURL() !== now, now);
   await page.locator("#machine").fill("4");
@@ -148,8 +148,8 @@ test("the page shows how far to trust the network, by calibration and robustness
   const at = (motion, amount) => measured.robustness.find((point) => point.motion === motion && Math.abs(point.amount - amount) < 1e-9).accuracy;
   assert.ok(at("rotation", 0) > at("rotation", 90) + 0.2, "a quarter turn makes no difference?");
   await button(page, "Measure it now").waitFor();
-  await page.getByText(/^Accuracy on unmoved images: [\d.]+ %\. At worst: [\d.]+ % rotated, [\d.]+ % shifted, [\d.]+ % resized\.$/).waitFor();
-  assert.match(await page.locator("#robust-rotation").getAttribute("aria-label"), /Accuracy on images rotated, in degrees: [\d.]+ % at worst/);
+  await page.getByText(/^Accuracy on unchanged images: [\d.]+ %\. At worst: [\d.]+ % rotated, [\d.]+ % shifted, [\d.]+ % resized\.$/).waitFor();
+  assert.match(await page.locator("#robust-rotation").getAttribute("aria-label"), /Accuracy on rotated images: [\d.]+ % at worst/);
   await button(page, "Stop").click();
   assert.deepEqual(page.problems, []);
 });
@@ -163,12 +163,12 @@ test("runs are listed side by side by name, a test says whether one is better, a
   await until(page, "second run", (s) => s.state === "finished" && s.settings.lr === 0.00001);
   await unfold(page, "runs");
   await page.locator("#run-rows tr").nth(1).waitFor();
-  assert.match(await page.locator("#accuracy").getAttribute("aria-label"), /validation of 1 earlier runs/);
+  assert.match(await page.locator("#accuracy").getAttribute("aria-label"), /validation of 1 earlier run\./);
   const heads = await page.locator("#run-head th").allTextContents();
   assert.ok(heads.includes("Learning rate") && heads.includes("Seed") && !heads.includes("Batch size"), heads.join());
   await page.getByLabel("Name of run 2").fill("slow <b>");
   await page.getByLabel("Name of run 2").blur();
-  await page.getByText(/test images are correct only in Run 1, \d+ only in slow <b>: (Run 1 is better|this may well be chance)/).waitFor();
+  await page.getByText(/^Only Run 1 gets \d+ of the test images right, and only slow <b> gets \d+: (Run 1 is better|this may well be chance)/).waitFor();
   await page.waitForTimeout(300);
   await page.reload();
   await unfold(page, "runs");
@@ -215,7 +215,7 @@ test("a digit can be drawn with the keyboard alone", async () => {
   await press("Space");
   await press("ArrowDown", 12);
   await press("Space");
-  await page.locator("#sketch-note").getByText(/It looks like a \d/).waitFor();
+  await page.locator("#sketch-note").getByText(/It looks like an? \d/).waitFor();
   await press("Backspace");
   await page.getByText("Draw a digit and see what the network makes of it.").waitFor();
   assert.deepEqual(page.problems, []);
@@ -267,7 +267,7 @@ test("a visitor's digits are named, read, taught and taken back, and they surviv
   assert.match(await page.locator("#run-rows tr").first().textContent(), new RegExp(`${(100 * then.test[0] / then.test[1]).toFixed(2)} %`), "what a network is taught later does not change its run's score");
   await draw(page, CROSS);
   await page.locator("#sketch-note").getByText("looks like a 1").waitFor();
-  await button(page, "Take it back").click();
+  await button(page, "Undo teaching").click();
   await until(page, "the network before", (s) => s.fine_tuned === null && s.test_accuracy === scored);
   await said.getByText(before).waitFor();
   // If teaching is stopped halfway, the network is as it was before.
@@ -276,7 +276,7 @@ test("a visitor's digits are named, read, taught and taken back, and they surviv
   await button(page, "Stop teaching").click();
   await said.getByText(before).waitFor();
   assert.equal((await summary(page)).test_accuracy, scored);
-  await button(page, "Forget all").click();
+  await button(page, "Remove all").click();
   await said.getByText("None yet.").waitFor();
   await button(page, "Undo: bring them back").click();
   await said.getByText(before).waitFor();

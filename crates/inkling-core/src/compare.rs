@@ -34,7 +34,7 @@ impl McNemar {
         };
         let p = if p < 0.001 { "< 0.001".into() } else { format!("= {p:.3}") };
         format!(
-            "{first_only} test images are correct only in {first}, {second_only} only in {second}: {verdict} \
+            "Only {first} gets {first_only} of the test images right, and only {second} gets {second_only}: {verdict} \
              (p {p}, exact McNemar test)."
         )
     }

@@ -48,13 +48,14 @@ impl Incident {
     /// The incident as a sentence for the page.
     pub fn sentence(&self) -> String {
         let Incident { reason, step, from, .. } = self;
-        let place = if *from == 0 { "the beginning".into() } else { format!("step {from}") };
+        let resumed =
+            if *from == 0 { "started again from the beginning".into() } else { format!("resumed from step {from}") };
         match self.remedy {
             Remedy::Again => {
-                format!("The worker was lost at step {step} ({reason}). A fresh worker resumed from {place}.")
+                format!("The worker was lost at step {step} ({reason}). A fresh worker {resumed}.")
             }
             Remedy::Cpu => {
-                format!("The worker was lost again at step {step} ({reason}). The CPU resumed from {place}.")
+                format!("The worker was lost again at step {step} ({reason}). The CPU {resumed}.")
             }
             Remedy::None => {
                 format!("The worker was lost again at step {step} ({reason}). Press Train to start again.")

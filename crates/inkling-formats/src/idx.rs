@@ -35,7 +35,7 @@ pub enum IdxError {
         found: usize,
     },
     /// The file is of another kind.
-    #[error("not an IDX file of this kind: it starts with {found:#010x}, expected {expected:#010x}")]
+    #[error("not the expected kind of IDX file: it starts with {found:#010x}, expected {expected:#010x}")]
     Magic {
         /// The magic number of the expected kind.
         expected: u32,
@@ -50,10 +50,10 @@ pub enum IdxError {
         /// Columns per image.
         columns: u32,
     },
-    /// The file has fewer or more bytes of data than the header announces.
-    #[error("the header announces {expected} bytes of data, but the file has {found}")]
+    /// The file has fewer or more bytes of data than the header promises.
+    #[error("the header promises {expected} bytes of data, but the file has {found}")]
     Length {
-        /// Bytes announced.
+        /// Bytes promised.
         expected: u64,
         /// Bytes after the header.
         found: u64,

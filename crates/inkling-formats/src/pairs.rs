@@ -27,11 +27,13 @@ pub enum OwnError {
     #[error("no label file has as many labels as {0} has images")]
     Unpaired(String),
     /// There are too few images.
-    #[error("only {0} images to train with; at least 120 are needed (of two files, a seventh is kept for testing)")]
+    #[error(
+        "only {0} images to train with; at least 120 are needed (with two files, a seventh of the images is held out for testing)"
+    )]
     TooFew(usize),
 }
 
-/// Assembles the data set in `files`. Of two files, a seventh of the images is held out for the test set. Of four,
+/// Assembles the data set in `files`. With two files, a seventh of the images is held out for the test set. With four,
 /// those with `t10k` or `test` in their names are the test set, or else the smaller ones.
 ///
 /// # Errors

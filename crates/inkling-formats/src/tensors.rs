@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum WeightsError {
     /// The bytes are not a file in this format.
-    #[error("this is not a safetensors or burnpack file of weights ({0})")]
+    #[error("this is not a safetensors or burnpack weights file ({0})")]
     Format(String),
     /// Tensors are missing or differ from this network's: one description for each of them.
     #[error("these are not this network's weights: {}", .0.join("; "))]

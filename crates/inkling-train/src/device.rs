@@ -1,4 +1,4 @@
-//! The only file in this crate that names a backend: it opens it, tests it, and says why one can't be used.
+//! Beside `optimizer.rs`, the only file in this crate that names a backend: it opens it, tests it, and says why one can't be used.
 
 use burn::tensor::{Device, Tensor, TensorData, Transaction};
 use thiserror::Error;
@@ -227,5 +227,5 @@ fn adapter_name(info: &burn::tensor::wgpu::wgpu::AdapterInfo) -> String {
         .into_iter()
         .filter(|s| !s.is_empty())
         .collect();
-    if parts.is_empty() { "of unknown make".into() } else { parts.join(", ") }
+    if parts.is_empty() { "(unnamed)".into() } else { parts.join(", ") }
 }

@@ -208,6 +208,13 @@ impl Model {
         name.filter(|_| self.run.settings.dataset == DatasetName::Own).cloned().unwrap_or_else(|| class.to_string())
     }
 
+    /// The name of a class with its article: `a 7`, `an 8`, `an Ankle boot`.
+    pub fn a_class(&self, class: u8) -> String {
+        let name = self.class(class);
+        let vowel = name.starts_with(['8', 'a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']);
+        format!("{} {name}", if vowel { "an" } else { "a" })
+    }
+
     /// Whether a section is open.
     pub fn is_open(&self, section: Section) -> bool {
         self.open[section as usize]
@@ -220,5 +227,19 @@ impl Model {
         let exists = |number: &u32| self.history.get(*number).is_some();
         let choice = |place: usize| self.compared[place].filter(exists).unwrap_or(runs[last + place].number);
         Some([choice(0), choice(1)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_has_the_article_that_is_spoken() {
+        let mut settings = Settings::default();
+        settings.dataset = DatasetName::Own;
+        let mut model = Model::new(settings);
+        model.classes = ["Trouser", "Ankle boot"].map(String::from).into();
+        assert_eq!([0, 1, 7, 8].map(|class| model.a_class(class)), ["a Trouser", "an Ankle boot", "a 7", "an 8"]);
     }
 }

@@ -5,7 +5,7 @@ use inkling_core::{
     protocol::EpochRecord,
 };
 
-use super::{Panel, chart::theme};
+use super::{Panel, chart::theme, words::count};
 use crate::page::{
     dom,
     element::{Element, element, row_head, show, text},
@@ -42,15 +42,17 @@ fn label(name: &str, curve: &Curve) -> String {
     };
     match curve.resumed.len() {
         0 => {}
-        lost => label += &format!(" A dashed line marks where the run resumed after its worker was lost ({lost})."),
+        lost => {
+            label += &format!(" Dashed lines mark where the run resumed after its worker was lost ({lost} in all).")
+        }
     }
     match curve.changed.len() {
         0 => {}
-        changed => label += &format!(" A dotted line marks where settings were changed ({changed})."),
+        changed => label += &format!(" Dotted lines mark where settings were changed ({changed} in all)."),
     }
     match curve.others.len() {
         0 => {}
-        others => label += &format!(" Thinner lines show the validation of {others} earlier runs."),
+        others => label += &format!(" Thinner lines show the validation of {}.", count(others, "earlier run")),
     }
     label
 }

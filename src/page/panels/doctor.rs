@@ -35,7 +35,7 @@ impl Panel for Doctor {
         dom::set_text("doctor-head", &format!("P({digit})"));
         let rows = probabilities.iter().enumerate().map(|(place, found)| row(place, found, usual, digit));
         show("variants", rows);
-        show("nearest", nearest.iter().enumerate().map(near));
+        show("nearest", nearest.iter().enumerate().map(|(place, specimen)| near(model, place, specimen)));
         for (place, image) in model.doctor.images.iter().enumerate() {
             dom::draw_shades(&format!("variant-{place}"), image, SIDE, 1);
         }
@@ -61,10 +61,10 @@ fn row(place: usize, found: &[f32], usual: &[f32], digit: usize) -> Element {
         .children(cells.map(|cell| text("td", cell)))
 }
 
-fn near((place, specimen): (usize, &Specimen)) -> Element {
+fn near(model: &Model, place: usize, specimen: &Specimen) -> Element {
     let Specimen { number, label, .. } = specimen;
     let canvas = canvas(format!("near-{place}"))
         .with("role", "img")
-        .with("aria-label", format!("Training image {number}, a {label}"));
-    element("li").child(canvas).text(label.to_string())
+        .with("aria-label", format!("Training image {number}: {}", model.a_class(*label)));
+    element("li").child(canvas).text(model.class(*label))
 }

@@ -58,7 +58,7 @@ impl Panel for Handwriting {
             dom::set_enabled(&id, model.pad.image().is_some(), "pad");
         }
         let tuning = model.run.fine_tuning;
-        dom::set_text("take-back", if tuning.is_some() { "Stop teaching" } else { "Take it back" });
+        dom::set_text("take-back", if tuning.is_some() { "Stop teaching" } else { "Undo teaching" });
         dom::set_enabled("take-back", tuning.is_some() || model.run.can_take_back, "teach");
         let ready = model.has_network() && !model.run.state.is_active() && tuning.is_none();
         dom::set_enabled("teach", digits.len() >= FEWEST_TO_TEACH && ready, "take-back");
@@ -93,7 +93,7 @@ fn sentence(model: &Model) -> String {
     };
     match (digits, model.digits.right()) {
         (0, _) => "None yet. Digits that you label are kept in this browser and never leave it.".into(),
-        (digits, Some(right)) => format!("It reads {right} of your {digits} digits correctly.{next}"),
+        (digits, Some(right)) => format!("It reads {right} of your {} correctly.{next}", count(digits, "digit")),
         (digits, None) => format!("{}.{next}", count(digits, "digit")),
     }
 }

@@ -81,31 +81,40 @@ fn show_choices(query: Query) {
 
 fn sentence(query: Query, to: u32, total: u32) -> String {
     let of = match (query.label, query.predicted) {
-        (Some(label), Some(predicted)) => format!(" of {label} predicted as {predicted}, the most confident first"),
+        (Some(label), Some(predicted)) => format!(" of {label} predicted as {predicted}"),
         (Some(label), None) => format!(" of {label}"),
         _ => String::new(),
     };
     let what = if query.mistakes { " mistakes" } else { " images" };
-    let part = query.part.key();
+    let part = match query.part {
+        Part::Train => "training",
+        Part::Validation => "validation",
+        Part::Test => "test",
+    };
+    let order = if query.mistakes || query.predicted.is_some() { ", the most confident first" } else { "" };
     match total {
         0 => format!("No{what}{of} in the {part} set."),
-        _ => format!("{} to {to} of {total}{what}{of} in the {part} set. Click one to look inside.", query.from + 1),
+        _ => format!(
+            "{} to {to} of {total}{what}{of} in the {part} set{order}. Click one to look inside.",
+            query.from + 1
+        ),
     }
 }
 
 fn tile(model: &Model, specimen: &Specimen) -> Tile {
     let Specimen { number, label, answer, pixels } = specimen;
     let class = model.class(*label);
+    let article = model.a_class(*label);
     let words = match answer {
         Some((predicted, confidence)) if predicted == label => {
-            format!("Image {number}: a {class}, {:.1} % confident", 100.0 * confidence)
+            format!("Image {number}: {article}, {:.1} % confident", 100.0 * confidence)
         }
         Some((predicted, confidence)) => format!(
-            "Image {number}: a {class} predicted as {}, {:.1} % confident",
+            "Image {number}: {article} predicted as {}, {:.1} % confident",
             model.class(*predicted),
             100.0 * confidence
         ),
-        None => format!("Image {number}: a {class}"),
+        None => format!("Image {number}: {article}"),
     };
     let mistake = answer.filter(|(predicted, _)| predicted != label).map(|(predicted, _)| model.class(predicted));
     Tile { pixels: pixels.clone(), name: class, mistake, words, dashed: false }

@@ -4,7 +4,10 @@
 use inkling_core::{data::SIDE, protocol::Explanation};
 use web_sys::{Event, HtmlInputElement};
 
-use super::{Emit, Panel, words::best};
+use super::{
+    Emit, Panel,
+    words::{best, count},
+};
 use crate::page::{
     dom,
     element::{element, row_head, show, text},
@@ -63,7 +66,7 @@ fn draw_explanation(caption: &str, pixels: &[u8], explanation: &Explanation) {
     let sure = 100.0 * probabilities[best];
     dom::set_text(
         "explanation-text",
-        &format!("{caption}. The network says {best} ({sure:.1} %), after {steps} steps."),
+        &format!("{caption}. The network says {best} ({sure:.1} %), after {}.", count(*steps as usize, "step")),
     );
     dom::draw_shades("explained", pixels, SIDE, 1);
     dom::draw_shades("saliency", &saliency.shades, SIDE, 1);

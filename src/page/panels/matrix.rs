@@ -7,7 +7,11 @@ use inkling_core::{
 };
 use web_sys::{Event, MouseEvent};
 
-use super::{Emit, Panel, chart::theme, words::percent};
+use super::{
+    Emit, Panel,
+    chart::theme,
+    words::{count as count_of, percent},
+};
 use crate::page::{
     dom,
     element::{Element, element, row_head, show, text},
@@ -81,7 +85,10 @@ fn row(matrix: &ConfusionMatrix, label: usize) -> Element {
             text("button", count.to_string())
                 .with("type", "button")
                 .with("data-cell", (10 * label + predicted).to_string())
-                .with("aria-label", format!("{count} images of {label} predicted as {predicted}")),
+                .with(
+                    "aria-label",
+                    format!("{} of {label} predicted as {predicted}", count_of(count as usize, "image")),
+                ),
         ),
     };
     element("tr").child(row_head(label.to_string())).children((0..10).map(cell))
@@ -91,7 +98,8 @@ fn worst(matrix: &ConfusionMatrix) -> String {
     let mistakes = (0..100).filter(|i| i / 10 != i % 10).map(|i| (matrix.counts[i / 10][i % 10], i / 10, i % 10));
     match mistakes.max() {
         Some((count, label, predicted)) if count > 0 => {
-            format!("The most frequent mistake: {count} images of {label} predicted as {predicted}.")
+            let images = count_of(count as usize, "image");
+            format!("The most frequent mistake: {images} of {label} predicted as {predicted}.")
         }
         _ => String::new(),
     }

@@ -7,7 +7,11 @@ use inkling_core::{
 };
 use web_sys::{Element, Event, KeyboardEvent, PointerEvent};
 
-use super::{Emit, Panel, chart::theme, words::best};
+use super::{
+    Emit, Panel,
+    chart::theme,
+    words::{best, count},
+};
 use crate::page::{
     dom,
     model::{
@@ -100,7 +104,7 @@ fn position(event: &PointerEvent) -> Point {
 }
 
 fn looks_like(model: &Model, probabilities: &[f32]) -> String {
-    format!("It looks like a {}.", model.class(best(probabilities) as u8))
+    format!("It looks like {}.", model.a_class(best(probabilities) as u8))
 }
 
 fn note(model: &Model) -> String {
@@ -120,14 +124,14 @@ fn note(model: &Model) -> String {
 fn prediction_note(model: &Model, prediction: &Prediction, epoch: Option<u32>) -> String {
     let Prediction { probabilities, steps } = prediction;
     let best = best(probabilities);
-    let name = model.class(best as u8);
+    let name = model.a_class(best as u8);
     let share = 100.0 * probabilities[best];
     match epoch {
         None => {
             let taught = if model.run.fine_tuned.is_some() { " and your digits" } else { "" };
-            format!("It looks like a {name} ({share:.0} %), after {steps} training steps{taught}.")
+            format!("It looks like {name} ({share:.0} %), after {}{taught}.", count(*steps as usize, "training step"))
         }
-        Some(epoch) => format!("After epoch {epoch} it looked like a {name} ({share:.0} %)."),
+        Some(epoch) => format!("After epoch {epoch} it looked like {name} ({share:.0} %)."),
     }
 }
 

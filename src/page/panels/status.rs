@@ -65,7 +65,7 @@ fn passed(check: &Check) -> String {
     let Check { largest_difference, of, fusion, earlier, .. } = check;
     let kernels = if *fusion { "" } else { ", without fused kernels" };
     let when = if *earlier { " on an earlier visit" } else { "" };
-    format!("✓ Same results as the CPU{when}: at most {largest_difference:.0e} off, in {of}{kernels}")
+    format!("✓ Same results as the CPU{when}: at most {largest_difference:.0e} off (in {of}){kernels}")
 }
 
 /// What is going on and what to do next. It stays the same within a state, so that a screen reader does not keep
@@ -91,7 +91,7 @@ fn sentence(model: &Model) -> String {
         RunState::Training => match (&run.dataset, run.progress.map(|p| p.activity)) {
             (_, Some(Activity::Test)) => "Scoring the test set.".into(),
             (Some(data), _) => format!(
-                "Training on {} images of {}; {} are for validation, {} for the test.",
+                "Training on {} images ({}). {} are for validation and {} for testing.",
                 data.loaded.train, data.loaded.source, data.loaded.validation, data.loaded.test
             ),
             (None, _) => "Training.".into(),
@@ -111,11 +111,11 @@ fn sentence(model: &Model) -> String {
 fn finished(run: &RunSummary) -> String {
     match (run.test_accuracy, run.test_accuracy_interval) {
         (Some(accuracy), _) if run.fine_tuned.is_some() => format!(
-            "Finished, and taught your digits: {} of the test images are now correct. Sketch a digit, or train again.",
+            "Finished, and taught your digits: {} of the test images are now classified correctly. Sketch a digit, or train again.",
             percent(accuracy)
         ),
         (Some(accuracy), Some([low, high])) => format!(
-            "Finished: {} of the test images are correct (95 % interval {} to {}). Sketch a digit, or train again.",
+            "Finished: {} of the test images are classified correctly (95 % interval {} to {}). Sketch a digit, or train again.",
             percent(accuracy),
             percent(low),
             percent(high)
@@ -168,7 +168,7 @@ fn draw_tiles(run: &RunSummary) {
     show("tile-test", run.test_accuracy);
     let interval = match run.test_accuracy_interval {
         Some(_) if let Some([before, _]) = run.fine_tuned => {
-            format!("taught; before: {}", percent(share(before.test)))
+            format!("before teaching: {}", percent(share(before.test)))
         }
         Some([low, high]) => format!("95 %: {:.2} to {:.2}", 100.0 * low, 100.0 * high),
         None => "scored at the end".into(),

@@ -19,7 +19,7 @@ use crate::page::{
 /// Canvas, motion, ends of the axis and its label.
 const MOTIONS: [(&str, Motion, f64, &str); 3] = [
     ("robust-rotation", Motion::Rotation, 90.0, "rotated, in degrees"),
-    ("robust-shift", Motion::Shift, 0.3, "shifted, share of the width"),
+    ("robust-shift", Motion::Shift, 0.3, "shifted, as a share of the width"),
     ("robust-zoom", Motion::Zoom, 0.5, "resized: -0.5 is half the size"),
 ];
 
@@ -80,8 +80,8 @@ fn draw_robustness(model: &Model) {
         let points = points(own, motion);
         rows.extend(points.iter().map(|&(amount, accuracy)| row(along, amount, accuracy)));
         let worst = points.iter().map(|point| point.1).fold(1.0, f64::min);
-        dom::set_attribute(id, "aria-label", &format!("Accuracy on images {along}: {} at worst", percent(worst)));
         let name = along.split([',', ':']).next().unwrap_or_default();
+        dom::set_attribute(id, "aria-label", &format!("Accuracy on {name} images: {} at worst", percent(worst)));
         weakest.push(format!("{} {name}", percent(worst)));
         let mut lines = earlier_lines(model, motion);
         lines.push(Line { points, colour: theme().train });
@@ -93,7 +93,7 @@ fn draw_robustness(model: &Model) {
     show("robust-rows", rows);
     let still = own.iter().find(|point| point.amount == 0.0).map_or(0.0, |point| point.accuracy);
     let words = match model.run.robustness_left {
-        0 => format!("Accuracy on unmoved images: {}. At worst: {}.", percent(still), weakest.join(", ")),
+        0 => format!("Accuracy on unchanged images: {}. At worst: {}.", percent(still), weakest.join(", ")),
         _ => "Measuring…".into(),
     };
     dom::set_text("robust-text", &words);

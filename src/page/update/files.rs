@@ -112,7 +112,7 @@ impl Update<'_> {
     fn lose_file_worker(&mut self, reason: &str) {
         self.model.file_worker = FileWorker::Absent;
         self.effects.push(Effect::CloseFileWorker);
-        self.warn(format!("The file was neither written nor read: {reason}."));
+        self.warn(format!("The file could not be saved or opened: {reason}."));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the browser keeps: the run and the history of runs.
 //!
-//! Invariant: a kept run is replaced only after the visitor has resumed it, forgotten it, or started another run.
+//! Invariant: a kept run is replaced only after the visitor has resumed it, discarded it, or started another run.
 
 use inkling_core::protocol::RunState;
 
@@ -11,7 +11,7 @@ impl Update<'_> {
     /// Keeps the run in the browser, so that it survives a reload, a crash or a closed tab.
     pub(super) fn save_run(&mut self) {
         if self.model.kept.as_ref().is_some_and(|kept| !kept.is_finished()) {
-            return self.not_saved("the run above is kept until you resume it or forget it");
+            return self.not_saved("the run offered above is kept until you resume or discard it");
         }
         if self.model.saving != Saving::Idle {
             self.model.saving = Saving::Outdated;

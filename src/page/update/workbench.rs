@@ -89,7 +89,7 @@ impl Update<'_> {
         let specimen = self.model.browse.found.answer().and_then(|(specimens, _)| specimens.get(place));
         let Some(specimen) = specimen.cloned() else { return };
         // The caption leaves out the prediction, which may change with the next epoch: the explanation has it.
-        let caption = format!("Image {}: a {}", specimen.number, self.model.class(specimen.label));
+        let caption = format!("Image {}: {}", specimen.number, self.model.a_class(specimen.label));
         self.effects.extend([Effect::Open(Section::Inside), Effect::ScrollTo(Section::Inside)]);
         self.explain(specimen.pixels, caption);
     }

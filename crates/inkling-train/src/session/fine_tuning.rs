@@ -166,7 +166,7 @@ impl Session {
             return Ok(());
         }
         let Some(before) = self.aside.before_tuning.take() else {
-            self.warn("There is no fine-tuning to take back.");
+            self.warn("There is no teaching to undo.");
             return Ok(());
         };
         self.restore(&before.state);

@@ -199,7 +199,7 @@ impl Sources {
             _ => {
                 let images = settings.images as usize;
                 let len = if images == 0 { synthetic::DEFAULT_LEN } else { images };
-                let source = "synthetic digits, drawn in this tab (not MNIST)".into();
+                let source = "synthetic digits drawn in this tab, not MNIST".into();
                 (Arc::new(synthetic::generate(len, settings.seed)), source)
             }
         }

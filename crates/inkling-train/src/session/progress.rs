@@ -137,7 +137,7 @@ impl Session {
     /// Reports losses; false if one is not a number, which ends the run.
     pub(super) fn report_steps(&mut self, points: Vec<StepPoint>) -> bool {
         if let Some(bad) = points.iter().find(|point| !point.loss.is_finite()) {
-            self.diverged("loss", bad.step);
+            self.diverged("the loss", bad.step);
             return false;
         }
         self.emit(Event::Steps(points));
@@ -150,9 +150,9 @@ impl Session {
         self.training = None; // such a network has no answers
         let reason = format!("{what} stopped being a number at step {step}");
         if self.backend.is_gpu() {
-            self.emit(Event::Unavailable { reason: format!("the {reason}"), faulty: true });
+            self.emit(Event::Unavailable { reason: reason.clone(), faulty: true });
         }
-        self.fail(&format!("The {reason}. Choose a smaller learning rate and start again."));
+        self.fail(&format!("Training diverged: {reason}. Choose a smaller learning rate and start again."));
     }
 
     /// Hands out where the run can resume, and keeps the weights for the time machine if an epoch has `ended`.
@@ -162,7 +162,7 @@ impl Session {
         training.last_checkpoint = Instant::now();
         if !trainer.is_finite() {
             // The loss would show it only with the next step.
-            self.diverged("network", trainer.step);
+            self.diverged("a weight", trainer.step);
             return Ok(());
         }
         training.checkpoint_due = false;
