@@ -236,9 +236,7 @@ mod tests {
 
     #[test]
     fn a_class_has_the_article_that_is_spoken() {
-        let mut settings = Settings::default();
-        settings.dataset = DatasetName::Own;
-        let mut model = Model::new(settings);
+        let mut model = Model::new(Settings { dataset: DatasetName::Own, ..Settings::default() });
         model.classes = ["Trouser", "Ankle boot"].map(String::from).into();
         assert_eq!([0, 1, 7, 8].map(|class| model.a_class(class)), ["a Trouser", "an Ankle boot", "a 7", "an 8"]);
     }
