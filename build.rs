@@ -21,7 +21,7 @@ fn main() -> io::Result<()> {
     // File by file: a change to a style sheet compiles nothing.
     for entry in fs::read_dir("www")? {
         let path = entry?.path();
-        if !is_look(&path) {
+        if !is_style(&path) {
             println!("cargo::rerun-if-changed={}", path.display());
         }
     }
@@ -56,7 +56,7 @@ fn hash(root: &Path, place: &Path, hasher: &mut DefaultHasher) -> io::Result<()>
             fs::read_dir(&path)?.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>()?;
         names.sort();
         names.iter().try_for_each(|name| hash(root, &place.join(name), hasher))
-    } else if is_look(&path) {
+    } else if is_style(&path) {
         Ok(())
     } else {
         place.hash(hasher);
@@ -66,7 +66,7 @@ fn hash(root: &Path, place: &Path, hasher: &mut DefaultHasher) -> io::Result<()>
 }
 
 /// Whether a file only affects what the page looks like.
-fn is_look(path: &Path) -> bool {
+fn is_style(path: &Path) -> bool {
     path.extension().is_some_and(|end| end == "css" || end == "svg" || end == "png")
 }
 

@@ -127,8 +127,8 @@ struct Flaky {
 }
 
 impl Replicas for Flaky {
-    fn most_useful(&self) -> usize {
-        self.threads.most_useful()
+    fn max_workers(&self) -> usize {
+        self.threads.max_workers()
     }
     fn resize(&mut self, replicas: usize) {
         self.threads.resize(replicas);

@@ -3,7 +3,7 @@
 "use strict";
 self.inklingFiles = (() => {
   // The largest useful file is MNIST's training images, decompressed.
-  const MOST = 64 << 20;
+  const MAX_SIZE = 64 << 20;
   const save = (name, blob) => {
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
     link.click();
@@ -21,7 +21,7 @@ self.inklingFiles = (() => {
       const { done, value } = await reader.read();
       if (done) return new Blob(chunks).arrayBuffer().then((buffer) => new Uint8Array(buffer));
       chunks.push(value);
-      if ((size += value.length) > MOST) throw new Error(`it is larger than ${MOST >> 20} MiB`);
+      if ((size += value.length) > MAX_SIZE) throw new Error(`it is larger than ${MAX_SIZE >> 20} MiB`);
     }
   };
   const through = (bytes, transform) => limited(new Blob([bytes]).stream().pipeThrough(transform));
@@ -66,14 +66,14 @@ self.inklingFiles = (() => {
       const input = document.getElementById(id);
       const [file] = input.files;
       if (!file) return undefined;
-      if (file.size > MOST) throw new Error(`it is larger than ${MOST >> 20} MiB`);
+      if (file.size > MAX_SIZE) throw new Error(`it is larger than ${MAX_SIZE >> 20} MiB`);
       const bytes = new Uint8Array(await file.arrayBuffer());
       input.value = "";
       return bytes;
     },
     readAll: (id) =>
       Promise.all([...document.getElementById(id).files].map(async (file) => {
-        if (file.size > MOST) throw new Error(`${file.name} is larger than ${MOST >> 20} MiB`);
+        if (file.size > MAX_SIZE) throw new Error(`${file.name} is larger than ${MAX_SIZE >> 20} MiB`);
         return { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
       })),
     // Offers the file only if it reads back as it was written.

@@ -41,9 +41,9 @@ self.inklingStore = (() => {
     // Waits for the lock, then returns the run that the previous tab left behind.
     load: async () => (await owned, transact("readonly", (runs) => runs.get("last"))),
     save: (run) => inMine((runs) => runs.put(run, "last")),
-    // The records beside the run: "shelf" is the run history, "digits" the visitor's own digits.
-    loadBeside: (name) => transact("readonly", (runs) => runs.get(name)),
-    saveBeside: (name, value) => inMine((runs) => runs.put(value, name)),
+    // The other records: "shelf" is the run history, "digits" the visitor's own digits.
+    loadRecord: (name) => transact("readonly", (runs) => runs.get(name)),
+    saveRecord: (name, value) => inMine((runs) => runs.put(value, name)),
     forget: () => inMine((runs) => runs.delete("last")),
   };
 })();

@@ -12,9 +12,9 @@ use super::{
 use crate::tasks::within;
 
 /// A browser that has not found an adapter after this time counts as having none.
-const ADAPTER_WITHIN_MS: i32 = 10_000;
+const ADAPTER_TIMEOUT_MS: i32 = 10_000;
 
-/// Picks the worker for the visitor's choice, this browser and this site. Returns within [`ADAPTER_WITHIN_MS`].
+/// Picks the worker for the visitor's choice, this browser and this site. Returns within [`ADAPTER_TIMEOUT_MS`].
 pub async fn pick(choice: BackendChoice) -> Pick {
     if let Some(pick) = Pick::without_adapter(choice, &site()) {
         return pick;
@@ -45,7 +45,7 @@ async fn adapter() -> Result<Adapter, String> {
     let options = js_sys::Object::new();
     let _ = Reflect::set(&options, &"powerPreference".into(), &"high-performance".into());
     let promise: Promise = request.call1(&gpu, &options).and_then(|p| p.dyn_into::<Promise>()).map_err(|_| NONE)?;
-    let adapter = within(ADAPTER_WITHIN_MS, promise).await.map_err(|_| NONE)?;
+    let adapter = within(ADAPTER_TIMEOUT_MS, promise).await.map_err(|_| NONE)?;
     if adapter.is_falsy() {
         return Err(NONE.into());
     }

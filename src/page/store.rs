@@ -14,10 +14,10 @@ extern "C" {
     async fn load_value() -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = inklingStore, js_name = save, catch)]
     async fn save_value(run: &JsValue) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(js_namespace = inklingStore, js_name = loadBeside, catch)]
-    async fn load_beside(name: &str) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(js_namespace = inklingStore, js_name = saveBeside, catch)]
-    async fn save_beside(name: &str, value: &JsValue) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingStore, js_name = loadRecord, catch)]
+    async fn load_record(name: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingStore, js_name = saveRecord, catch)]
+    async fn save_record(name: &str, value: &JsValue) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = inklingStore, js_name = forget, catch)]
     async fn forget_value() -> Result<JsValue, JsValue>;
 }
@@ -41,17 +41,17 @@ pub async fn save_run(run: &SavedRun) -> Result<(), String> {
 
 /// The stored run history.
 pub async fn load_history() -> Option<RunHistory> {
-    beside("shelf").await
+    record("shelf").await
 }
 
 /// Stores the run history. If that fails, the history lasts as long as the page.
 pub async fn save_history(history: &RunHistory) {
-    let _ = keep_beside("shelf", history).await;
+    let _ = keep_record("shelf", history).await;
 }
 
 /// The stored digits that the visitor drew and labelled.
 pub async fn load_handwriting() -> Option<Handwriting> {
-    beside("digits").await.filter(Handwriting::is_valid)
+    record("digits").await.filter(Handwriting::is_valid)
 }
 
 /// Stores the visitor's digits.
@@ -59,17 +59,17 @@ pub async fn load_handwriting() -> Option<Handwriting> {
 /// # Errors
 /// The same as for [`save_run`].
 pub async fn save_handwriting(digits: &Handwriting) -> Result<(), String> {
-    keep_beside("digits", digits).await
+    keep_record("digits", digits).await
 }
 
-async fn beside<T: DeserializeOwned>(name: &str) -> Option<T> {
-    let kept = load_beside(name).await.ok().filter(|kept| !kept.is_undefined())?;
+async fn record<T: DeserializeOwned>(name: &str) -> Option<T> {
+    let kept = load_record(name).await.ok().filter(|kept| !kept.is_undefined())?;
     serde_wasm_bindgen::from_value(kept).ok()
 }
 
-async fn keep_beside(name: &str, value: &impl Serialize) -> Result<(), String> {
+async fn keep_record(name: &str, value: &impl Serialize) -> Result<(), String> {
     let value = value.serialize(&serde_wasm_bindgen::Serializer::new()).map_err(|error| error.to_string())?;
-    save_beside(name, &value).await.map(|_| ()).map_err(|error| words(&error).trim_end_matches('.').to_string())
+    save_record(name, &value).await.map(|_| ()).map_err(|error| words(&error).trim_end_matches('.').to_string())
 }
 
 /// Deletes the stored run. If that fails, the next run replaces it.

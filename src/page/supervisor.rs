@@ -21,12 +21,12 @@ use super::{
 use crate::BUILD;
 
 /// The longest that a worker may take to be downloaded without any progress, and then to pass its self-test.
-const READY_WITHIN_MS: i32 = 180_000;
-/// A worker that trains and is silent for [`MOST_SILENCE`] of these intervals counts as lost. A software adapter took
+const READY_TIMEOUT_MS: i32 = 180_000;
+/// A worker that trains and is silent for [`MAX_SILENCE`] of these intervals counts as lost. A software adapter took
 /// 17 s for its first step (Chromium's, two shared cores). Intervals are counted because a machine that slept has
 /// missed only one.
 const SILENCE_MS: i32 = 10_000;
-const MOST_SILENCE: u32 = 9;
+const MAX_SILENCE: u32 = 9;
 
 impl Update<'_> {
     /// Handles what worker `id` did, unless it has been replaced.
@@ -75,7 +75,7 @@ impl Update<'_> {
         self.replace(WorkerState::Fetching(plan, 0));
         self.effects.push(Effect::OpenWorker(self.model.last_worker, address));
         self.later(SILENCE_MS, WorkerMsg::SilenceDue);
-        self.later(READY_WITHIN_MS, WorkerMsg::ReadyDue(0));
+        self.later(READY_TIMEOUT_MS, WorkerMsg::ReadyDue(0));
     }
 
     /// Replaces the worker. Its network is lost with it, and so are the network's answers.
@@ -95,7 +95,7 @@ impl Update<'_> {
     fn ready_due(&mut self, before: u32) {
         match self.model.worker {
             WorkerState::Fetching(_, received) if received > before => {
-                self.later(READY_WITHIN_MS, WorkerMsg::ReadyDue(received));
+                self.later(READY_TIMEOUT_MS, WorkerMsg::ReadyDue(received));
             }
             WorkerState::Fetching(..) => self.lose("it was not ready within three minutes", false),
             // An earlier timer has a different number of bytes, so the check gets its own three minutes.
@@ -114,7 +114,7 @@ impl Update<'_> {
             || self.model.pending == Pending::Stop;
         if let WorkerState::Ready(_, silent) = &mut self.model.worker {
             *silent = if talks { *silent + 1 } else { 0 };
-            if *silent >= MOST_SILENCE {
+            if *silent >= MAX_SILENCE {
                 return self.lose("it was silent for a minute and a half", true);
             }
         }
@@ -128,7 +128,7 @@ impl Update<'_> {
                     *bytes = *received;
                     if *done {
                         self.model.worker = WorkerState::Checking(plan.clone(), *received);
-                        self.later(READY_WITHIN_MS, WorkerMsg::ReadyDue(*received));
+                        self.later(READY_TIMEOUT_MS, WorkerMsg::ReadyDue(*received));
                     }
                 }
             }

@@ -5,7 +5,7 @@ use std::panic;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
-use super::post::{panic_words, post};
+use super::post::{panic_message, post};
 use crate::BUILD;
 use inkling_core::protocol::{Envelope, FileEvent, FileTask};
 use inkling_formats::weights;
@@ -15,7 +15,7 @@ pub fn start() {
     let say = |event| post(&Envelope { run: 0, event });
     panic::set_hook(Box::new(move |info| {
         console_error_panic_hook::hook(info);
-        say(FileEvent::Unavailable { reason: panic_words(info) });
+        say(FileEvent::Unavailable { reason: panic_message(info) });
     }));
     let listener = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
         say(match serde_wasm_bindgen::from_value::<FileTask>(event.data()) {

@@ -18,6 +18,6 @@ pub fn post<E: Serialize>(envelope: &Envelope<E>) {
 }
 
 /// The message of a panic, without its location in the source, which is in the console.
-pub fn panic_words(info: &PanicHookInfo) -> String {
+pub fn panic_message(info: &PanicHookInfo) -> String {
     info.payload_as_str().unwrap_or("the program stopped").trim_end().to_string()
 }

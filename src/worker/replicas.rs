@@ -17,9 +17,9 @@ use inkling_core::parameters::PARAMETERS;
 use inkling_train::replicas::{Outcome, PendingReply, Replicas, Reply, Task, perform};
 
 /// Number of consecutive losses after which lost replicas are not replaced.
-const MOST_LOSSES: u32 = 5;
+const MAX_LOSSES: u32 = 5;
 /// The timeout for a reply is at least this long,
-const PATIENCE_MS: f64 = 5_000.0;
+const MIN_PATIENCE_MS: f64 = 5_000.0;
 /// and at least this many times as long as the leader's own share took.
 const PATIENCE_SHARES: f64 = 30.0;
 
@@ -38,12 +38,12 @@ impl ReplicaWorkers {
     }
 
     fn start(&self) -> Option<Member> {
-        (self.losses < MOST_LOSSES).then(|| Member::start(self.program)).flatten()
+        (self.losses < MAX_LOSSES).then(|| Member::start(self.program)).flatten()
     }
 }
 
 impl Replicas for ReplicaWorkers {
-    fn most_useful(&self) -> usize {
+    fn max_workers(&self) -> usize {
         let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
         (global.navigator().hardware_concurrency() as usize).clamp(1, 8)
     }
@@ -68,7 +68,7 @@ impl Replicas for ReplicaWorkers {
     fn receive(&mut self, replica: usize, own: f64) -> PendingReply<'_> {
         Box::pin(async move {
             let Some(member) = self.members.get(replica) else { return Err("there is no such replica".into()) };
-            let reply = member.receive((own * 1e3 * PATIENCE_SHARES).max(PATIENCE_MS) as i32).await;
+            let reply = member.receive((own * 1e3 * PATIENCE_SHARES).max(MIN_PATIENCE_MS) as i32).await;
             match &reply {
                 Ok(_) => self.losses = 0,
                 Err(_) => {

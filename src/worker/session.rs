@@ -14,7 +14,7 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, UrlSearchParams};
 use super::{
     download,
     macrotask::Macrotask,
-    post::{panic_words, post},
+    post::{panic_message, post},
     replicas::{self, ReplicaWorkers},
 };
 use crate::{BUILD, tasks::words};
@@ -40,14 +40,14 @@ pub fn start(kind: BackendKind) {
         panic::set_hook(Box::new(|info| {
             console_error_panic_hook::hook(info);
             let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
-            let _ = global.post_message(&JsValue::from(panic_words(info)));
+            let _ = global.post_message(&JsValue::from(panic_message(info)));
         }));
         return replicas::serve();
     }
     panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
         // After a panic, nothing here can be trusted: the page terminates this worker and starts a new one.
-        post(&Envelope { run: RUN.get(), event: Event::Unavailable { reason: panic_words(info), faulty: true } });
+        post(&Envelope { run: RUN.get(), event: Event::Unavailable { reason: panic_message(info), faulty: true } });
     }));
     spawn_local(async move {
         if let Err(error) = serve(kind).await {

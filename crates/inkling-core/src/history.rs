@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Maximum number of runs in the history; a new run then replaces the oldest.
-const ROOM: usize = 8;
+const MAX_RUNS: usize = 8;
 
 /// A finished run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,10 +51,10 @@ impl RunHistory {
             return;
         }
         self.count += 1;
-        if self.runs.len() == ROOM {
+        if self.runs.len() == MAX_RUNS {
             self.runs.remove(0);
         }
-        let free = (0..ROOM).find(|&colour| self.runs.iter().all(|run| run.colour != colour));
+        let free = (0..MAX_RUNS).find(|&colour| self.runs.iter().all(|run| run.colour != colour));
         self.runs.push(PastRun {
             name: format!("Run {}", self.count),
             number: self.count,
@@ -155,10 +155,10 @@ mod tests {
         let mut history = RunHistory::default();
         history.add(&RunSummary::new(1, Settings::default(), BackendInfo::default()));
         assert!(history.runs.is_empty(), "a run without an epoch has nothing to show");
-        (0..ROOM as u32 + 2).for_each(|seed| history.add(&over(seed)));
-        assert_eq!(history.runs.len(), ROOM);
+        (0..MAX_RUNS as u32 + 2).for_each(|seed| history.add(&over(seed)));
+        assert_eq!(history.runs.len(), MAX_RUNS);
         history.add(&over(4));
-        assert_eq!((history.runs.len(), history.runs.last().unwrap().settings.seed), (ROOM, ROOM as u32 + 1));
+        assert_eq!((history.runs.len(), history.runs.last().unwrap().settings.seed), (MAX_RUNS, MAX_RUNS as u32 + 1));
         assert_eq!(history.runs[0].name, "Run 3");
         let (first, colour) = (history.runs[0].number, history.runs[1].colour);
         history.rename(first, "  mine ");
@@ -166,11 +166,11 @@ mod tests {
         assert_eq!(history.runs[0].name, "mine");
         history.remove(first);
         history.remove(99);
-        assert_eq!((history.runs.len(), history.runs[0].colour), (ROOM - 1, colour));
+        assert_eq!((history.runs.len(), history.runs[0].colour), (MAX_RUNS - 1, colour));
         let mut colours: Vec<_> = history.runs.iter().map(|run| run.colour).collect();
         colours.sort_unstable();
         colours.dedup();
-        assert_eq!(colours.len(), ROOM - 1, "two runs have the same colour");
+        assert_eq!(colours.len(), MAX_RUNS - 1, "two runs have the same colour");
         assert_eq!(history.differing(), [("seed", "Seed")]);
         assert!(history.compare(history.runs[0].number, history.runs[1].number).contains("must be scored"));
     }

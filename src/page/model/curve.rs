@@ -18,7 +18,7 @@ impl Model {
         let points = |history: &[EpochRecord]| -> Vec<(f64, f64)> {
             history.iter().map(|epoch| (f64::from(epoch.epoch), value(epoch))).collect()
         };
-        let place = |step: u32| f64::from(step) / run.steps_an_epoch();
+        let place = |step: u32| f64::from(step) / run.steps_per_epoch();
         // A run that has just ended is in the history as well.
         let others = self.history.runs.iter().filter(|past| past.history != run.history);
         let others: Vec<_> = others.map(|past| (past.colour, points(&past.history))).collect();

@@ -5,7 +5,7 @@ use inkling_core::data::handwriting::Handwriting;
 use super::asked::Asked;
 
 /// Teaching fewer digits than this does more harm than good.
-pub const FEWEST_TO_TEACH: usize = 5;
+pub const MIN_TO_TEACH: usize = 5;
 
 /// The visitor's own digits.
 #[derive(Clone, Debug, Default)]

@@ -14,7 +14,7 @@ use super::{
 use crate::page::{
     dom,
     element::{Element, element, row_head, show, text},
-    model::{Model, digits::FEWEST_TO_TEACH},
+    model::{Model, digits::MIN_TO_TEACH},
     msg::{Msg, Section, WorkbenchMsg},
 };
 
@@ -61,7 +61,7 @@ impl Panel for Handwriting {
         dom::set_text("take-back", if tuning.is_some() { "Stop teaching" } else { "Undo teaching" });
         dom::set_enabled("take-back", tuning.is_some() || model.run.can_take_back, "teach");
         let ready = model.has_network() && !model.run.state.is_active() && tuning.is_none();
-        dom::set_enabled("teach", digits.len() >= FEWEST_TO_TEACH && ready, "take-back");
+        dom::set_enabled("teach", digits.len() >= MIN_TO_TEACH && ready, "take-back");
         dom::set_enabled("forget-digits", !digits.is_empty(), "pad");
         dom::set_hidden("bring-back", model.digits.removed.is_none());
         dom::set_hidden("own-hint", digits.is_empty());
@@ -85,7 +85,7 @@ fn sentence(model: &Model) -> String {
         return "The network is tested, learns your digits, and is tested again.".into();
     }
     let digits = model.digits.kept.len();
-    let next = match FEWEST_TO_TEACH.saturating_sub(digits) {
+    let next = match MIN_TO_TEACH.saturating_sub(digits) {
         0 if !model.has_network() => " Train a network to see how well it reads them.".into(),
         0 if model.run.state.is_active() => " You can teach it when the run is over.".into(),
         0 => String::new(),

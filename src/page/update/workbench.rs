@@ -109,7 +109,7 @@ impl Update<'_> {
             self.model.pad.clear();
             self.save_digits();
         } else {
-            self.warn(format!("No more than {} digits are kept. Remove some first.", Handwriting::MOST));
+            self.warn(format!("No more than {} digits are kept. Remove some first.", Handwriting::MAX_DIGITS));
         }
     }
 

@@ -40,7 +40,7 @@ pub struct Handwriting {
 
 impl Handwriting {
     /// Maximum number of digits.
-    pub const MOST: usize = 300;
+    pub const MAX_DIGITS: usize = 300;
 
     /// Number of digits.
     pub fn len(&self) -> usize {
@@ -52,16 +52,16 @@ impl Handwriting {
         self.labels.is_empty()
     }
 
-    /// Whether it is usable: as many images as labels, every label a digit, and at most [`Handwriting::MOST`] digits.
+    /// Whether it is usable: as many images as labels, every label a digit, and at most [`Handwriting::MAX_DIGITS`] digits.
     pub fn is_valid(&self) -> bool {
         let digits = self.labels.iter().all(|&label| usize::from(label) < CLASSES);
         let complete = self.pixels.len() == self.len() * IMAGE && self.aside.len() == self.len();
-        self.len() <= Self::MOST && complete && digits
+        self.len() <= Self::MAX_DIGITS && complete && digits
     }
 
     /// Adds a digit, if there is room and `pixels` is one image. Returns whether it was added.
     pub fn add(&mut self, pixels: &[u8], label: u8) -> bool {
-        let room = self.len() < Self::MOST && pixels.len() == IMAGE;
+        let room = self.len() < Self::MAX_DIGITS && pixels.len() == IMAGE;
         if room {
             self.pixels.extend_from_slice(pixels);
             self.labels.push(label);
@@ -152,7 +152,7 @@ mod tests {
         assert!(!with(|hand| hand.pixels.truncate(9)));
         assert!(!Handwriting::default().add(&[0; 5], 1));
         let mut full = Handwriting::default();
-        (0..Handwriting::MOST).for_each(|_| assert!(full.add(&[0; IMAGE], 1)));
+        (0..Handwriting::MAX_DIGITS).for_each(|_| assert!(full.add(&[0; IMAGE], 1)));
         assert!(!full.add(&[0; IMAGE], 1) && full.is_valid());
     }
 

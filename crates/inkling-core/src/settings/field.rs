@@ -9,7 +9,7 @@ use super::choice::{BackendChoice, Choice, DatasetName, Kernels};
 use crate::augment::Augmentation;
 
 /// Maximum number of workers that may share a batch.
-pub const MOST_REPLICAS: u32 = 16;
+pub const MAX_REPLICAS: u32 = 16;
 
 /// One setting: its name in a URL, its rule, and its control on the page.
 #[derive(Clone, Copy, Debug)]
@@ -234,7 +234,7 @@ settings! {
         "Fixes everything random: the same seed gives the same run.";
     images: u32 = 0, "Training images", "0 means all", Rule::AllOr(24, 60_000), Control::Wide,
         "How many training and validation images to use; 0 means all of MNIST, or 6,000 synthetic ones.";
-    replicas: u32 = 0, "Replicas", "0: auto", Rule::Whole(0, MOST_REPLICAS), Control::Half,
+    replicas: u32 = 0, "Replicas", "0: auto", Rule::Whole(0, MAX_REPLICAS), Control::Half,
         "Workers that share each batch on the CPU; 0 means as many as the machine can use.";
     kernels: Kernels = Kernels::Fused, "CPU kernels", "", KERNELS, Control::Half,
         "Which operations compute the network on the CPU.";

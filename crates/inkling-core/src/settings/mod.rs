@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::Augmentation;
 pub use choice::{BackendChoice, DatasetName, Kernels};
-pub use field::{Control, FIELDS, Field, MOST_REPLICAS, Rule, SettingError, Settings};
+pub use field::{Control, FIELDS, Field, MAX_REPLICAS, Rule, SettingError, Settings};
 pub use preset::{PRESETS, Preset};
 
 /// The settings that may change during a run.

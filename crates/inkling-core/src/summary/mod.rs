@@ -183,7 +183,7 @@ impl RunSummary {
                 self.progress = Some(*progress);
             }
             Event::Steps(points) => {
-                let per_epoch = self.steps_an_epoch();
+                let per_epoch = self.steps_per_epoch();
                 for point in points {
                     self.curves.push(f64::from(point.step) / per_epoch, point);
                 }
@@ -251,7 +251,7 @@ impl RunSummary {
     }
 
     /// Steps per epoch; 1 before that is known.
-    pub fn steps_an_epoch(&self) -> f64 {
+    pub fn steps_per_epoch(&self) -> f64 {
         self.progress.map_or(1.0, |p| f64::from(p.steps) / f64::from(p.epochs.max(1))).max(1.0)
     }
 

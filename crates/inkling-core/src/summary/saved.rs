@@ -63,7 +63,7 @@ impl RunSummary {
     /// The run to keep, once there is a checkpoint.
     pub fn saved(&self) -> Option<SavedRun> {
         let checkpoint = self.checkpoint.clone()?;
-        let per_epoch = self.steps_an_epoch();
+        let per_epoch = self.steps_per_epoch();
         let mut curves = self.curves.clone();
         curves.cut();
         // A run that continues has a different network from the one that was scored.

@@ -92,7 +92,7 @@ pub type PendingReply<'a> = Pin<Box<dyn Future<Output = Result<Reply, String>> +
 /// The replicas of a leading worker.
 pub trait Replicas {
     /// Number of workers, the leader included, that this machine can use.
-    fn most_useful(&self) -> usize;
+    fn max_workers(&self) -> usize;
     /// Sets the number of replicas. New ones may become ready later.
     fn resize(&mut self, replicas: usize);
     /// Number of replicas, including those that are not ready yet.
@@ -112,7 +112,7 @@ pub trait Replicas {
 pub struct NoReplicas;
 
 impl Replicas for NoReplicas {
-    fn most_useful(&self) -> usize {
+    fn max_workers(&self) -> usize {
         1
     }
     fn resize(&mut self, _: usize) {}

@@ -33,7 +33,7 @@ impl Team {
 
     /// Sets the number of workers, the leader included; 0 means as many as this machine can use.
     pub fn resize(&mut self, workers: usize) {
-        let workers = if workers == 0 { self.replicas.most_useful() } else { workers };
+        let workers = if workers == 0 { self.replicas.max_workers() } else { workers };
         self.replicas.resize(workers - 1);
     }
 

@@ -28,7 +28,7 @@ impl Threads {
 }
 
 impl Replicas for Threads {
-    fn most_useful(&self) -> usize {
+    fn max_workers(&self) -> usize {
         thread::available_parallelism().map_or(1, |count| count.get())
     }
 

@@ -21,7 +21,7 @@ const NEAREST: usize = 8;
 /// Number of test images for each point of a robustness curve.
 const MEASURED: usize = 500;
 /// Maximum number of images in one answer.
-const MOST: u32 = 200;
+const MAX_IMAGES: u32 = 200;
 
 impl Session {
     pub(super) async fn answer(&mut self, request: Request) -> Result<(), ReadError> {
@@ -57,7 +57,7 @@ impl Session {
 
     /// Measures the next point of the robustness curves.
     pub(super) async fn measure_robustness(&mut self) -> Result<(), ReadError> {
-        let (Some((motion, amount)), Some(training)) = (self.aside.robustness.pop_front(), &self.training) else {
+        let (Some((motion, amount)), Some(training)) = (self.side_work.robustness.pop_front(), &self.training) else {
             return Ok(());
         };
         let images = &training.data.test;
@@ -68,7 +68,7 @@ impl Session {
             right += training.trainer.evaluate(batch).await?.right();
         }
         let accuracy = f64::from(right) / numbers.len().max(1) as f64;
-        let left = self.aside.robustness.len() as u32;
+        let left = self.side_work.robustness.len() as u32;
         self.emit(Event::Robustness { point: RobustnessPoint { motion, amount, accuracy }, left });
         Ok(())
     }
@@ -121,7 +121,7 @@ fn browse(training: &Training, query: Query) -> Answer {
         found.sort_by(|a, b| confidence(b.1).total_cmp(&confidence(a.1)).then(a.0.cmp(&b.0)));
     }
     let total = found.len() as u32;
-    let shown = found.into_iter().skip(from as usize).take(count.min(MOST) as usize);
+    let shown = found.into_iter().skip(from as usize).take(count.min(MAX_IMAGES) as usize);
     Answer::Browse { total, specimens: shown.map(|(number, answer)| specimen(images, number, answer)).collect() }
 }
 

@@ -63,15 +63,15 @@ impl FineTuning {
 impl Session {
     /// Starts a fine-tuning unless one is in progress: a second one would lose the state before the first.
     pub(super) fn fine_tune(&mut self, digits: &Handwriting) {
-        if self.aside.fine_tuning.is_none() {
-            self.aside.fine_tuning = Some(FineTuning::new(digits));
+        if self.side_work.fine_tuning.is_none() {
+            self.side_work.fine_tuning = Some(FineTuning::new(digits));
             self.emit(Event::FineTuning { step: 0, steps: STEPS });
         }
     }
 
     /// Does the next unit of work of the fine-tuning.
     pub(super) async fn advance_fine_tuning(&mut self) -> Result<(), ReadError> {
-        let (Some(mut tuning), Some(training)) = (self.aside.fine_tuning.take(), &mut self.training) else {
+        let (Some(mut tuning), Some(training)) = (self.side_work.fine_tuning.take(), &mut self.training) else {
             return Ok(());
         };
         match tuning.phase {
@@ -107,7 +107,7 @@ impl Session {
                 }
             }
         }
-        self.aside.fine_tuning = Some(tuning);
+        self.side_work.fine_tuning = Some(tuning);
         Ok(())
     }
 
@@ -130,12 +130,13 @@ impl Session {
             let weights = TrainerState::new(0, &state.first(PARAMETERS));
             if let Some(student) = Trainer::restored(recipe, &weights, &self.backend.device) {
                 let before = Some(Before { state, knowledge, test });
-                self.aside.fine_tuning = Some(FineTuning { phase: Phase::Steps(Box::new(student)), before, ..tuning });
+                self.side_work.fine_tuning =
+                    Some(FineTuning { phase: Phase::Steps(Box::new(student)), before, ..tuning });
             }
             return Ok(());
         };
         self.emit(Event::FineTuned { before: before.knowledge, after: knowledge });
-        self.aside.before_tuning = Some(before);
+        self.side_work.before_tuning = Some(before);
         self.is_another(test).await
     }
 
@@ -147,7 +148,7 @@ impl Session {
         let taught = TrainerState::new(before.state.step, &values);
         if taught.is_finite() {
             self.restore(&taught);
-            self.aside.fine_tuning =
+            self.side_work.fine_tuning =
                 Some(FineTuning { digits, phase: Phase::Test(Box::new(Evaluation::new())), before: Some(before) });
         } else {
             self.emit(Event::TakenBack);
@@ -158,14 +159,14 @@ impl Session {
 
     /// Cancels the fine-tuning in progress, or undoes the last one.
     pub(super) async fn take_back(&mut self) -> Result<(), ReadError> {
-        if let Some(tuning) = self.aside.fine_tuning.take() {
+        if let Some(tuning) = self.side_work.fine_tuning.take() {
             if let Some(before) = tuning.before {
                 self.restore(&before.state);
             }
             self.emit(Event::TakenBack);
             return Ok(());
         }
-        let Some(before) = self.aside.before_tuning.take() else {
+        let Some(before) = self.side_work.before_tuning.take() else {
             self.warn("There is no teaching to undo.");
             return Ok(());
         };
@@ -176,8 +177,8 @@ impl Session {
 
     /// Restores the network to `state` and cancels measurements of the network that it replaces.
     fn restore(&mut self, state: &TrainerState) {
-        self.aside.test = None;
-        self.aside.robustness.clear();
+        self.side_work.test = None;
+        self.side_work.robustness.clear();
         let Some(training) = &mut self.training else { return };
         if let Some(trainer) = Trainer::restored(training.trainer.recipe(), state, &self.backend.device) {
             training.trainer = trainer;
@@ -189,7 +190,7 @@ impl Session {
     async fn is_another(&mut self, test: Box<Evaluation>) -> Result<(), ReadError> {
         if self.state == RunState::Finished {
             self.checkpoint(None).await?;
-        } else if self.aside.before_tuning.is_some() {
+        } else if self.side_work.before_tuning.is_some() {
             self.warn("After a reload, the run resumes without what you taught it. Save the weights to keep them.");
         }
         self.tested(*test);

@@ -57,13 +57,13 @@ pub struct Session {
     checkpoint_after: Duration,
     training: Option<Training>,
     /// While paused: one unit of work is wanted.
-    step_asked: bool,
-    aside: Aside,
+    step_requested: bool,
+    side_work: SideWork,
 }
 
-/// Work beside the run: what visitors ask for.
+/// Work that visitors ask for outside the run.
 #[derive(Default)]
-struct Aside {
+struct SideWork {
     /// A requested test; training waits for it.
     test: Option<Evaluation>,
     fine_tuning: Option<FineTuning>,
@@ -112,8 +112,8 @@ impl Session {
             preparation: Preparation::default(),
             checkpoint_after: CHECKPOINT_AFTER,
             training: None,
-            step_asked: false,
-            aside: Aside::default(),
+            step_requested: false,
+            side_work: SideWork::default(),
         }
     }
 
@@ -140,7 +140,7 @@ impl Session {
             Command::UseData { run, files } => self.use_data(run, &files),
             Command::Pause => self.pause(),
             Command::Resume => self.resume(),
-            Command::Step => self.step_asked |= self.state == RunState::Paused,
+            Command::Step => self.step_requested |= self.state == RunState::Paused,
             Command::Adjust(to) => self.adjust(to),
             Command::Stop => self.stop(),
             Command::Reset => {
@@ -148,13 +148,13 @@ impl Session {
                 self.set_state(RunState::Idle);
             }
             Command::Test => {
-                self.aside.test.get_or_insert_with(Evaluation::new);
+                self.side_work.test.get_or_insert_with(Evaluation::new);
             }
-            Command::MeasureRobustness => self.aside.robustness = robustness::points().into(),
+            Command::MeasureRobustness => self.side_work.robustness = robustness::points().into(),
             Command::FineTune(digits) => self.fine_tune(&digits),
-            Command::TakeBack => self.aside.requests.push_back(Request::TakeBack),
-            Command::Export(format) => self.aside.requests.push_back(Request::Export(format)),
-            Command::Ask { id, question } => self.aside.ask(id, question),
+            Command::TakeBack => self.side_work.requests.push_back(Request::TakeBack),
+            Command::Export(format) => self.side_work.requests.push_back(Request::Export(format)),
+            Command::Ask { id, question } => self.side_work.ask(id, question),
         }
     }
 
@@ -179,24 +179,24 @@ impl Session {
 
     /// Does one unit of work; false if there is nothing to do until the next command.
     pub async fn work(&mut self) -> bool {
-        let result = if let Some(request) = self.aside.requests.pop_front() {
+        let result = if let Some(request) = self.side_work.requests.pop_front() {
             self.answer(request).await
-        } else if self.aside.test.is_some() && self.training.is_some() {
+        } else if self.side_work.test.is_some() && self.training.is_some() {
             self.advance_requested_test().await
-        } else if self.aside.fine_tuning.is_some() {
+        } else if self.side_work.fine_tuning.is_some() {
             self.advance_fine_tuning().await
         } else if self.can_prepare() {
             self.prepare();
             Ok(())
-        } else if !self.aside.robustness.is_empty() && !mem::take(&mut self.aside.trains_next) {
-            self.aside.trains_next = self.state == RunState::Training;
+        } else if !self.side_work.robustness.is_empty() && !mem::take(&mut self.side_work.trains_next) {
+            self.side_work.trains_next = self.state == RunState::Training;
             self.measure_robustness().await
         } else if self.state == RunState::Training {
             self.advance(false).await
         } else if self.state == RunState::Paused && self.training.as_ref().is_some_and(Training::has_unread_losses) {
             // After a pause, the page still shows every step done before it.
             self.read_losses().await
-        } else if self.state == RunState::Paused && mem::take(&mut self.step_asked) {
+        } else if self.state == RunState::Paused && mem::take(&mut self.step_requested) {
             self.advance_once().await
         } else {
             return false;
@@ -251,9 +251,9 @@ impl Session {
 
     fn forget(&mut self) {
         self.training = None;
-        self.step_asked = false;
+        self.step_requested = false;
         self.preparation = Preparation::default();
-        self.aside = Aside { requests: mem::take(&mut self.aside.requests), ..Aside::default() };
+        self.side_work = SideWork { requests: mem::take(&mut self.side_work.requests), ..SideWork::default() };
     }
 
     /// A lost device stays lost until there is a new worker.
@@ -274,7 +274,7 @@ impl Session {
     }
 
     fn fail(&mut self, reason: &str) {
-        self.aside.stop();
+        self.side_work.stop();
         self.emit(Event::Failed(reason.into()));
         self.set_state(RunState::Failed);
     }
@@ -284,7 +284,7 @@ impl Session {
     }
 }
 
-impl Aside {
+impl SideWork {
     /// Queues a question. Only the newest of its kind counts; older ones would delay the answer.
     fn ask(&mut self, id: u32, question: Question) {
         let kind = mem::discriminant(&question);

@@ -125,9 +125,9 @@ impl Session {
     }
 
     async fn requested_test_batch(&mut self) -> Result<(), ReadError> {
-        let (Some(test), Some(training)) = (&mut self.aside.test, &mut self.training) else { return Ok(()) };
+        let (Some(test), Some(training)) = (&mut self.side_work.test, &mut self.training) else { return Ok(()) };
         let over = training.advance_evaluation(test, &mut self.team, Part::Test).await?;
-        if let Some(test) = self.aside.test.take_if(|_| over) {
+        if let Some(test) = self.side_work.test.take_if(|_| over) {
             self.tested(test);
         }
         self.report_progress(); // tells the page that a slow backend is alive

@@ -22,7 +22,7 @@ use inkling_core::{
 };
 
 /// Number of most recent epochs whose weights are kept: 29 MB.
-const PAST: usize = 32;
+const MAX_SNAPSHOTS: usize = 32;
 
 /// A run whose data is loaded.
 pub struct Training {
@@ -32,7 +32,7 @@ pub struct Training {
     pub trainer: Trainer,
     pub phase: Phase,
     pub epoch: u32,
-    pub steps_an_epoch: u32,
+    pub steps_per_epoch: u32,
     /// The training images of this epoch in order, of which the first `done` are done.
     pub order: Vec<u32>,
     pub done: usize,
@@ -100,7 +100,7 @@ impl Training {
     ) -> Self {
         let now = Instant::now();
         let mut training = Training {
-            steps_an_epoch: split.train.len().div_ceil(settings.batch as usize) as u32,
+            steps_per_epoch: split.train.len().div_ceil(settings.batch as usize) as u32,
             order: split.order(settings.seed, 1),
             phase: Phase::Train,
             epoch: 1,
@@ -180,7 +180,7 @@ impl Training {
     /// Keeps the weights after `epoch`, and drops the oldest if there are too many.
     pub fn keep(&mut self, epoch: u32, weights: Vec<f32>) {
         self.past.push_back((epoch, weights));
-        if self.past.len() > PAST {
+        if self.past.len() > MAX_SNAPSHOTS {
             self.past.pop_front();
         }
     }
@@ -269,7 +269,7 @@ impl Training {
     }
 
     pub fn progress(&self, settings: &Settings, workers: usize) -> Progress {
-        let (step, steps) = (self.trainer.steps_done(), self.steps_an_epoch * settings.epochs);
+        let (step, steps) = (self.trainer.steps_done(), self.steps_per_epoch * settings.epochs);
         let training = matches!(self.phase, Phase::Train) && self.epoch <= settings.epochs;
         let images_per_second = if training {
             Throughput { images: self.done as u64, seconds: self.watch.seconds() }.per_second()
