@@ -24,6 +24,7 @@ async function site(t, page, build) {
   await writeFile(join(staging, "index.html"), page);
   const env = { ...process.env, PATH: `${bin}:${process.env.PATH}`, TRUNK_STAGING_DIR: staging, TRUNK_DIST_DIR: dist };
   delete env.INKLING_WORKERS;
+  delete env.TRUNK_PROFILE;
   const run = (action) => {
     const { status, stderr } = spawnSync(join(ROOT, "scripts/workers"), [action], { env, stdio: ["ignore", "ignore", "ignore"] });
     assert.equal(status, 0, String(stderr));
@@ -51,7 +52,7 @@ async function waitFor(what, test) {
 }
 
 test("a served page lists the workers that are being built, and takes each when it is ready", async (t) => {
-  const { run, move, staged, served, files, folder } = await site(t, SERVED, `while [ ! -e "$(dirname "$0")/../$8" ]; do sleep 0.1; done`);
+  const { run, move, staged, served, files, folder } = await site(t, SERVED, `while [ ! -e "$(dirname "$0")/../$9" ]; do sleep 0.1; done`);
   run("add");
   assert.match(await staged(), /content="cpu" data-building="files webgpu ndarray"/);
   await move();
@@ -64,7 +65,7 @@ test("a served page lists the workers that are being built, and takes each when 
 });
 
 test("a worker that does not build is left out, and the others follow", async (t) => {
-  const { run, move, served, files } = await site(t, SERVED, `[ "$8" != worker_webgpu ]`);
+  const { run, move, served, files } = await site(t, SERVED, `[ "$9" != worker_webgpu ]`);
   run("add");
   await move();
   await waitFor("the last worker", async () => /content="cpu files ndarray" data-building=""/.test(await served()));
