@@ -36,7 +36,7 @@ fn set_timeout(then: &Function, milliseconds: i32) -> Result<JsValue, JsValue> {
 }
 
 /// The message of a thrown value.
-pub fn words(error: &JsValue) -> String {
+pub fn error_message(error: &JsValue) -> String {
     if let Some(error) = error.dyn_ref::<js_sys::Error>() {
         return String::from(error.message());
     }

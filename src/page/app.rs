@@ -22,7 +22,7 @@ use super::{
     files,
     link::{self, Link},
     model::Model,
-    msg::{Found, Heard, Msg, Section, WorkerMsg},
+    msg::{Found, FromWorker, Msg, Section, WorkerMsg},
     panels::{self, Panel},
     probe, store,
     update::{start as first_effects, update},
@@ -184,7 +184,7 @@ impl App {
             Effect::OpenFileWorker => self.open_file_worker(),
             Effect::SendFileTask(task) => {
                 if let Some(Err(error)) = self.file_worker.as_ref().map(|link| link.send(&task)) {
-                    emit(Msg::FileWorker(Heard::Broken(error)));
+                    emit(Msg::FileWorker(FromWorker::Failed(error)));
                 }
             }
             Effect::CloseFileWorker => self.file_worker = None,
@@ -216,7 +216,7 @@ impl App {
 
     fn open_worker(&mut self, id: WorkerId, address: &str) {
         self.worker = None; // two programs at once might not fit into memory
-        let hear = move |heard: Heard<Envelope>| emit(Msg::Worker(id, WorkerMsg::Said(heard)));
+        let hear = move |heard: FromWorker<Envelope>| emit(Msg::Worker(id, WorkerMsg::Received(heard)));
         match Link::open(address, hear) {
             Ok(link) => self.worker = Some(link),
             Err(error) => emit(Msg::Worker(id, WorkerMsg::Refused(error))),
@@ -224,20 +224,22 @@ impl App {
     }
 
     fn open_file_worker(&mut self) {
-        let hear = |heard: Heard<Envelope<FileEvent>>| {
+        let hear = |heard: FromWorker<Envelope<FileEvent>>| {
             emit(Msg::FileWorker(match heard {
-                Heard::Message(envelope) => Heard::Message(Box::new(envelope.event)),
-                Heard::Broken(reason) => Heard::Broken(reason),
+                FromWorker::Message(envelope) => FromWorker::Message(Box::new(envelope.event)),
+                FromWorker::Failed(reason) => FromWorker::Failed(reason),
             }));
         };
         match Link::open(FILE_WORKER, hear) {
             Ok(link) => self.file_worker = Some(link),
-            Err(error) => emit(Msg::FileWorker(Heard::Broken(format!("this browser allows no workers ({error})")))),
+            Err(error) => {
+                emit(Msg::FileWorker(FromWorker::Failed(format!("this browser allows no workers ({error})"))))
+            }
         }
     }
 
     fn worker_broke(&self, reason: String) {
-        emit(Msg::Worker(self.model.last_worker, WorkerMsg::Said(Heard::Broken(reason))));
+        emit(Msg::Worker(self.model.last_worker, WorkerMsg::Received(FromWorker::Failed(reason))));
     }
 
     /// Shows what has changed.
@@ -275,7 +277,7 @@ impl App {
 
 impl Urgency {
     fn of(msg: &Msg) -> Self {
-        let Msg::Worker(_, WorkerMsg::Said(Heard::Message(envelope))) = msg else { return Urgency::Frame };
+        let Msg::Worker(_, WorkerMsg::Received(FromWorker::Message(envelope))) = msg else { return Urgency::Frame };
         match &envelope.event {
             RunEvent::Answer { answer: Answer::Predict { .. }, .. } => Urgency::Prediction,
             RunEvent::Steps(_) | RunEvent::Progress(_) => Urgency::Later,

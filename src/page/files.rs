@@ -3,7 +3,7 @@
 use serde::Serialize;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use crate::tasks::words;
+use crate::tasks::error_message;
 use inkling_core::{data::NamedFile, summary::SavedRun};
 
 #[wasm_bindgen]
@@ -29,7 +29,7 @@ extern "C" {
 /// # Errors
 /// The browser's error message.
 pub async fn read(id: &str) -> Result<Option<Vec<u8>>, String> {
-    let value = read_value(id).await.map_err(|error| words(&error))?;
+    let value = read_value(id).await.map_err(|error| error_message(&error))?;
     Ok((!value.is_undefined()).then(|| js_sys::Uint8Array::new(&value).to_vec()))
 }
 
@@ -38,7 +38,7 @@ pub async fn read(id: &str) -> Result<Option<Vec<u8>>, String> {
 /// # Errors
 /// The browser's error message.
 pub async fn read_all(id: &str) -> Result<Vec<NamedFile>, String> {
-    let value = read_all_value(id).await.map_err(|error| words(&error))?;
+    let value = read_all_value(id).await.map_err(|error| error_message(&error))?;
     serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string())
 }
 
@@ -48,7 +48,7 @@ pub async fn read_all(id: &str) -> Result<Vec<NamedFile>, String> {
 /// A message that says what went wrong.
 pub async fn save_run(name: &str, run: &SavedRun) -> Result<(), String> {
     let value = run.serialize(&serde_wasm_bindgen::Serializer::new()).map_err(|error| error.to_string())?;
-    save_run_value(name, &value).await.map(|_| ()).map_err(|error| words(&error))
+    save_run_value(name, &value).await.map(|_| ()).map_err(|error| error_message(&error))
 }
 
 /// The run in a file that [`save_run`] made.
@@ -56,7 +56,7 @@ pub async fn save_run(name: &str, run: &SavedRun) -> Result<(), String> {
 /// # Errors
 /// A message that says what is wrong with the file.
 pub async fn open_run(bytes: &[u8]) -> Result<SavedRun, String> {
-    let value = open_run_value(bytes).await.map_err(|error| words(&error))?;
+    let value = open_run_value(bytes).await.map_err(|error| error_message(&error))?;
     let run: SavedRun = serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string())?;
     if run.is_readable() { Ok(run) } else { Err("it was saved by another version of Inkling".into()) }
 }

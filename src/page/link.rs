@@ -4,8 +4,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
 use web_sys::{ErrorEvent, MessageEvent, Worker};
 
-use super::msg::Heard;
-use crate::{BUILD, tasks::words};
+use super::msg::FromWorker;
+use crate::{BUILD, tasks::error_message};
 
 // `www/offline.js`
 #[wasm_bindgen]
@@ -38,20 +38,23 @@ impl Link {
     /// The browser's error message if it can't start the worker.
     pub fn open<M: DeserializeOwned>(
         address: &str,
-        receive: impl Fn(Heard<M>) + Clone + 'static,
+        receive: impl Fn(FromWorker<M>) + Clone + 'static,
     ) -> Result<Self, String> {
-        let worker = Worker::new(&format!("worker-loader.js?worker={address}&build={BUILD}")).map_err(|e| words(&e))?;
+        let worker =
+            Worker::new(&format!("worker-loader.js?worker={address}&build={BUILD}")).map_err(|e| error_message(&e))?;
         let hear = receive.clone();
         let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
             hear(match serde_wasm_bindgen::from_value(event.data()) {
-                Ok(message) => Heard::Message(Box::new(message)),
-                Err(error) => Heard::Broken(format!("the page could not decode a message from the worker ({error})")),
+                Ok(message) => FromWorker::Message(Box::new(message)),
+                Err(error) => {
+                    FromWorker::Failed(format!("the page could not decode a message from the worker ({error})"))
+                }
             });
         });
         let on_error = Closure::<dyn Fn(ErrorEvent)>::new(move |event: ErrorEvent| {
             // If the script does not load, the event has no message.
             let message = js_sys::Reflect::get(&event, &"message".into()).ok().and_then(|m| m.as_string());
-            receive(Heard::Broken(message.unwrap_or_else(|| "the worker's script could not be loaded".into())));
+            receive(FromWorker::Failed(message.unwrap_or_else(|| "the worker's script could not be loaded".into())));
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
@@ -64,7 +67,7 @@ impl Link {
     /// The browser's error message if the message can't be sent.
     pub fn send(&self, message: &impl Serialize) -> Result<(), String> {
         let message = serde_wasm_bindgen::to_value(message).map_err(|error| error.to_string())?;
-        self.worker.post_message(&message).map_err(|error: JsValue| words(&error))
+        self.worker.post_message(&message).map_err(|error: JsValue| error_message(&error))
     }
 }
 

@@ -25,7 +25,7 @@ pub enum Msg {
     /// The worker of this number did something.
     Worker(WorkerId, WorkerMsg),
     /// The file worker did something.
-    FileWorker(Heard<FileEvent>),
+    FileWorker(FromWorker<FileEvent>),
     /// What an earlier visit left in the browser.
     Found(Found),
     /// The browser has kept the run, or reports why it could not.
@@ -216,7 +216,7 @@ pub enum WorkerMsg {
     /// The probe has picked this worker.
     Probed(Pick),
     /// It sent a message, or broke.
-    Said(Heard<Envelope>),
+    Received(FromWorker<Envelope>),
     /// The browser allows no workers, for this reason.
     Refused(String),
     /// It should be ready by now; this many bytes had arrived when the wait began.
@@ -227,11 +227,11 @@ pub enum WorkerMsg {
 
 /// What comes from a worker.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Heard<M> {
+pub enum FromWorker<M> {
     /// A message.
     Message(Box<M>),
     /// It can't continue: its script did not load, or it trapped.
-    Broken(String),
+    Failed(String),
 }
 
 /// What an earlier visit left in the browser.

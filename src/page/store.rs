@@ -4,7 +4,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use crate::tasks::words;
+use crate::tasks::error_message;
 use inkling_core::{data::handwriting::Handwriting, history::RunHistory, summary::SavedRun};
 
 // `www/store.js`
@@ -36,7 +36,7 @@ pub async fn load_run() -> Option<SavedRun> {
 pub async fn save_run(run: &SavedRun) -> Result<(), String> {
     let serializer = serde_wasm_bindgen::Serializer::new();
     let value = run.serialize(&serializer).map_err(|error| error.to_string())?;
-    save_value(&value).await.map(|_| ()).map_err(|error| words(&error))
+    save_value(&value).await.map(|_| ()).map_err(|error| error_message(&error))
 }
 
 /// The stored run history.
@@ -69,7 +69,7 @@ async fn record<T: DeserializeOwned>(name: &str) -> Option<T> {
 
 async fn keep_record(name: &str, value: &impl Serialize) -> Result<(), String> {
     let value = value.serialize(&serde_wasm_bindgen::Serializer::new()).map_err(|error| error.to_string())?;
-    save_record(name, &value).await.map(|_| ()).map_err(|error| words(&error).trim_end_matches('.').to_string())
+    save_record(name, &value).await.map(|_| ()).map_err(|error| error_message(&error).trim_end_matches('.').to_string())
 }
 
 /// Deletes the stored run. If that fails, the next run replaces it.

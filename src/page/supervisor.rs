@@ -14,7 +14,7 @@ use inkling_formats::mnist::first_source;
 use super::{
     effect::Effect,
     model::OwnData,
-    msg::{Heard, Msg, WorkerMsg},
+    msg::{FromWorker, Msg, WorkerMsg},
     update::Update,
     worker::{Afterwards, Engine, Pending, Pick, Plan, Verdict, WorkerId, WorkerState},
 };
@@ -40,13 +40,13 @@ impl Update<'_> {
                     self.open(Plan { choice, pick, stand_in: false });
                 }
             }
-            WorkerMsg::Said(said) => {
+            WorkerMsg::Received(said) => {
                 if let WorkerState::Ready(_, silent) = &mut self.model.worker {
                     *silent = 0;
                 }
                 match said {
-                    Heard::Broken(error) => self.lose(&error, false),
-                    Heard::Message(envelope) => self.hear(*envelope),
+                    FromWorker::Failed(error) => self.lose(&error, false),
+                    FromWorker::Message(envelope) => self.hear(*envelope),
                 }
             }
             WorkerMsg::Refused(error) => {

@@ -8,7 +8,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, DedicatedWorkerGlobalScope, ReadableStreamDefaultReader, Response, Url};
 
-use crate::tasks::{within, words};
+use crate::tasks::{error_message, within};
 use inkling_core::{data::Dataset, protocol::Loading};
 use inkling_formats::mnist::{FILES, File, SOURCES, assemble};
 
@@ -117,7 +117,7 @@ enum Failure {
 
 impl From<JsValue> for Failure {
     fn from(error: JsValue) -> Self {
-        Failure::Network(words(&error))
+        Failure::Network(error_message(&error))
     }
 }
 

@@ -11,7 +11,7 @@ use web_sys::{DedicatedWorkerGlobalScope, ErrorEvent, MessageEvent, Worker};
 
 use crate::{
     BUILD,
-    tasks::{within, words},
+    tasks::{error_message, within},
 };
 use inkling_core::parameters::PARAMETERS;
 use inkling_train::replicas::{Outcome, PendingReply, Replicas, Reply, Task, perform};
@@ -152,11 +152,11 @@ impl Member {
     async fn receive(&self, milliseconds: i32) -> Result<Reply, String> {
         if self.known.borrow().said.is_none() {
             let said = Promise::new(&mut |resolve, _| self.known.borrow_mut().wake = Some(resolve));
-            within(milliseconds, said).await.map_err(|error| words(&error))?;
+            within(milliseconds, said).await.map_err(|error| error_message(&error))?;
         }
         let said = self.known.borrow_mut().said.take();
         let said = said.unwrap_or_else(|| Err("it sent no reply".into()))?;
-        self.reply(&said).map_err(|error| words(&error))
+        self.reply(&said).map_err(|error| error_message(&error))
     }
 
     /// Decodes `[seconds, evaluation or null, buffer]`. Without an evaluation, the buffer holds gradients.

@@ -17,7 +17,7 @@ use super::{
     post::{panic_message, post},
     replicas::{self, ReplicaWorkers},
 };
-use crate::{BUILD, tasks::words};
+use crate::{BUILD, tasks::error_message};
 use inkling_core::{
     data::Dataset,
     protocol::{Command, Envelope, Event, RunId},
@@ -51,7 +51,10 @@ pub fn start(kind: BackendKind) {
     }));
     spawn_local(async move {
         if let Err(error) = serve(kind).await {
-            post(&Envelope { run: RUN.get(), event: Event::Unavailable { reason: words(&error), faulty: false } });
+            post(&Envelope {
+                run: RUN.get(),
+                event: Event::Unavailable { reason: error_message(&error), faulty: false },
+            });
         }
     });
 }

@@ -5,7 +5,7 @@ use inkling::{
     page::{
         effect::Effect,
         model::Model,
-        msg::{ControlMsg, FileMsg, Found, Heard, Msg, PadMsg, Section, WorkbenchMsg, WorkerMsg},
+        msg::{ControlMsg, FileMsg, Found, FromWorker, Msg, PadMsg, Section, WorkbenchMsg, WorkerMsg},
         update::{start, update},
         worker::{Pending, Pick, WorkerId, WorkerState},
     },
@@ -132,7 +132,7 @@ impl World {
             session.state = state;
         }
         let (id, run) = (*id, session.run);
-        self.send(Msg::Worker(id, WorkerMsg::Said(Heard::Message(Box::new(Envelope { run, event })))));
+        self.send(Msg::Worker(id, WorkerMsg::Received(FromWorker::Message(Box::new(Envelope { run, event })))));
     }
 
     /// Checks what must hold after every message.
@@ -189,7 +189,7 @@ impl World {
             *ready = true;
             let backend = BackendInfo { name: Some(BackendName::Cpu), ..BackendInfo::default() };
             let event = Event::Ready { backend, build: build.into() };
-            self.send(Msg::Worker(id, WorkerMsg::Said(Heard::Message(Box::new(Envelope { run: 0, event })))));
+            self.send(Msg::Worker(id, WorkerMsg::Received(FromWorker::Message(Box::new(Envelope { run: 0, event })))));
         }
     }
 }
@@ -352,7 +352,10 @@ impl World {
             Act::Lose(faulty) => {
                 if let Some((id, ..)) = self.worker {
                     let event = Event::Unavailable { reason: "it went".into(), faulty };
-                    self.send(Msg::Worker(id, WorkerMsg::Said(Heard::Message(Box::new(Envelope { run: 0, event })))));
+                    self.send(Msg::Worker(
+                        id,
+                        WorkerMsg::Received(FromWorker::Message(Box::new(Envelope { run: 0, event }))),
+                    ));
                 }
             }
             Act::Hang => self.hung = self.worker.is_some(),
@@ -400,13 +403,13 @@ impl World {
             Act::Stale => {
                 // Messages from a replaced worker and from an earlier run must not change anything that matters.
                 let (state, network) = (self.model.run.state, self.network);
-                self.send(Msg::Worker(WorkerId::default(), WorkerMsg::Said(Heard::Broken("late".into()))));
+                self.send(Msg::Worker(WorkerId::default(), WorkerMsg::Received(FromWorker::Failed("late".into()))));
                 if let Some((id, true, _)) = self.worker {
                     let answer = Answer::Predict { probabilities: Some(vec![0.1; 10]), steps: network + 100 };
                     for event in [Event::State(RunState::Failed), Event::Answer { id: 1, answer }] {
                         let run = self.model.run.run.wrapping_sub(1);
                         let envelope = Box::new(Envelope { run, event });
-                        self.send(Msg::Worker(id, WorkerMsg::Said(Heard::Message(envelope))));
+                        self.send(Msg::Worker(id, WorkerMsg::Received(FromWorker::Message(envelope))));
                     }
                 }
                 assert_eq!(self.model.run.state, state);
@@ -418,17 +421,17 @@ impl World {
             Act::FileReady => {
                 if let Some((ready @ false, _)) = &mut self.file_worker {
                     *ready = true;
-                    self.send(Msg::FileWorker(Heard::Message(Box::new(FileEvent::Ready { build: BUILD.into() }))));
+                    self.send(Msg::FileWorker(FromWorker::Message(Box::new(FileEvent::Ready { build: BUILD.into() }))));
                 }
             }
             Act::FileAnswer => {
                 if let Some((true, tasks)) = &mut self.file_worker
                     && tasks.pop().is_some()
                 {
-                    self.send(Msg::FileWorker(Heard::Message(Box::new(FileEvent::Failed("no".into())))));
+                    self.send(Msg::FileWorker(FromWorker::Message(Box::new(FileEvent::Failed("no".into())))));
                 }
             }
-            Act::FileLost => self.send(Msg::FileWorker(Heard::Broken("it went".into()))),
+            Act::FileLost => self.send(Msg::FileWorker(FromWorker::Failed("it went".into()))),
             Act::Found => self.send(Msg::Found(Found::Run(Box::new(saved())))),
             Act::Open => self.send(Msg::File(FileMsg::OpenRun(Box::new(saved())))),
             _ => {}

@@ -6,7 +6,7 @@ use crate::{
     page::{
         effect::Effect,
         model::{FileWorker, Model},
-        msg::{Chart, FileMsg, Heard, Text},
+        msg::{Chart, FileMsg, FromWorker, Text},
     },
 };
 use inkling_core::{
@@ -66,10 +66,10 @@ impl Update<'_> {
         }
     }
 
-    pub(super) fn file_worker(&mut self, heard: Heard<FileEvent>) {
+    pub(super) fn file_worker(&mut self, heard: FromWorker<FileEvent>) {
         let event = match heard {
-            Heard::Message(event) => *event,
-            Heard::Broken(reason) => FileEvent::Unavailable { reason },
+            FromWorker::Message(event) => *event,
+            FromWorker::Failed(reason) => FileEvent::Unavailable { reason },
         };
         match (event, &mut self.model.file_worker) {
             (_, FileWorker::Absent) | (FileEvent::Fetching { .. }, _) => {}
