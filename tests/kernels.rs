@@ -1,4 +1,5 @@
-//! Compares the kernels with Burn's own operations. The same checks run in the browser, where the kernels are other instructions.
+//! Compares the kernels with Burn's own operations. The same checks run in the browser, where the kernels compile to
+//! different instructions.
 #![allow(clippy::unwrap_used)] // a failed unwrap shows where the test failed
 #![cfg(all(not(target_arch = "wasm32"), feature = "cpu"))]
 

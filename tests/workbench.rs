@@ -1,4 +1,4 @@
-//! What a visitor can do with a run besides letting it run, by the commands and events that the page uses.
+//! What a visitor can do with a run besides letting it run, tested through the commands and events that the page uses.
 #![allow(clippy::unwrap_used)] // a failed unwrap shows where the test failed
 #![cfg(all(not(target_arch = "wasm32"), feature = "cpu", feature = "files"))]
 

@@ -120,7 +120,7 @@ impl Member {
             let mut known = hears.borrow_mut();
             let said = event.data();
             match said.as_string() {
-                // The reason of a replica that can't continue; no other message is a string.
+                // The reason why a replica can't continue; no other message is a string.
                 Some(reason) => known.hear(Err(reason)),
                 None if said.is_null() => known.ready = true,
                 None => known.hear(Ok(said)),

@@ -151,7 +151,7 @@ impl World {
             assert!(run.state.is_active() && worker.is_ready(), "{pending:?} in {:?} with {worker:?}", run.state);
         }
         if let Some(prediction) = self.model.pad.prediction.answer() {
-            assert_eq!(prediction.steps, self.network, "an answer of an earlier network is shown");
+            assert_eq!(prediction.steps, self.network, "an answer from an earlier network is shown");
         }
         assert!(self.model.run.state != RunState::Failed || run.error.is_some(), "failed without a reason");
     }
