@@ -41,7 +41,7 @@ dist: ## build the release site in dist/, and as one archive: inkling-site.tar.g
 
 test: test-native test-browser test-page ## run the tests that train on the CPU: natively, in a browser, and of the page
 
-test-all: test-native test-browser test-backends test-site ## run all tests: also WebGPU, burn-ndarray, Lighthouse and exported files
+test-all: test-native test-browser test-backends test-site ## run all tests: also WebGPU, burn-ndarray, Firefox, WebKit, Lighthouse, and exported files
 
 test-native: ## run the native tests
 	@scripts/setup build
@@ -53,6 +53,7 @@ test-browser: ## run the tests that need a page or a worker, in a headless brows
 	@scripts/setup test
 	@$(SAY) "testing in a browser, on the CPU"
 	$(WASM) wasm-pack test --headless --chrome --release --no-default-features --features cpu --test page --test worker
+	$(WASM) wasm-pack test --headless --chrome --release --no-default-features --features files --test parsers
 
 test-backends: ## the same on WebGPU and burn-ndarray
 	@scripts/setup test
@@ -80,6 +81,24 @@ bench: dist ## measure the numbers in docs/performance.md: every backend and rep
 	$(WASM) wasm-bindgen --target no-modules --out-dir "$$CARGO_TARGET_DIR/parts" "$$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/examples/parts.wasm"
 	$(WASM) node benches/bench.mjs
 
+fuzz: ## fuzz every parser and every restored record, EXECUTIONS times each (20000)
+	@scripts/setup build
+	@$(SAY) "fuzzing"
+	scripts/fuzz $(or $(EXECUTIONS),20000)
+
+sweep: ## in the built page, let each call to the outside fail once and hang once; EVERY=8: one call in eight
+	@scripts/setup test
+	@$(SAY) "injecting faults; all of them take about a quarter of an hour on two cores"
+	$(WASM) INKLING_SITE="$(or $(INKLING_SITE),dist)" EVERY=$(or $(EVERY),1) node --test --test-timeout=2700000 tests/e2e/sweep.run.mjs
+
+soak: ## train for HOURS (2) with everything open, and check that nothing grows
+	@scripts/setup test
+	$(WASM) INKLING_SITE="$(or $(INKLING_SITE),$(TEST_SITE))" node tests/e2e/soak.mjs
+
+chaos: ## for HOURS (1), disturb a run in every way that a visitor or a machine can, and check that it ends as it would have
+	@scripts/setup test
+	$(WASM) INKLING_SITE="$(or $(INKLING_SITE),$(TEST_SITE))" node tests/e2e/chaos.mjs
+
 pictures: ## take screenshots of the page in dist/ for review, in pictures/
 	@scripts/setup test
 	$(WASM) node tests/e2e/pictures.mjs
@@ -89,10 +108,13 @@ check: ## run what CI runs
 	cargo fmt --check
 	cargo clippy --workspace --all-targets $(NATIVE) -- -D warnings
 	$(WASM) cargo clippy $(WASM_TARGET) --bin page -- -D warnings
-	$(WASM) cargo clippy $(WASM_TARGET) --features files --bin worker_files -- -D warnings
+	$(WASM) cargo clippy $(WASM_TARGET) --features files --bin worker_files --test parsers -- -D warnings
 	$(WASM) cargo clippy $(WASM_TARGET) --features cpu --lib --bins --tests --example parts -- -D warnings
+	scripts/audit
+	$(MAKE) fuzz
 	$(MAKE) test-all
+	$(MAKE) sweep
 
 # The targets share one target folder and one site.
 .NOTPARALLEL:
-.PHONY: help serve serve-cpu data dist test test-all test-native test-browser test-backends test-page test-site bench pictures check
+.PHONY: help serve serve-cpu data dist test test-all test-native test-browser test-backends test-page test-site bench fuzz sweep soak chaos pictures check

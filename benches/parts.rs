@@ -12,8 +12,9 @@ use burn::{
 use inkling_core::{
     augment::Augmentation,
     data::{Batch, IMAGE, Labelled, synthetic},
-    parameters::Weights,
-    settings::Kernels,
+    network::Network,
+    parameters::random_weights,
+    settings::{Kernels, Method},
 };
 use inkling_kernels::{
     conv_block::{self, Dims, Strided},
@@ -61,12 +62,15 @@ fn parts(digits: Labelled) -> Vec<Part> {
     let mut part = |name, flops, run: Box<dyn FnMut()>| parts.push(Part { name, flops, run, milliseconds: Vec::new() });
     const PEAK: usize = 1_000_000;
     part("peak", peak_flops(PEAK), Box::new(|| peak(PEAK)));
-    let weights = Weights::random(1);
+    let net = Network::default();
+    let mut weights = random_weights(net.parameters(), 1).into_iter();
+    let weights: Vec<Vec<f32>> =
+        net.parameters().iter().map(|parameter| weights.by_ref().take(parameter.len()).collect()).collect();
     let first = Dims { images: BATCH, height: 28, width: 28, inputs: 1, outputs: 32 };
     let second = Dims { images: BATCH, height: 13, width: 13, inputs: 32, outputs: 64 };
     let plain = Batch::plain(&digits, 0..BATCH);
-    let hidden = conv_block::forward(&plain.pixels, &weights.0[0], &weights.0[1], first);
-    let top = conv_block::forward(&hidden.values, &weights.0[2], &weights.0[3], second);
+    let hidden = conv_block::forward(&plain.pixels, &weights[0], &weights[1], first);
+    let top = conv_block::forward(&hidden.values, &weights[2], &weights[3], second);
     let dense = |d: Dims| {
         let [rows, columns] = d.pooled();
         (d.images * rows * columns * 4 * 9 * d.inputs * d.outputs * 2) as f64
@@ -82,7 +86,7 @@ fn parts(digits: Labelled) -> Vec<Part> {
         "block 1 forward",
         dense(first),
         Box::new(move || {
-            black_box(conv_block::forward(&x, &w.0[0], &w.0[1], first));
+            black_box(conv_block::forward(&x, &w[0], &w[1], first));
         }),
     );
     let (w, x) = (weights.clone(), hidden.values.clone());
@@ -90,7 +94,7 @@ fn parts(digits: Labelled) -> Vec<Part> {
         "block 2 forward",
         dense(second),
         Box::new(move || {
-            black_box(conv_block::forward(&x, &w.0[2], &w.0[3], second));
+            black_box(conv_block::forward(&x, &w[2], &w[3], second));
         }),
     );
     let winners = top.winners.clone();
@@ -100,7 +104,7 @@ fn parts(digits: Labelled) -> Vec<Part> {
         2.0 * dense(second),
         Box::new(move || {
             let gradient = Strided { values: &values, strides };
-            black_box(conv_block::backward(&x, &w.0[2], &winners, gradient, second, true));
+            black_box(conv_block::backward(&x, &w[2], &winners, gradient, second, true));
         }),
     );
     let (w, x, (values, strides)) = (weights.clone(), plain.pixels.clone(), gradient(first));
@@ -109,7 +113,7 @@ fn parts(digits: Labelled) -> Vec<Part> {
         dense(first),
         Box::new(move || {
             let gradient = Strided { values: &values, strides };
-            black_box(conv_block::backward(&x, &w.0[0], &hidden.winners, gradient, first, false));
+            black_box(conv_block::backward(&x, &w[0], &hidden.winners, gradient, first, false));
         }),
     );
     let ranges = Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 };
@@ -123,7 +127,7 @@ fn parts(digits: Labelled) -> Vec<Part> {
     );
     let device = Device::flex();
     let features = Tensor::<2>::from_data(TensorData::new(top.values.clone(), [BATCH, 1600]), &device);
-    let dense1 = Tensor::<2>::from_data(TensorData::new(weights.0[4].clone(), [1600, 128]), &device);
+    let dense1 = Tensor::<2>::from_data(TensorData::new(weights[4].clone(), [1600, 128]), &device);
     let out = Tensor::<2>::ones([BATCH, 128], &device);
     let flops = (BATCH * 1600 * 128 * 2) as f64;
     let (a, b) = (features.clone(), dense1.clone());
@@ -168,8 +172,8 @@ fn parts(digits: Labelled) -> Vec<Part> {
         }),
     );
     if let Ok(backend) = pollster::block_on(Backend::open(BackendKind::Cpu)) {
-        let schedule = Schedule { peak: 0.001, steps: 100_000 };
-        let recipe = Recipe { seed: 1, dropout: 0.3, schedule, kernels: Kernels::Fused };
+        let schedule = Schedule::new(0.001, 100_000);
+        let recipe = Recipe { seed: 1, net, schedule, method: Method::default(), kernels: Kernels::Fused };
         let mut trainer = Trainer::new(recipe, &backend.device);
         part(
             "step",
@@ -185,7 +189,7 @@ fn parts(digits: Labelled) -> Vec<Part> {
 
 /// Runs all parts and returns their medians, as lines of a table.
 fn table() -> String {
-    let digits = synthetic::generate(BATCH, 1).train;
+    let digits = synthetic::digits(BATCH, 1).train;
     assert_eq!(digits.pixels.len(), BATCH * IMAGE);
     let mut parts = parts(digits);
     for round in 0..=ROUNDS {

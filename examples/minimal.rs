@@ -8,7 +8,8 @@ use burn::tensor::Device;
 use inkling_core::{
     augment::Augmentation,
     data::{Batch, Split, synthetic},
-    settings::Kernels,
+    network::Network,
+    settings::{Kernels, Method},
 };
 use inkling_train::{
     feed::Feed,
@@ -25,14 +26,15 @@ const EPOCHS: u32 = 2;
 
 fn main() -> Result<(), ReadError> {
     // Data: digits drawn here; `inkling_formats::mnist::read_folder` reads MNIST.
-    let data = synthetic::generate(6000, SEED);
+    let data = synthetic::digits(6000, SEED);
     let split = Split::stratified(&data.train.labels, None, SEED);
     let ranges = Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 };
 
     // Network and optimizer.
     let steps = split.train.len().div_ceil(BATCH) as u32 * EPOCHS;
-    let schedule = Schedule { peak: 0.004, steps };
-    let recipe = Recipe { seed: SEED, dropout: 0.3, schedule, kernels: Kernels::Fused };
+    let schedule = Schedule::new(0.004, steps);
+    let recipe =
+        Recipe { seed: SEED, net: Network::default(), schedule, method: Method::default(), kernels: Kernels::Fused };
     let mut trainer = Trainer::new(recipe, &Device::flex());
 
     // Training: each step is a forward pass, a backward pass and an update.

@@ -12,11 +12,16 @@ mod common;
 use std::{env, error::Error, time::Duration};
 
 use burn::tensor::{Device, Tensor};
-use inkling_core::{augment::Augmentation, parameters::Weights, settings::Kernels};
+use inkling_core::{
+    augment::Augmentation,
+    network::Network,
+    parameters::random_weights,
+    settings::{Kernels, Method},
+};
 use inkling_train::{
     device::{Backend, BackendKind},
     feed::Feed,
-    model::Cnn,
+    model::Model,
     pass::Recipe,
     read::read_metrics,
     replicas::NoReplicas,
@@ -36,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let unfused = env::var("FUSION").is_ok_and(|value| value == "off");
     let backend = block_on(Backend::open(BackendKind::Webgpu { fusion: !unfused }))?;
     println!("{}", backend.info.adapter);
-    let (difference, of) = block_on(backend.self_test())?;
+    let (difference, of) = block_on(backend.self_test(&settings.net))?;
     println!("self-test passed: at most {difference:.1e} off, in {of}\n");
 
     let (data, _) = common::mnist()?;
@@ -56,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     println!("\n| up to and including, batch 64 | ms per step |\n|---|---:|");
-    let model = Cnn::new(Weights::random(1), settings.kernels, &device);
+    let model = Model::new(&settings.net, random_weights(settings.net.parameters(), 1), settings.kernels, &device);
     let read = |tensors: Vec<Tensor<1>>| Tensor::cat(tensors, 0).try_into_data().is_ok();
     let one = |tensor: Tensor<1>| tensor.slice(0..1);
     let loss = |step| feed(&set, step, 64, &device).loss(&model);
@@ -77,8 +82,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn trainer(backend: &Backend, kernels: Kernels) -> Trainer {
-    let schedule = Schedule { peak: 0.001, steps: 1_000_000 };
-    Trainer::new(Recipe { seed: 1, dropout: 0.3, schedule, kernels }, &backend.device)
+    let schedule = Schedule::new(0.001, 1_000_000);
+    Trainer::new(
+        Recipe { seed: 1, net: Network::default(), schedule, method: Method::default(), kernels },
+        &backend.device,
+    )
 }
 
 fn numbers(step: u32, batch: usize) -> Vec<u32> {

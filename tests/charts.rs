@@ -92,23 +92,44 @@ fn a_plot_matches_its_golden_svg() {
 
 #[test]
 fn a_point_on_the_matrix_gives_the_cell_drawn_there() {
-    let at = |x: f64, y: f64| charts::cell_at(x, y, 420.0, 420.0, 1.0);
+    let at = |x: f64, y: f64| charts::cell_at([x, y], [420, 420], 10, 1.0);
     assert_eq!(at(33.0, 200.0), None, "the labels are not cells");
     assert_eq!(at(35.0, 35.0), Some((0, 0)));
     assert_eq!(at(34.0 + 38.0 * 7.5, 34.0 + 38.0 * 2.5), Some((2, 7)), "rows are true, columns predicted");
     assert_eq!(at(34.0 + 38.0 * 10.1, 100.0), None);
-    assert_eq!(charts::cell_at(2.0 * 35.0, 2.0 * 35.0, 840.0, 840.0, 2.0), Some((0, 0)));
+    assert_eq!(charts::cell_at([2.0 * 35.0, 2.0 * 35.0], [840, 840], 10, 2.0), Some((0, 0)));
 }
 
 #[test]
 fn the_matrix_matches_its_golden_svgs() {
-    let mut matrix = ConfusionMatrix::default();
+    let mut matrix = ConfusionMatrix::new(10);
     for label in 0..10usize {
         matrix.counts[label][label] = 480 + label as u32;
         matrix.counts[label][(label * 3 + 1) % 10] += label as u32;
     }
-    assert_golden("matrix.svg", (420, 420), |area| charts::heatmap(area, &matrix, &Theme::LIGHT, 1.0).unwrap());
+    assert_golden("matrix.svg", (420, 420), |area| charts::heatmap(area, &matrix, &[], &Theme::LIGHT, 1.0).unwrap());
     assert_golden("matrix-empty.svg", (420, 420), |area| {
-        charts::heatmap(area, &ConfusionMatrix::default(), &Theme::DARK, 1.0).unwrap();
+        charts::heatmap(area, &ConfusionMatrix::new(10), &[], &Theme::DARK, 1.0).unwrap();
     });
+}
+
+#[test]
+fn a_chart_of_the_largest_losses_is_drawn() {
+    for loss in [1e5, f64::from(f32::MAX), 1.7e308, f64::INFINITY, f64::NAN] {
+        let train = vec![(0.5, loss); 20];
+        let curve = Curve {
+            train: (&train).into(),
+            validation: vec![(1.0, loss)],
+            resumed: vec![],
+            changed: vec![],
+            others: vec![(0, vec![(1.0, loss); 3])],
+            epochs: 5.0,
+            metric: Metric::Loss,
+        };
+        let mut svg = String::new();
+        let area = SVGBackend::with_string(&mut svg, (480, 240)).into_drawing_area();
+        charts::curve(&area, &curve, &Theme::LIGHT, 1.0).unwrap();
+        drop(area);
+        assert!(svg.len() < 50_000 && svg.ends_with("</svg>\n"), "{loss}: {}", svg.len());
+    }
 }

@@ -33,7 +33,7 @@ fn reports_equal_those_of_scikit_learn() {
 
 #[test]
 fn rows_are_true_and_columns_predicted() {
-    let mut matrix = ConfusionMatrix::default();
+    let mut matrix = ConfusionMatrix::new(10);
     assert_eq!((matrix.total(), matrix.accuracy()), (0, 0.0));
     matrix.add(3, 5);
     matrix.add(3, 3);

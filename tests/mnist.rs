@@ -79,7 +79,7 @@ fn one_epoch_reaches_the_promised_accuracy_and_reads_sketches() {
     assert!(right >= 195, "{right} of 200 redrawn digits are recognised");
 
     // Other handwriting, in which every digit is mirrored.
-    let digits = synthetic::generate(1200, 3).train;
+    let digits = synthetic::digits(1200, 3).train;
     let part = |places: std::ops::Range<usize>| {
         let mut hand = Handwriting::default();
         for place in places {

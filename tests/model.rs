@@ -11,13 +11,14 @@ use burn::{
 use common::{assert_equal_to_keras, batch, found, weights};
 use inkling_core::{
     data::{Batch, synthetic},
-    parameters::{SHAPES, Weights},
-    settings::Kernels,
+    network::Network,
+    parameters::random_weights,
+    settings::{Kernels, Method},
 };
 use inkling_train::{
     device::{Backend, BackendKind},
     feed::{Feed, upload},
-    model::Cnn,
+    model::Model,
     pass::{Recipe, cross_entropy},
     read::read_metrics,
     schedule::Schedule,
@@ -42,12 +43,15 @@ fn logits_loss_and_every_gradient_equal_keras() {
 #[test]
 fn every_gradient_equals_finite_differences() {
     let device = Device::flex();
-    let loss = |weights: Weights| {
+    let net = Network::default();
+    let loss = |weights: Vec<f32>| {
         let (images, labels) = upload(batch(), &device);
-        cross_entropy(Cnn::new(weights, Kernels::Fused, &device).forward(images), labels).into_scalar::<f32>()
+        cross_entropy(Model::new(&net, weights, Kernels::Fused, &device).forward(images), labels).into_scalar::<f32>()
     };
     let gradients = block_on(found(&device)).split_off(2);
-    for (parameter, (name, ..)) in SHAPES.iter().enumerate() {
+    let mut first = 0;
+    for (parameter, known) in net.parameters().iter().enumerate() {
+        let name = &known.name;
         let scale = gradients[parameter].iter().fold(0.0f32, |m, v| m.max(v.abs()));
         // Checks the largest gradients of each parameter, where rounding does not drown the difference quotient.
         let mut order: Vec<usize> = (0..gradients[parameter].len()).collect();
@@ -55,7 +59,7 @@ fn every_gradient_equals_finite_differences() {
         for &index in order.iter().take(4) {
             let at = |delta: f32| {
                 let mut moved = weights();
-                moved.0[parameter][index] += delta;
+                moved[first + index] += delta;
                 loss(moved)
             };
             const STEP: f32 = 2e-3;
@@ -64,14 +68,16 @@ fn every_gradient_equals_finite_differences() {
             // ReLU and max-pool have kinks, so the quotient over a finite step is only close to the gradient.
             assert!((slope - gradient).abs() < 0.03 * scale + 1e-3, "{name}[{index}]: {slope} against {gradient}");
         }
+        first += known.len();
     }
 }
 
 #[test]
 fn the_network_can_overfit_one_batch() {
     let device = Device::flex().autodiff();
-    let digits = synthetic::generate(16, 5).train;
-    let mut model = Cnn::new(Weights::random(5), Kernels::Fused, &device);
+    let digits = synthetic::digits(16, 5).train;
+    let net = Network::default();
+    let mut model = Model::new(&net, random_weights(net.parameters(), 5), Kernels::Fused, &device);
     let mut optimizer = AdamConfig::new().init();
     let mut last = f32::NAN;
     for _ in 0..60 {
@@ -86,12 +92,17 @@ fn the_network_can_overfit_one_batch() {
 
 #[test]
 fn initial_weights_have_the_stated_ranges_and_count() {
-    let weights = Weights::random(3);
-    assert_eq!(weights.0.iter().map(Vec::len).sum::<usize>(), 225_034);
-    assert_eq!(weights, Weights::random(3));
-    assert_ne!(weights, Weights::random(4));
+    let net = Network::default();
+    let weights = random_weights(net.parameters(), 3);
+    assert_eq!(weights.len(), 225_034);
+    assert_eq!(weights, random_weights(net.parameters(), 3));
+    assert_ne!(weights, random_weights(net.parameters(), 4));
     let limits = [6.0f32 / 9.0, 0.0, 6.0 / 288.0, 0.0, 6.0 / 1600.0, 0.0, 6.0 / 138.0, 0.0].map(f32::sqrt);
-    for ((values, limit), (name, ..)) in weights.0.iter().zip(limits).zip(SHAPES) {
+    let mut rest = &weights[..];
+    for (parameter, limit) in net.parameters().iter().zip(limits) {
+        let (values, more) = rest.split_at(parameter.len());
+        rest = more;
+        let name = &parameter.name;
         let largest = values.iter().fold(0.0f32, |m, v| m.max(v.abs()));
         assert!(largest <= limit && largest >= 0.97 * limit, "{name}: {largest} of {limit}");
         let mean = values.iter().sum::<f32>() / values.len() as f32;
@@ -99,17 +110,19 @@ fn initial_weights_have_the_stated_ranges_and_count() {
     }
 }
 
-const RECIPE: Recipe =
-    Recipe { seed: 7, dropout: 0.3, schedule: Schedule { peak: 0.002, steps: 6 }, kernels: Kernels::Fused };
+fn recipe() -> Recipe {
+    let schedule = Schedule::new(0.002, 6);
+    Recipe { seed: 7, net: Network::default(), schedule, method: Method::default(), kernels: Kernels::Fused }
+}
 
 /// Losses of the first six steps with seed 7 on burn-flex. They change only when the recipe or a random stream does.
 const GOLDEN: [f64; 6] = [3.67156, 2.74328, 3.46270, 3.48785, 2.37093, 1.27423];
 
 #[test]
 fn a_seed_reproduces_its_steps_exactly_and_nearly_so_on_ndarray() {
-    let digits = synthetic::generate(96, 7).train;
+    let digits = synthetic::digits(96, 7).train;
     let losses = |device: &Device| -> Vec<f64> {
-        let mut trainer = Trainer::new(RECIPE, device);
+        let mut trainer = Trainer::new(recipe(), device);
         let steps = (0..6)
             .map(|i| trainer.step(Feed::upload(Batch::plain(&digits, i * 16..(i + 1) * 16), trainer.device())))
             .collect();
@@ -133,6 +146,6 @@ fn a_seed_reproduces_its_steps_exactly_and_nearly_so_on_ndarray() {
 #[test]
 fn the_self_test_passes_on_a_correct_backend_and_names_its_largest_difference() {
     let backend = block_on(Backend::open(BackendKind::Ndarray)).unwrap();
-    let (difference, of) = block_on(backend.self_test()).unwrap();
+    let (difference, of) = block_on(backend.self_test(&Network::default())).unwrap();
     assert!(difference > 0.0 && difference < 1e-4 && of != "nothing", "{difference} {of}");
 }

@@ -58,15 +58,15 @@ fn curves_are_painted_in_the_themes_colours() {
 
 #[wasm_bindgen_test]
 fn the_matrix_is_painted_with_its_mistakes() {
-    let mut matrix = ConfusionMatrix::default();
+    let mut matrix = ConfusionMatrix::new(10);
     (0..10u8).for_each(|digit| matrix.add(digit, digit));
     let canvas = canvas();
     let area = CanvasBackend::with_canvas_object(canvas.clone()).unwrap().into_drawing_area();
-    charts::heatmap(&area, &matrix, &Theme::LIGHT, 1.0).unwrap();
+    charts::heatmap(&area, &matrix, &[], &Theme::LIGHT, 1.0).unwrap();
     let right = pixels_of(&canvas, Theme::LIGHT.validation);
     assert!(right > 3000, "{right} pixels of the diagonal");
     matrix.add(4, 9);
-    charts::heatmap(&area, &matrix, &Theme::LIGHT, 1.0).unwrap();
+    charts::heatmap(&area, &matrix, &[], &Theme::LIGHT, 1.0).unwrap();
     let wrong = pixels_of(&canvas, Theme::LIGHT.mistake);
     assert!(wrong > 300, "{wrong} pixels of the mistake");
 }

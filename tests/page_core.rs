@@ -8,9 +8,10 @@ mod world;
 
 use inkling::page::{
     effect::Effect,
-    model::Saving,
-    msg::{ControlMsg, Msg},
+    model::{FileWorker, Saving, asked::Awaited},
+    msg::{ControlMsg, Found, Msg, Record, Unread, WorkbenchMsg},
     update::update,
+    worker::WorkerState,
 };
 use inkling_core::{
     protocol::RunState,
@@ -51,11 +52,7 @@ proptest! {
 
 #[test]
 fn a_paused_run_whose_worker_is_lost_comes_back_paused() {
-    let mut world = World::new();
-    world.settle();
-    world.act(Act::Click(ControlMsg::Train(Vec::new())));
-    world.settle();
-    world.act(Act::Step);
+    let mut world = training();
     world.act(Act::Checkpoint);
     world.act(Act::Click(ControlMsg::PauseOrResume));
     assert_eq!(world.model.run.state, RunState::Paused);
@@ -66,6 +63,185 @@ fn a_paused_run_whose_worker_is_lost_comes_back_paused() {
     assert_eq!(world.model.run.incidents.len(), 1);
 }
 
+/// The page after the first step of a run.
+fn training() -> World {
+    let mut world = World::new();
+    world.settle();
+    world.act(Act::Click(ControlMsg::Train(Vec::new())));
+    world.settle();
+    world.act(Act::Step);
+    world
+}
+
+/// Lets the worker be lost as often as it comes, in an idle page, until no other comes.
+fn lose_until_none_comes(world: &mut World) -> usize {
+    let mut started = 0;
+    for _ in 0..100 {
+        match world.model.worker {
+            WorkerState::Probing(_) => world.act(Act::Probe),
+            WorkerState::Fetching(..) | WorkerState::Checking(..) => world.act(Act::Ready),
+            WorkerState::Ready(..) => {
+                started += 1;
+                world.act(Act::Lose(false));
+            }
+            WorkerState::Resting(_) => world.act(Act::Time),
+            WorkerState::Absent | WorkerState::Lost => return started,
+        }
+    }
+    panic!("{started} workers were started, and there is no end to it");
+}
+
+#[test]
+fn a_worker_that_fails_as_soon_as_it_is_ready_is_replaced_a_few_times_and_then_the_page_says_so() {
+    let mut world = World::new();
+    assert_eq!(lose_until_none_comes(&mut world), 5);
+    assert!(world.model.run.warnings.iter().any(|words| words.contains("failed 5 times in a row (it went)")));
+    // The visitor may try again.
+    world.act(Act::Click(ControlMsg::Train(Vec::new())));
+    world.settle();
+    assert_eq!(world.model.run.state, RunState::Training);
+    // A worker that has worked is not counted.
+    world.act(Act::Step);
+    world.act(Act::Finish);
+    world.act(Act::Lose(false));
+    assert_eq!(world.model.failures, 1);
+}
+
+#[test]
+fn a_question_that_is_never_answered_is_given_up_with_a_sentence() {
+    let mut world = training();
+    world.act(Act::Draw);
+    assert!(world.model.pad.prediction.is_waiting());
+    // The worker trains on, but never answers.
+    for _ in 0..9 {
+        world.act(Act::Checkpoint);
+        world.act(Act::Time);
+    }
+    assert!(!world.model.pad.prediction.is_waiting());
+    assert!(world.model.run.warnings.iter().any(|words| words.contains("has not answered a question")));
+    assert_eq!(world.model.run.state, RunState::Training, "the run goes on");
+}
+
+#[test]
+fn a_worker_that_hangs_while_it_answers_outside_a_run_is_replaced() {
+    let mut world = training();
+    world.act(Act::Finish);
+    let before = world.model.last_worker;
+    world.act(Act::Hang);
+    world.act(Act::Draw);
+    (0..9).for_each(|_| world.act(Act::Time));
+    assert_ne!(world.model.last_worker, before);
+}
+
+#[test]
+fn a_file_worker_that_hangs_is_given_up_with_a_sentence() {
+    for ready in [false, true] {
+        let mut world = World::new();
+        world.settle();
+        world.act(Act::Click(ControlMsg::Train(Vec::new())));
+        world.settle();
+        world.act(Act::SaveWeights);
+        if ready {
+            world.act(Act::FileReady);
+        }
+        world.act(Act::Time);
+        assert_eq!(world.model.file_worker, FileWorker::Absent);
+        assert!(world.model.run.warnings.iter().any(|words| words.contains("has not answered for a minute")));
+    }
+}
+
+#[test]
+fn a_resume_that_fails_keeps_its_offer_and_a_failed_run_is_offered() {
+    let mut world = World::new();
+    world.act(Act::Found);
+    world.settle();
+    let offered = world.model.kept.clone();
+    assert!(offered.is_some());
+    world.act(Act::Click(ControlMsg::ResumeKept));
+    world.settle();
+    assert!(world.model.kept.is_none(), "the run trains");
+    world.act(Act::Fail);
+    assert!(world.model.kept.is_some(), "a run that fails is offered where it can resume");
+
+    let mut world = World::new();
+    world.act(Act::Found);
+    world.act(Act::Click(ControlMsg::ResumeKept));
+    world.act(Act::Probe);
+    world.act(Act::Refuse);
+    assert_eq!((world.model.run.state, &world.model.kept), (RunState::Failed, &offered));
+}
+
+#[test]
+fn reset_and_discard_forget_only_the_run_that_they_are_about() {
+    let forgets = |world: &mut World, msg| {
+        let effects = update(&mut world.model, Msg::Control(msg));
+        effects.contains(&Effect::Forget(Record::Run))
+    };
+    let beside = |found: bool| {
+        let mut world = training();
+        if found {
+            // Another tab has closed, and left its run.
+            world.act(Act::Found);
+        }
+        world.act(Act::Checkpoint);
+        world.settle();
+        world
+    };
+    let mut own = beside(false);
+    assert!(forgets(&mut own, ControlMsg::Reset), "this run is the one that is stored");
+    let mut other = beside(true);
+    assert!(!forgets(&mut other, ControlMsg::Reset), "the stored run is another tab's");
+    assert!(other.model.kept.is_some());
+    assert!(forgets(&mut other, ControlMsg::ForgetKept));
+    // A run from a file that could not be resumed.
+    let mut file = World::new();
+    file.act(Act::Open);
+    file.act(Act::Probe);
+    file.act(Act::Refuse);
+    assert!(file.model.kept.is_some());
+    assert!(!forgets(&mut file, ControlMsg::ForgetKept), "the browser keeps another run, or none");
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_not_overwritten() {
+    let unread = |record| Found::Unread(record, Unread::Damaged("it is damaged".into()));
+    let mut world = World::new();
+    for record in [Record::Run, Record::Handwriting, Record::History] {
+        world.send(Msg::Found(unread(record)));
+    }
+    world.settle();
+    world.act(Act::Click(ControlMsg::Train(Vec::new())));
+    world.settle();
+    world.act(Act::Step);
+    world.act(Act::Checkpoint);
+    assert_eq!((world.saving, &world.stored), (0, &None));
+    assert!(world.model.run.warnings.iter().any(|words| words.starts_with("A reload would lose this run")));
+    let keep = update(&mut world.model, Msg::Workbench(WorkbenchMsg::RemoveDigits));
+    assert!(!keep.iter().any(|effect| matches!(effect, Effect::SaveHandwriting(_))));
+    // Once the visitor has discarded it, the run is kept.
+    world.act(Act::Click(ControlMsg::ForgetUnreadable(Record::Run)));
+    world.act(Act::Checkpoint);
+    assert!(world.stored.is_some());
+}
+
+#[test]
+fn a_long_run_is_written_ever_more_rarely_but_before_the_page_is_left() {
+    let mut world = training();
+    let mut writes = 0;
+    for _ in 0..100 {
+        world.act(Act::Checkpoint);
+        writes += world.saving;
+        world.settle();
+    }
+    assert_eq!(writes, 21, "it rests once the first minute is over");
+    assert_eq!(world.model.saving, Saving::Resting { newer: true });
+    world.send(Msg::Leaving);
+    assert_eq!(world.saving, 1);
+    world.settle();
+    world.send(Msg::Leaving);
+    assert_eq!(world.saving, 0, "nothing is newer");
+}
+
 #[test]
 fn errors_in_typed_settings_are_shown_and_the_first_gets_the_focus() {
     let mut world = World::new();
@@ -73,7 +249,7 @@ fn errors_in_typed_settings_are_shown_and_the_first_gets_the_focus() {
     let texts = vec![("epochs", "0".to_string()), ("lr", "x".to_string())];
     let effects = update(&mut world.model, Msg::Control(ControlMsg::Train(texts)));
     assert!(world.model.errors.get("epochs").is_some() && world.model.errors.get("lr").is_some());
-    assert!(effects.contains(&Effect::Focus("epochs")) && world.model.run.state == RunState::Idle);
+    assert!(effects.contains(&Effect::Focus("epochs".into())) && world.model.run.state == RunState::Idle);
     update(&mut world.model, Msg::Control(ControlMsg::Typing("epochs", "3".into())));
     assert!(world.model.errors.get("epochs").is_none());
     assert_eq!(world.model.settings.epochs, 5, "a value that is still being typed is not a setting yet");

@@ -12,13 +12,16 @@ use common::{Log, finish, session, tiny};
 use inkling_core::{
     checkpoint::{Checkpoint, TrainerState},
     data::{IMAGE, handwriting::Handwriting, synthetic},
-    parameters::PARAMETERS,
     protocol::{Activity, Answer, Command, Envelope, EpochRecord, Event, Format, Part, Question, RunState},
+    restore::Restore,
     settings::{DatasetName, Settings},
     summary::RunSummary,
 };
 use pollster::block_on;
 use proptest::prelude::*;
+
+/// Parameters of the default network.
+const PARAMETERS: usize = 225_034;
 
 #[test]
 fn a_whole_run_reports_its_events_in_order() {
@@ -54,7 +57,7 @@ fn a_whole_run_reports_its_events_in_order() {
         .collect();
     assert_eq!(steps, (1..=8).collect::<Vec<_>>(), "110 images in batches of 32, twice");
 
-    let mut summary = RunSummary::new(7, tiny(), Default::default());
+    let mut summary = RunSummary::new(7, tiny(), Default::default(), None);
     log.iter().for_each(|envelope| assert!(summary.apply(envelope)));
     assert_eq!((summary.state, summary.history.len()), (RunState::Finished, 2));
     assert_eq!(summary.confusion_matrix.unwrap().total(), 20);
@@ -137,7 +140,7 @@ fn mnist_is_requested_once_and_serves_the_run_that_waits() {
     assert_eq!(session.state(), RunState::Stopped, "a failed download that no run waits for changes nothing");
     session.command(Command::start(4, settings.clone()));
     assert!(session.wants_mnist());
-    session.provide(Ok((synthetic::generate(240, 1), "a test".into())));
+    session.provide(Ok((synthetic::digits(240, 1), "a test".into())));
     finish(&mut session);
     assert_eq!(session.state(), RunState::Finished);
     session.command(Command::start(5, settings));
@@ -213,7 +216,7 @@ proptest! {
             match act {
                 Act::Command(command) => session.command(command),
                 Act::Work => drop(block_on(session.work())),
-                Act::Provide(true) => session.provide(Ok((synthetic::generate(24, 1), "test".into()))),
+                Act::Provide(true) => session.provide(Ok((synthetic::digits(24, 1), "test".into()))),
                 Act::Provide(false) => session.provide(Err("no".into())),
             }
             let _ = session.wants_mnist();
@@ -276,12 +279,14 @@ fn a_checkpoint_of_another_network_is_refused_with_a_reason() {
     let (mut session, log) = session();
     for (step, values) in [(3, vec![0.0; 7]), (0, vec![0.0; 225_034 * 3]), (3, vec![0.0; 225_034])] {
         let trainer = TrainerState::new(step, &values);
-        let from = Checkpoint { epoch: 1, done: 32, loss: 1.0, hits: 3.0, seconds: 0.5, best: None, trainer };
+        let from =
+            Checkpoint { epoch: 1, done: 32, loss: 1.0, hits: 3.0, seconds: 0.5, best: None, data: None, trainer };
         session.command(Command::Start { run: 1, settings: tiny(), from: Some(Box::new(from)) });
         finish(&mut session);
         assert_eq!(session.state(), RunState::Failed);
     }
-    let failed = |e: &&Envelope| matches!(&e.event, Event::Failed(reason) if reason.contains("checkpoint"));
+    let failed =
+        |e: &&Envelope| matches!(&e.event, Event::Failed(reason) if reason.starts_with("The run can't be resumed"));
     assert_eq!(log.borrow().iter().filter(failed).count(), 3);
 }
 
@@ -313,9 +318,9 @@ fn a_run_that_is_kept_and_resumed_equals_one_that_is_never_interrupted() {
     whole.checkpoint_after(Duration::ZERO);
     whole.command(Command::start(1, settings.clone()));
     finish(&mut whole);
-    let mut uninterrupted = RunSummary::new(1, settings.clone(), Default::default());
+    let mut uninterrupted = RunSummary::new(1, settings.clone(), Default::default(), None);
     // The page is closed some steps after the checkpoint of step 8, and again after that of epoch 2.
-    let mut page = RunSummary::new(1, settings.clone(), Default::default());
+    let mut page = RunSummary::new(1, settings.clone(), Default::default(), None);
     assert_eq!(page.saved(), None, "there is nothing to keep before the first checkpoint");
     let mut kept = Vec::new();
     for envelope in log.borrow().iter() {
@@ -326,7 +331,7 @@ fn a_run_that_is_kept_and_resumed_equals_one_that_is_never_interrupted() {
         }
     }
     for run in [kept.first().unwrap(), kept.last().unwrap()] {
-        assert!(run.is_readable() && run.sentence().contains("of 39"), "{}", run.sentence());
+        assert!(run.check().is_ok() && run.sentence().contains("of 39"), "{}", run.sentence());
         let (mut rest, log) = session();
         let mut page = RunSummary::restored(5, run.clone(), Default::default());
         let from = page.checkpoint.clone();
@@ -341,4 +346,58 @@ fn a_run_that_is_kept_and_resumed_equals_one_that_is_never_interrupted() {
         };
         assert_eq!(scores(&page), scores(&uninterrupted));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_checkpoint_with_any_value_trains_or_is_refused_with_a_sentence(
+        epoch in prop_oneof![0u32..5, Just(u32::MAX)],
+        done in prop_oneof![0u32..40, Just(u32::MAX)],
+        step in prop_oneof![0u32..40, Just(u32::MAX)],
+        loss in prop_oneof![Just(1.0), any::<f64>()],
+        hits in prop_oneof![Just(1.0), any::<f64>()],
+        seconds in prop_oneof![Just(1.0), any::<f64>()],
+        best in proptest::option::of((0u32..5, any::<f64>())),
+        values in prop_oneof![Just(0usize), Just(1), Just(PARAMETERS), Just(3 * PARAMETERS)],
+        weight in prop_oneof![3 => Just(0.01f32), 1 => Just(f32::NAN)],
+        data in proptest::option::of(any::<u32>()),
+    ) {
+        let trainer = TrainerState::new(step, &vec![weight; values]);
+        let from = Some(Box::new(Checkpoint { epoch, done, loss, hits, seconds, best, data, trainer }));
+        let (mut session, log) = session();
+        session.command(Command::Start { run: 1, settings: tiny(), from });
+        for _ in 0..3 {
+            block_on(session.work());
+        }
+        let log = log.borrow();
+        let failed = log.iter().any(|e| matches!(&e.event, Event::Failed(words) if words.starts_with("The run can't be resumed")));
+        prop_assert!(failed || log.iter().any(|e| e.event == Event::State(RunState::Training)));
+    }
+}
+
+#[test]
+fn a_run_does_not_go_on_with_other_images_than_it_had() {
+    let settings = Settings { batch: 9, ..tiny() };
+    let (mut first, log) = session();
+    first.checkpoint_after(Duration::ZERO);
+    first.command(Command::start(1, settings.clone()));
+    finish(&mut first);
+    let checkpoint =
+        log.borrow().iter().find_map(|e| if let Event::Checkpoint(c) = &e.event { Some(c.clone()) } else { None });
+    let resume = |from: Checkpoint| {
+        let (mut session, _) = session();
+        session.command(Command::Start { run: 1, settings: settings.clone(), from: Some(Box::new(from)) });
+        block_on(session.work());
+        session.state()
+    };
+    let checkpoint = checkpoint.unwrap();
+    assert_eq!(resume((*checkpoint).clone()), RunState::Training);
+    assert_eq!(
+        resume(Checkpoint { data: checkpoint.data.map(|data| data ^ 1), ..*checkpoint.clone() }),
+        RunState::Failed
+    );
+    // A checkpoint of an earlier version does not say which images they were.
+    assert_eq!(resume(Checkpoint { data: None, ..*checkpoint }), RunState::Training);
 }

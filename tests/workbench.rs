@@ -9,15 +9,20 @@ use common::{Log, all, finish, session, tiny};
 use inkling_core::{
     checkpoint::TrainerState,
     data::{IMAGE, handwriting::Handwriting, synthetic},
-    parameters::Weights,
+    network::Network,
+    parameters::random_weights,
     protocol::{
-        Answer, Command, Envelope, Event, FileEvent, FileTask, Format, Motion, Part, Query, Question, RunState,
+        Answer, Command, Envelope, Event, FileEvent, FileTask, Format, Look, Motion, Part, Query, Question, RunState,
         Specimen,
     },
     settings::{DatasetName, Settings},
     summary::RunSummary,
 };
-use inkling_formats::weights;
+use inkling_formats::{
+    own::Picture,
+    tasks::{Browser, perform},
+    weights,
+};
 use pollster::block_on;
 
 fn steps(log: &Log) -> Vec<(u32, f64)> {
@@ -72,7 +77,7 @@ fn learning_rate_and_augmentation_can_change_during_a_run_and_a_reload_keeps_the
     // Step 6 sees other images; the steps after it also have other weights.
     assert!(a[5..].iter().zip(&b[5..]).all(|(a, b)| a != b), "{a:?} {b:?}");
 
-    let mut page = RunSummary::new(1, settings, Default::default());
+    let mut page = RunSummary::new(1, settings, Default::default(), None);
     let mut kept = None;
     for envelope in changed.borrow().iter() {
         page.apply(envelope);
@@ -106,28 +111,25 @@ fn a_run_stops_early_when_the_validation_loss_rises_and_says_which_epoch_was_bes
     assert_eq!(warnings(&log), [words]);
     assert_eq!(session.state(), RunState::Finished);
     assert_eq!(all(&log, |e| matches!(e, Event::Test(_)).then_some(())).len(), 1);
-    let mut page = RunSummary::new(1, settings, Default::default());
+    let mut page = RunSummary::new(1, settings, Default::default(), None);
     log.borrow().iter().for_each(|envelope| assert!(page.apply(envelope)));
     assert!(page.saved().unwrap().is_finished());
 }
 
 #[test]
 fn a_visitors_own_data_set_is_trained_on_and_a_bad_one_changes_nothing() {
-    use inkling_core::data::NamedFile;
     let (mut session, log) = session();
     let settings = Settings { dataset: DatasetName::Own, images: 0, epochs: 1, ..tiny() };
     session.command(Command::start(1, settings.clone()));
     assert_eq!(session.state(), RunState::Failed);
     let failed = |e: &Event| matches!(e, Event::Failed(words) if words.contains("Choose the files")).then_some(());
     assert_eq!(all(&log, failed).len(), 1);
-    let set = synthetic::generate(280, 5).train;
-    let count = (set.len() as u32).to_be_bytes();
-    let images = [&[0, 0, 8, 3][..], &count, &[0, 0, 0, 28, 0, 0, 0, 28], &set.pixels].concat();
-    let labels = [&[0, 0, 8, 1][..], &count, &set.labels].concat();
-    let file = |bytes: &[u8]| NamedFile { name: "file".into(), bytes: bytes.to_vec() };
-    session.command(Command::UseData { run: 1, files: vec![file(&labels), file(&images)] });
-    session.command(Command::UseData { run: 1, files: vec![file(&labels), file(b"junk")] });
-    assert!(warnings(&log)[0].starts_with("The data set was not accepted: "), "{:?}", warnings(&log));
+    let data = synthetic::digits(240, 5);
+    session.command(Command::UseData(data.clone().into()));
+    let mut damaged = data;
+    damaged.train.labels[7] = 10;
+    session.command(Command::UseData(damaged.into()));
+    assert_eq!(warnings(&log), ["The data set is damaged. Choose its files again."]);
     session.command(Command::start(2, settings));
     finish(&mut session);
     assert_eq!(session.state(), RunState::Finished);
@@ -136,16 +138,28 @@ fn a_visitors_own_data_set_is_trained_on_and_a_bad_one_changes_nothing() {
     assert_eq!(loaded[0].train + loaded[0].validation, 240);
 }
 
+/// Performs a task of the file worker that needs no browser.
+fn perform_alone(task: FileTask) -> FileEvent {
+    struct Nobody;
+    impl Browser for Nobody {
+        async fn decode(&self, _: &Picture, _: Look) -> Result<Vec<u8>, String> {
+            Err("there is no browser".into())
+        }
+        fn report(&self, _: FileEvent) {}
+    }
+    block_on(perform(task, &Nobody))
+}
+
 #[test]
 fn weights_from_a_file_can_be_queried_scored_and_trained_on() {
-    let weights = Weights::random(9).0.concat();
+    let net = Network::default();
+    let weights = random_weights(net.parameters(), 9);
     for format in [Format::Safetensors, Format::Burnpack] {
         let (mut session, log) = session();
         session.command(Command::start(1, tiny()));
-        let file = weights::file(format, &weights).unwrap();
-        let FileEvent::Opened { weights: opened } = weights::perform(&FileTask::Read { file: file.clone() }) else {
-            panic!()
-        };
+        let file = weights::file(format, &net, &weights).unwrap();
+        let task = FileTask::Read { net: net.clone(), file: file.clone() };
+        let FileEvent::Opened { weights: opened } = perform_alone(task) else { panic!() };
         let import =
             |weights: &TrainerState| Command::Import { run: 1, next: 2, settings: tiny(), weights: weights.clone() };
         session.command(import(&opened));
@@ -164,9 +178,9 @@ fn weights_from_a_file_can_be_queried_scored_and_trained_on() {
         session.command(Command::Export(format));
         finish(&mut session);
         let saved = all(&log, |e| if let Event::Export { weights, .. } = e { Some(weights.clone()) } else { None });
-        let task = FileTask::Write { format, weights: saved[0].clone() };
-        let FileEvent::Written { step: 0, bytes, .. } = weights::perform(&task) else { panic!() };
-        assert_eq!(weights::read(&bytes).unwrap(), weights);
+        let task = FileTask::Write { format, net: net.clone(), weights: saved[0].clone() };
+        let FileEvent::Written { step: 0, bytes, .. } = perform_alone(task) else { panic!() };
+        assert_eq!(weights::read(&net, &bytes).unwrap(), weights);
         assert!(matches!(
             log.borrow().iter().rev().nth(1),
             Some(Envelope {
@@ -177,10 +191,10 @@ fn weights_from_a_file_can_be_queried_scored_and_trained_on() {
         session.command(Command::Resume);
         finish(&mut session);
         assert_eq!(session.state(), RunState::Finished);
-        let cut = weights::perform(&FileTask::Read { file: file[..file.len() - 9].to_vec() });
+        let cut = perform_alone(FileTask::Read { net: net.clone(), file: file[..file.len() - 9].to_vec() });
         assert!(matches!(cut, FileEvent::Failed(words) if words.starts_with("The file was not opened: ")));
-        let task = FileTask::Write { format, weights: TrainerState::new(0, &[1.0]) };
-        assert!(matches!(weights::perform(&task), FileEvent::Failed(words) if words.contains("could not be saved")));
+        let task = FileTask::Write { format, net: net.clone(), weights: TrainerState::new(0, &[1.0]) };
+        assert!(matches!(perform_alone(task), FileEvent::Failed(words) if words.contains("could not be saved")));
     }
 }
 
@@ -323,7 +337,7 @@ fn a_sketch_is_explained_diagnosed_and_shown_to_earlier_epochs() {
         (answers[3].as_ref(), None),
         "the last epoch is the current network"
     );
-    let mut page = RunSummary::new(1, tiny(), Default::default());
+    let mut page = RunSummary::new(1, tiny(), Default::default(), None);
     log.borrow().iter().for_each(|envelope| assert!(page.apply(envelope)));
     let filters: Vec<_> = page.snapshots.iter().map(|snapshot| &snapshot.filters).collect();
     assert!(filters.len() == 2 && filters[0].len() == 288 && filters[0] != filters[1]);
@@ -335,7 +349,7 @@ fn handwriting_teaches_the_network_without_making_it_forget_and_can_be_taken_bac
     let (mut session, log) = session();
     // Handwriting in which every digit is mirrored.
     let mirrored = |image: &[u8]| -> Vec<u8> { image.chunks(28).flat_map(|row| row.iter().rev().copied()).collect() };
-    let digits = synthetic::generate(120, 77).train;
+    let digits = synthetic::digits(120, 77).train;
     let mut hand = Handwriting::default();
     (0..60).for_each(|i| assert!(hand.add(&mirrored(digits.image(i)), digits.labels[i])));
     session.command(Command::FineTune(hand.clone()));
@@ -357,7 +371,7 @@ fn handwriting_teaches_the_network_without_making_it_forget_and_can_be_taken_bac
     ];
     assert!(words.len() == 5 && words.iter().zip(expected).all(|(word, begins)| word.starts_with(begins)), "{words:?}");
 
-    let mut page = RunSummary::new(1, tiny(), Default::default());
+    let mut page = RunSummary::new(1, tiny(), Default::default(), None);
     let apply = |page: &mut RunSummary, log: &Log| {
         log.borrow_mut().drain(..).for_each(|e| {
             page.apply(&e);
@@ -415,17 +429,37 @@ fn handwriting_teaches_the_network_without_making_it_forget_and_can_be_taken_bac
 fn burn_itself_loads_the_burnpack_file() {
     use burn::{
         module::Module,
+        nn::{Linear, LinearConfig, conv::Conv2d, conv::Conv2dConfig},
         store::ModuleRecord,
         tensor::{Bytes, Device},
     };
-    use inkling_core::{parameters::Weights, settings::Kernels};
-    use inkling_train::model::Cnn;
-    let (there, device) = (Weights::random(5), Device::flex());
-    let file = weights::file(Format::Burnpack, &there.0.concat()).unwrap();
+    /// As a Burn user would write it.
+    #[derive(Module, Debug)]
+    struct Cnn {
+        conv1: Conv2d,
+        conv2: Conv2d,
+        dense1: Linear,
+        dense2: Linear,
+    }
+    let (net, device) = (Network::default(), Device::flex());
+    let there = random_weights(net.parameters(), 5);
+    let file = weights::file(Format::Burnpack, &net, &there).unwrap();
     let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(file)).unwrap();
-    let other = Cnn::new(Weights::random(6), Kernels::Fused, &device);
-    let loaded = other.load_record(record);
-    let found: Vec<Vec<f32>> =
-        loaded.parameters().into_iter().map(|parameter| parameter.into_data().try_into_vec().unwrap()).collect();
-    assert_eq!(found, there.0);
+    let other = Cnn {
+        conv1: Conv2dConfig::new([1, 32], [3, 3]).init(&device),
+        conv2: Conv2dConfig::new([32, 64], [3, 3]).init(&device),
+        dense1: LinearConfig::new(1600, 128).init(&device),
+        dense2: LinearConfig::new(128, 10).init(&device),
+    };
+    let Cnn { conv1, conv2, dense1, dense2 } = other.load_record(record);
+    let mut found: Vec<f32> = Vec::new();
+    for (weight, bias) in [(conv1.weight, conv1.bias), (conv2.weight, conv2.bias)] {
+        found.extend(weight.val().into_data().try_into_vec::<f32>().unwrap());
+        found.extend(bias.unwrap().val().into_data().try_into_vec::<f32>().unwrap());
+    }
+    for (weight, bias) in [(dense1.weight, dense1.bias), (dense2.weight, dense2.bias)] {
+        found.extend(weight.val().into_data().try_into_vec::<f32>().unwrap());
+        found.extend(bias.unwrap().val().into_data().try_into_vec::<f32>().unwrap());
+    }
+    assert_eq!(found, there);
 }

@@ -42,7 +42,7 @@ async fn webgpu_passes_its_self_test_and_equals_keras() {
     use wasm_bindgen_test::console_log;
     match Backend::open(BackendKind::Webgpu { fusion: true }).await {
         Ok(backend) => {
-            let (difference, of) = backend.self_test().await.unwrap();
+            let (difference, of) = backend.self_test(&inkling_core::network::Network::default()).await.unwrap();
             console_log!("WebGPU: {}: at most {difference:.1e} off, in {of}", backend.info.adapter);
             assert!(difference < 1e-4, "{difference} in {of}");
             assert_equal_to_keras(&found(&backend.device).await, 1e-4);

@@ -2,8 +2,10 @@
 // one file. That file is gzipped JSON, with byte arrays as {"base64": "..."}.
 "use strict";
 self.inklingFiles = (() => {
-  // The largest useful file is MNIST's training images, decompressed.
+  // More than a run or weights need.
   const MAX_SIZE = 64 << 20;
+  // A data set as large as CIFAR-10 in NumPy's format.
+  const MAX_DATA = 192 << 20;
   const save = (name, blob) => {
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
     link.click();
@@ -42,10 +44,9 @@ self.inklingFiles = (() => {
       const control = Object.assign(document.getElementById(id), set);
       control.dispatchEvent(new Event("change", { bubbles: true }));
     };
-    if (files.length === 1) return say(files[0].name.endsWith(".json.gz") ? "open-run" : "open-weights", { files });
-    // The settings are fixed during a run; the page then refuses the files and says why.
-    const free = !document.getElementById("settings").disabled;
-    if (free && [2, 4].includes(files.length)) say("dataset", { value: "own" });
+    const [{ name }] = files;
+    if (files.length === 1 && name.endsWith(".json.gz")) return say("open-run", { files });
+    if (files.length === 1 && !/\.(npz|npy|csv|csv\.gz|zip|png|jpe?g|webp)$/i.test(name)) return say("open-weights", { files });
     say("own-files", { files });
   };
   const dragged = (event) => event.dataTransfer?.types.includes("Files");
@@ -71,11 +72,16 @@ self.inklingFiles = (() => {
       input.value = "";
       return bytes;
     },
-    readAll: (id) =>
-      Promise.all([...document.getElementById(id).files].map(async (file) => {
-        if (file.size > MAX_SIZE) throw new Error(`${file.name} is larger than ${MAX_SIZE >> 20} MiB`);
-        return { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
-      })),
+    // A file in a folder has its path as its name.
+    readAll: async (id) => {
+      const input = document.getElementById(id);
+      const files = [...input.files];
+      input.value = ""; // so that the same files can be picked again
+      const size = files.reduce((sum, file) => sum + file.size, 0);
+      if (size > MAX_DATA) throw new Error(`the files have more than ${MAX_DATA >> 20} MiB together`);
+      const read = async (file) => ({ name: file.webkitRelativePath || file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
+      return Promise.all(files.map(read));
+    },
     // Offers the file only if it reads back as it was written.
     saveRun: async (name, run) => {
       const file = await pack(run);
@@ -83,6 +89,7 @@ self.inklingFiles = (() => {
       if (plain(await unpack(file)) !== plain(run)) throw new Error("the file does not read back as it was written");
       save(name, new Blob([file]));
     },
+    saveRecord: async (name, record) => save(name, new Blob([await pack(record)])),
     openRun: unpack,
   };
 })();

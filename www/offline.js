@@ -1,10 +1,7 @@
-// The page's side of the service worker (www/sw.js): tells it which files to keep for offline visits, and announces new versions.
+// The page's side of the service worker (www/sw.js): tells it which programs to keep for offline visits, and announces new versions.
 "use strict";
 self.inklingOffline = (() => {
   const worker = navigator.serviceWorker;
-  const own = [...document.querySelectorAll("script[src], link[href]")]
-    .map((element) => element.src || element.href)
-    .filter((url) => url.startsWith(location.origin));
   worker?.register("sw.js").catch(() => {}); // without a service worker, the page needs a network on every visit
   worker?.addEventListener("message", () => (document.body.dataset.offline = "ready"));
   // File names contain a hash of the content, so another name means another version.
@@ -19,11 +16,19 @@ self.inklingOffline = (() => {
   document.addEventListener("visibilitychange", look);
   setInterval(look, 3_600_000);
   return {
-    // Called once the session's worker is ready, with its files, which the page has not loaded itself.
-    keep: async (files, build) => {
+    // Called once the session's worker is ready, with the programs that this page uses.
+    keep: async (programs, build) => {
       const registration = await worker?.ready;
-      const loaded = performance.getEntriesByType("resource").map((entry) => entry.name).filter((url) => /page-[0-9a-f]+/.test(url));
-      registration?.active?.postMessage({ files: [...new Set([...own, ...loaded, ...files])], build });
+      registration?.active?.postMessage({ programs, build });
+    },
+    // Loads the page again because its worker is of another build; at most once for a build, or it would never end.
+    renew: (build) => {
+      const key = `inkling ${new URL(".", location).pathname} renewed`;
+      try {
+        if (sessionStorage.getItem(key) === build) return;
+        sessionStorage.setItem(key, build);
+        fetch(location.pathname, { cache: "reload" }).catch(() => {}).then(() => location.reload());
+      } catch {} // without storage the visitor reloads
     },
   };
 })();

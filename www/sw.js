@@ -1,78 +1,161 @@
-// Makes Inkling work offline after the first visit. The address of every file except the page itself contains a content hash or
-// the build, so a cached file is never stale. The page comes from the network, or offline from the cache, as last seen; the files
-// that it names come from the cache. The worker caches data sets itself (src/worker/download.rs).
+// Makes Inkling work offline after the first visit.
+//
+// A version of the site is kept as a whole or not at all: its files go into a cache of their own, each checked against the digest
+// that it was built with, and only a complete version takes over. Programs of workers are large and few visitors need all of
+// them: each joins its version when a page first uses it. The worker caches data sets itself (src/worker/download.rs).
 "use strict";
-const CACHE = "inkling-site-1";
-const LAST = "last-page";
+// scripts/seal writes this version here: its name, its build, and its files with their digests. While Trunk serves, there is none,
+// and nothing is kept.
+const VERSION = null;
 
-self.addEventListener("install", () => self.skipWaiting());
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+const SCOPE = new URL(self.registration.scope);
+// Two sites on one origin have caches of their own.
+const OURS = `inkling ${SCOPE.pathname} `;
+const CACHE = OURS + VERSION?.name;
+// A kept page is shown if the network has not sent one by then.
+const PATIENCE = 4_000;
+const PAGE = "./";
 
-const named = (url) => url.searchParams.has("build") || /-[0-9a-f]{12,}(_bg)?\./.test(url.pathname);
+const digests = { ...VERSION?.files, ...VERSION?.programs };
+/** The name of a file of this site; undefined for anything else. */
+const nameOf = (url) => {
+  if (url.origin !== SCOPE.origin || !url.pathname.startsWith(SCOPE.pathname)) return undefined;
+  const name = decodeURIComponent(url.pathname.slice(SCOPE.pathname.length));
+  return name === "" || name === "index.html" ? PAGE : name;
+};
+const isProgram = (name) => /^worker[-_]/.test(name);
+// A program's name does not change with its content, so the build is part of the key. Other parameters do not change the file.
+const keyOf = (name, build) => new URL(name, SCOPE).href + (isProgram(name) ? `?build=${build}` : "");
+// A name with a hash, and a program's key, mean the same file in every version.
+const isUnique = (name) => isProgram(name) || /-[0-9a-f]{12,}(_bg)?\./.test(name);
+
+const digest = async (bytes) =>
+  `sha256-${btoa(String.fromCharCode(...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))))}`;
+
+/** Puts a response under `name` if it is the file that this version was built with. */
+async function keep(cache, name, response) {
+  const bytes = await response.arrayBuffer();
+  if ((await digest(bytes)) !== digests[name]) throw new Error(`${name} is not the file of this version`);
+  await cache.put(keyOf(name, VERSION.build), new Response(bytes, { headers: response.headers }));
+}
+
+/** Puts a file into this version's cache: from an earlier version if it has not changed, otherwise from the network. */
+async function obtain(cache, name) {
+  if (await cache.match(keyOf(name, VERSION.build))) return;
+  for (const other of await caches.keys()) {
+    if (!other.startsWith(OURS)) continue;
+    const have = await (await caches.open(other)).match(keyOf(name, ""), { ignoreSearch: true });
+    if (have && (await keep(cache, name, have).then(() => true, () => false))) return;
+  }
+  const address = name === PAGE ? SCOPE.href : keyOf(name, VERSION.build);
+  const response = await fetch(address, { cache: "no-cache" });
+  if (!response.ok) throw new Error(`${address} returned ${response.status}`);
+  await keep(cache, name, response);
+}
+
+/** The programs that an earlier version kept: without them, this one could do less offline. */
+async function programsInUse() {
+  const used = new Set();
+  for (const other of await caches.keys()) {
+    if (!other.startsWith(OURS)) continue;
+    for (const { url } of await (await caches.open(other)).keys()) used.add(nameOf(new URL(url)));
+  }
+  return Object.keys(VERSION.programs).filter((name) => used.has(name));
+}
+
+async function install() {
+  const cache = await caches.open(CACHE);
+  const names = [...Object.keys(VERSION.files), ...(await programsInUse())];
+  try {
+    await Promise.all(names.map((name) => obtain(cache, name)));
+  } catch (error) {
+    await caches.delete(CACHE); // half a version is of no use
+    throw error;
+  }
+}
+
+async function activate() {
+  await self.clients.claim();
+  if (!VERSION) return;
+  // A page of the version before may still be open.
+  const earlier = (await caches.keys()).filter((cache) => cache.startsWith(OURS) && cache !== CACHE);
+  await Promise.all(earlier.slice(0, -1).map((cache) => caches.delete(cache)));
+  // Until version 0.1, all sites of an origin shared one cache.
+  const shared = await caches.open("inkling-site-1");
+  for (const request of await shared.keys()) if (nameOf(new URL(request.url)) !== undefined) await shared.delete(request);
+}
+
+self.addEventListener("install", (event) => {
+  // A version that can't be kept as a whole does not take over: the one before stays, and works offline.
+  if (VERSION) event.waitUntil(install());
+  self.skipWaiting();
+});
+self.addEventListener("activate", (event) => event.waitUntil(activate()));
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
-  if (request.method !== "GET" || url.origin !== self.location.origin || /\/(data|cached)\//.test(url.pathname)) return;
-  if (request.mode === "navigate") event.respondWith(page(request));
-  else if (named(url)) event.respondWith(kept(request));
-  else event.respondWith(fresh(request));
+  const name = nameOf(url);
+  if (!VERSION || request.method !== "GET" || name === undefined || request.cache === "no-store") return;
+  if (request.mode === "navigate") {
+    if (name === PAGE) event.respondWith(page(event));
+  } else if (name !== PAGE && (name in digests || isUnique(name))) {
+    event.respondWith(file(event, name, url.searchParams.get("build") ?? ""));
+  }
 });
 
-async function page(request) {
+/** What is kept under this key. A cache that can't be read keeps nothing. */
+async function kept(name, build) {
+  const key = keyOf(name, build);
   try {
-    const response = await fetch(request);
-    if (response.ok) await (await caches.open(CACHE)).put(LAST, response.clone());
-    return response;
-  } catch (error) {
-    return (await caches.match(LAST)) ?? Promise.reject(error);
+    return (await (await caches.open(CACHE)).match(key)) ?? (isUnique(name) ? await caches.match(key) : undefined);
+  } catch {
+    return undefined;
   }
 }
 
-// Parameters other than `build` do not change which file an address names.
-const key = (address) => {
-  const url = new URL(address);
-  const build = url.searchParams.get("build");
-  return url.origin + url.pathname + (build ? `?build=${build}` : "");
-};
-
-async function kept(request) {
-  const cache = await caches.open(CACHE);
-  const have = await cache.match(key(request.url));
-  // A worker takes the URL of its response as its own address. A new response has no URL, so the worker keeps the requested one.
-  if (have) return new Response(have.body, { headers: have.headers });
+async function file(event, name, build) {
+  const { request } = event;
+  // Whoever asks for a reload has found the file wrong. A good answer replaces what is kept.
+  if (request.cache !== "reload") {
+    const have = await kept(name, build);
+    // A worker takes the URL of its response as its own address. A new response has no URL, so the worker keeps the requested one.
+    if (have) return new Response(have.body, { headers: have.headers });
+  }
   const response = await fetch(request);
-  if (response.ok) await cache.put(key(request.url), response.clone());
+  // The answer does not wait for it to be kept, and does not fail with it: there may be no room.
+  const ours = response.status === 200 && name in digests && (!isProgram(name) || build === VERSION.build);
+  if (ours) {
+    const copy = response.clone();
+    event.waitUntil(caches.open(CACHE).then((cache) => keep(cache, name, copy)).catch(() => {}));
+  }
   return response;
 }
 
-async function fresh(request) {
-  const cache = await caches.open(CACHE);
-  try {
-    const response = await fetch(request);
-    if (response.ok) await cache.put(request, response.clone());
+/** The page as the network has it. Any other answer, a portal's or a server's that is down, does not beat a kept page. */
+async function page(event) {
+  const network = fetch(event.request);
+  const ours = async () => {
+    const response = await network;
+    if (response.type === "opaqueredirect") return response;
+    const text = response.ok ? await response.clone().text() : "";
+    if (!text.includes('name="inkling-workers"')) throw new Error("not the page");
     return response;
-  } catch (error) {
-    return (await cache.match(request)) ?? Promise.reject(error);
-  }
+  };
+  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
+  const response = await Promise.race([ours().catch(() => undefined), late]);
+  return response ?? (await kept(PAGE, "")) ?? network;
 }
 
-// Once a page is up, it lists the files that it consists of: cache those, and delete the files of earlier builds.
+// Once a page's worker is ready, the page says which programs it uses.
 self.addEventListener("message", (event) => {
-  const { files, build } = event.data;
-  event.waitUntil(
-    (async () => {
-      const cache = await caches.open(CACHE);
-      const scope = self.registration.scope;
-      const wanted = new Set(files.map((file) => new URL(file, scope).href));
-      const response = await fetch(scope);
-      if (response.ok) await cache.put(LAST, response);
-      await Promise.all([...wanted].map(async (url) => (await cache.match(url)) ?? cache.add(url)));
-      for (const { url } of await cache.keys()) {
-        const current = wanted.has(url) || url.endsWith(LAST) || new URL(url).searchParams.get("build") === build;
-        if (!current) await cache.delete(url);
-      }
-      event.source?.postMessage("kept");
-    })().catch(() => {}),
-  );
+  const { programs, build } = event.data;
+  if (!VERSION || build !== VERSION.build) return; // a version that is about to take over, or was replaced
+  const obtainAll = async () => {
+    const cache = await caches.open(CACHE);
+    const known = programs.filter((name) => name in VERSION.programs);
+    await Promise.all([...Object.keys(VERSION.files), ...known].map((name) => obtain(cache, name)));
+    event.source?.postMessage("kept");
+  };
+  event.waitUntil(obtainAll().catch(() => {}));
 });

@@ -1,13 +1,27 @@
-// Starts the worker and build that this script's own address names, so that a new page never gets a stale worker.
+// Starts the worker and build that this script's own address names, so that a new page never gets a stale worker. It loads the
+// programs of this site and no others, and runs none whose digest is not the one that the site was built with.
 "use strict";
+// scripts/seal writes the digests of the site's programs here. While Trunk serves a site that still grows, there are none.
+const DIGESTS = {};
+const PROGRAMS = ["worker_cpu", "worker_files", "worker_ndarray", "worker_webgpu"];
+
 const query = new URLSearchParams(self.location.search);
 const name = query.get("worker");
 const build = query.get("build");
+const script = `${name}.js?build=${encodeURIComponent(build)}`;
+const program = `${name}_bg.wasm?build=${encodeURIComponent(build)}`;
+
+// Where the site's policy is sent as a header, it applies to this worker as well (Trusted Types).
+// Besides its script, it starts replicas with this loader.
+self.trustedTypes?.createPolicy("default", {
+  createScriptURL: (address) => (address === script || new URL(address, self.location).pathname === self.location.pathname ? address : null),
+});
 
 // Reports that this backend can't be used, as `Event::Unavailable` (crates/inkling-core/src/protocol/event.rs).
 // A replica posts only the reason, as a string, to its leader.
 const unavailable = (reason) =>
   self.postMessage(query.get("role") === "replica" ? reason : { run: 0, event: { Unavailable: { reason } } });
+const failed = (error) => unavailable(`its program could not be loaded: ${error?.message ?? error}`);
 
 // The smallest module with a SIMD instruction: () -> v128 { i32.const 0; i8x16.splat }.
 const SIMD = new Uint8Array([
@@ -17,7 +31,7 @@ const SIMD = new Uint8Array([
 // While the program downloads, fetches the files that the page lists in `early`, unless they are cached. src/worker/download.rs
 // takes the responses from here.
 self.inklingEarly = Object.fromEntries(
-  (query.get("early") ?? "").split(",").filter(Boolean).map((path) => {
+  (query.get("early") ?? "").split(",").filter((path) => path.startsWith("data/")).map((path) => {
     const url = new URL(path, self.location).href;
     const kept = new URL(`cached/${path.split("/").pop()}`, self.location).href;
     const have = self.caches?.match(kept).catch(() => undefined);
@@ -25,42 +39,82 @@ self.inklingEarly = Object.fromEntries(
   }),
 );
 
-if (typeof WebAssembly !== "object" || !WebAssembly.validate(SIMD)) {
-  unavailable("this browser has no WebAssembly with SIMD; browsers from 2023 or later have it");
-} else {
-  // Reports the download's progress as `Event::Fetching`; the program compiles while it downloads.
-  const download = async (address) => {
-    const response = await fetch(address);
-    if (!response.ok) throw new Error(`${address} returned ${response.status}`);
-    let received = 0;
-    let told = 0;
-    const tell = (done) => {
-      told = received;
-      self.postMessage({ run: 0, event: { Fetching: { received, done } } });
-    };
-    const count = new TransformStream({
-      transform(chunk, controller) {
-        received += chunk.length;
-        if (received - told > 500_000) tell(false);
-        controller.enqueue(chunk);
-      },
-      flush: () => tell(true),
-    });
-    return new Response(response.body.pipeThrough(count), { headers: { "content-type": "application/wasm" } });
+const digest = async (bytes) =>
+  `sha256-${btoa(String.fromCharCode(...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))))}`;
+
+/** The compiled program. Reports the download's progress as `Event::Fetching`; it compiles while it downloads. */
+async function compiled(cache) {
+  const response = await fetch(program, { cache });
+  if (!response.ok) throw new Error(`${program} returned ${response.status}`);
+  let [received, told] = [0, 0];
+  const tell = (done) => {
+    told = received;
+    self.postMessage({ run: 0, event: { Fetching: { received, done } } });
   };
-  // A replica receives the module that its leader has compiled; any other worker fetches its own.
-  const load = (module_or_path) => {
+  const count = new TransformStream({
+    transform(chunk, controller) {
+      received += chunk.length;
+      if (received - told > 500_000) tell(false);
+      controller.enqueue(chunk);
+    },
+    flush: () => tell(true),
+  });
+  const [runs, checked] = response.body.pipeThrough(count).tee();
+  const headers = { "content-type": "application/wasm" };
+  const expected = DIGESTS[`${name}_bg.wasm`];
+  const [module, found] = await Promise.all([
+    WebAssembly.compileStreaming(new Response(runs, { headers })),
+    // Digests need a secure origin. On another one, this script could have been changed on its way just as well.
+    new Response(checked).arrayBuffer().then((bytes) => (expected && self.isSecureContext ? digest(bytes) : expected)),
+  ]);
+  if (found !== expected) throw new Error(`${program} is not the file that this site was built with`);
+  return module;
+}
+
+/** Decodes a picture for `src/worker/files.rs`: the middle square, `side` by `side` pixels, on white, as RGBA. */
+self.inklingDecode = async (bytes, side) => {
+  const picture = await createImageBitmap(new Blob([bytes]));
+  const square = Math.min(picture.width, picture.height);
+  const context = new OffscreenCanvas(side, side).getContext("2d", { willReadFrequently: true });
+  context.fillStyle = "white";
+  context.fillRect(0, 0, side, side);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(picture, (picture.width - square) / 2, (picture.height - square) / 2, square, square, 0, 0, side, side);
+  picture.close();
+  return new Uint8Array(context.getImageData(0, 0, side, side).data.buffer);
+};
+
+/** Checks the script that goes with the program. The browser then takes it from its cache. */
+async function checkScript(cache) {
+  const integrity = DIGESTS[`${name}.js`] ?? "";
+  const response = await fetch(script, { cache, integrity });
+  if (!response.ok) throw new Error(`${script} returned ${response.status}`);
+  await response.arrayBuffer();
+}
+
+const load = (cache) => Promise.all([compiled(cache), checkScript(cache)]);
+
+async function start() {
+  // A file that is wrong or missing may only be so in a cache: it is fetched once more, past all caches.
+  const [module] = await load("default").catch(() => load("reload"));
+  importScripts(script);
+  await wasm_bindgen({ module_or_path: module });
+}
+
+if (!PROGRAMS.includes(name)) {
+  unavailable(`this site has no worker ${name}`);
+} else if (typeof WebAssembly !== "object" || !WebAssembly.validate(SIMD)) {
+  unavailable("this browser has no WebAssembly with SIMD; browsers from 2023 or later have it");
+} else if (query.get("role") === "replica") {
+  // It receives the module that its leader has compiled and checked.
+  self.onmessage = async ({ data }) => {
     try {
-      importScripts(`${name}.js?build=${build}`);
-      wasm_bindgen({ module_or_path }).catch((error) => failed(error));
+      importScripts(script);
+      await wasm_bindgen({ module_or_path: data });
     } catch (error) {
       failed(error);
     }
   };
-  const failed = (error) => unavailable(`its program could not be loaded: ${error.message ?? error}`);
-  if (query.get("role") === "replica") {
-    self.onmessage = ({ data }) => load(data);
-  } else {
-    load(download(`${name}_bg.wasm?build=${build}`));
-  }
+} else {
+  start().catch(failed);
 }

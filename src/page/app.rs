@@ -11,8 +11,11 @@ use std::{
 
 use inkling_core::{
     protocol::{Answer, Envelope, Event as RunEvent, FileEvent},
+    restore::Restore,
     settings::{Field, Settings, autostart},
+    summary::SavedRun,
 };
+use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Event, MediaQueryList};
 
@@ -22,7 +25,7 @@ use super::{
     files,
     link::{self, Link},
     model::Model,
-    msg::{Found, FromWorker, Msg, Section, WorkerMsg},
+    msg::{Found, FromWorker, Msg, Record, Section, WorkerMsg},
     panels::{self, Panel},
     probe, store,
     update::{start as first_effects, update},
@@ -34,6 +37,8 @@ use crate::tasks;
 /// Steps arrive many times a second and are shown together at this interval, because drawing takes time that training
 /// could use.
 const SHOW_STEPS_MS: i32 = 250;
+/// A record whose storage did not answer is read again after this long.
+const READ_AGAIN_MS: i32 = 30_000;
 /// Program of the file worker.
 const FILE_WORKER: &str = "worker_files";
 
@@ -105,6 +110,7 @@ pub fn start() {
         app.after(Urgency::Frame);
     });
     redraw_when_the_look_changes();
+    notice_when_the_page_is_left();
     if let Some(body) = dom::document().and_then(|document| document.body()) {
         let _ = body.set_attribute("data-started", "");
     }
@@ -132,15 +138,50 @@ fn with_app(action: impl FnOnce(&mut App)) {
     BUSY.set(false);
 }
 
+/// Shows what the browser has kept. Another tab may be writing: once this one takes its place, it reads again.
 async fn find_what_is_kept() {
-    if let Some(history) = store::load_history().await {
-        emit(Msg::Found(Found::History(history)));
+    read(Record::History).await;
+    read(Record::Handwriting).await;
+    store::owned().await;
+    for record in [Record::Run, Record::History, Record::Handwriting] {
+        read(record).await;
     }
-    if let Some(digits) = store::load_handwriting().await {
-        emit(Msg::Found(Found::Handwriting(digits)));
+    store::begin();
+}
+
+async fn read(record: Record) {
+    match record {
+        Record::Run => find(record, |run: SavedRun| Found::Run(Box::new(run))).await,
+        Record::History => find(record, Found::History).await,
+        Record::Handwriting => find(record, Found::Handwriting).await,
     }
-    if let Some(run) = store::load_run().await {
-        emit(Msg::Found(Found::Run(Box::new(run))));
+}
+
+async fn find<T: DeserializeOwned + Restore>(record: Record, found: impl FnOnce(T) -> Found) {
+    match store::load(record).await {
+        Ok(None) => emit(Msg::Found(Found::Nothing(record))),
+        Ok(Some(value)) => emit(Msg::Found(found(value))),
+        Err(unread) => emit(Msg::Found(Found::Unread(record, unread))),
+    }
+}
+
+fn keep(record: Record, value: impl Serialize + 'static) {
+    spawn_local(async move {
+        if let Err(error) = store::save(record, &value).await {
+            emit(Msg::NotKept(record, error));
+        }
+    });
+}
+
+fn notice_when_the_page_is_left() {
+    let hidden = || dom::document().is_some_and(|document| document.hidden());
+    if let (Some(window), Some(document)) = (dom::window(), dom::document()) {
+        dom::listen_on(&window, "pagehide", |_: Event| emit(Msg::Leaving));
+        dom::listen_on(&document, "visibilitychange", move |_: Event| {
+            if hidden() {
+                emit(Msg::Leaving);
+            }
+        });
     }
 }
 
@@ -181,6 +222,7 @@ impl App {
             }
             Effect::KeepOffline(address) => link::keep(&address, FILE_WORKER),
             Effect::Remember(adapter, found) => verdict::keep(&adapter, &found),
+            Effect::Renew => link::renew(),
             Effect::OpenFileWorker => self.open_file_worker(),
             Effect::SendFileTask(task) => {
                 if let Some(Err(error)) = self.file_worker.as_ref().map(|link| link.send(&task)) {
@@ -190,15 +232,17 @@ impl App {
             Effect::CloseFileWorker => self.file_worker = None,
             Effect::After(milliseconds, msg) => tasks::after(milliseconds, move || emit(*msg)),
             Effect::SaveRun(run) => spawn_local(async move {
-                emit(Msg::RunSaved(store::save_run(&run).await));
+                emit(Msg::RunSaved(store::save(Record::Run, &run).await));
             }),
-            Effect::ForgetRun => spawn_local(store::forget_run()),
-            Effect::SaveHistory(history) => spawn_local(async move { store::save_history(&history).await }),
-            Effect::SaveHandwriting(digits) => spawn_local(async move {
-                if let Err(error) = store::save_handwriting(&digits).await {
-                    emit(Msg::WarnOnce(format!("A reload would lose your digits: {error}.")));
+            Effect::ReadLater(record) => tasks::after(READ_AGAIN_MS, move || spawn_local(read(record))),
+            Effect::Forget(record) => spawn_local(store::forget(record)),
+            Effect::SaveAsFile(record) => spawn_local(async move {
+                if let Err(error) = store::save_as_file(record).await {
+                    emit(Msg::Warn(format!("The file could not be saved: {error}.")));
                 }
             }),
+            Effect::SaveHistory(history) => keep(Record::History, history),
+            Effect::SaveHandwriting(digits) => keep(Record::Handwriting, digits),
             Effect::Download(name, bytes) => files::save(&name, &bytes),
             Effect::DownloadCanvas(name, canvas) => files::save_png(&name, canvas),
             Effect::DownloadHistory(history) => files::save("inkling-history.json", dom::json(&history).as_bytes()),
@@ -208,7 +252,7 @@ impl App {
                 }
             }),
             Effect::SetAddress(query) => dom::set_address(&query),
-            Effect::Focus(id) => dom::focus(id),
+            Effect::Focus(id) => dom::focus(&id),
             Effect::Open(section) => dom::set_attribute(section.id(), "open", ""),
             Effect::ScrollTo(section) => dom::scroll_to(section.id()),
         }

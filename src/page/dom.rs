@@ -1,5 +1,6 @@
 //! Short helpers for the DOM. `index.html` has every element that the panels name; the end-to-end test visits them all.
 
+use inkling_core::image::Shape;
 use plotters::{coord::Shift, prelude::*};
 use plotters_canvas::CanvasBackend;
 use serde::Serialize;
@@ -47,6 +48,15 @@ pub fn set_attribute(id: &str, name: &str, value: &str) {
     }
 }
 
+/// Sets the inline style of an element. The site's policy forbids the attribute, but not this.
+pub fn set_style(element: &Element, style: &str) {
+    if let Some(element) = element.dyn_ref::<HtmlElement>()
+        && element.style().css_text() != style
+    {
+        element.style().set_css_text(style);
+    }
+}
+
 /// Whether `<details>` `id` is open.
 pub fn is_open(id: &str) -> bool {
     element::<Element>(id).is_some_and(|element| element.has_attribute("open"))
@@ -59,9 +69,14 @@ pub fn has_focus(element: &Element) -> bool {
 
 /// The number in attribute `data-{name}` of the event's target or of the nearest element around it.
 pub fn pressed(event: &Event, name: &str) -> Option<usize> {
+    attribute(event, name)?.parse().ok()
+}
+
+/// Attribute `data-{name}` of the event's target or of the nearest element around it.
+pub fn attribute(event: &Event, name: &str) -> Option<String> {
     let target: Element = event.target()?.dyn_into().ok()?;
     let name = format!("data-{name}");
-    target.closest(&format!("[{name}]")).ok()??.get_attribute(&name)?.parse().ok()
+    target.closest(&format!("[{name}]")).ok()??.get_attribute(&name)
 }
 
 /// Enables or disables input `id`.
@@ -140,13 +155,27 @@ pub fn draw_shades(id: &str, shades: &[u8], side: usize, columns: usize) {
     draw_tiles(id, shades.len(), side, columns, |index| [shades[index]; 3]);
 }
 
-/// Draws consecutive square images of signed values on canvas `id`: blue below zero, orange above.
-pub fn draw_signed(id: &str, values: &[f32], side: usize, columns: usize) {
-    let largest = values.iter().fold(1e-9f32, |m, v| m.max(v.abs()));
-    draw_tiles(id, values.len(), side, columns, |index| {
-        let share = values[index] / largest;
-        let [r, g, b] = if share < 0.0 { [37.0, 120.0, 255.0] } else { [245.0, 150.0, 40.0] };
-        [r, g, b].map(|part: f32| (part * share.abs()) as u8)
+/// Draws consecutive images of the data set on canvas `id`, `columns` per row.
+pub fn draw_images(id: &str, pixels: &[u8], shape: Shape, columns: usize) {
+    draw_tiles(id, pixels.len() / shape.channels, shape.side, columns, |index| {
+        let (image, pixel) = (index / shape.pixels(), index % shape.pixels());
+        let channel = |channel: usize| pixels[image * shape.values() + channel * shape.pixels() + pixel];
+        if shape.channels == 3 { [0, 1, 2].map(channel) } else { [channel(0); 3] }
+    });
+}
+
+/// Draws consecutive filters on canvas `id`: of one channel, blue below zero and orange above; of three, in their colours, gray
+/// where they are zero.
+pub fn draw_filters(id: &str, weights: &[f32], shape: Shape, columns: usize) {
+    let largest = weights.iter().fold(1e-9f32, |m, v| m.max(v.abs()));
+    draw_tiles(id, weights.len() / shape.channels, shape.side, columns, |index| {
+        let (filter, pixel) = (index / shape.pixels(), index % shape.pixels());
+        let share = |channel: usize| weights[filter * shape.values() + channel * shape.pixels() + pixel] / largest;
+        if shape.channels == 3 {
+            return [0, 1, 2].map(|channel| (127.5 + 127.5 * share(channel)) as u8);
+        }
+        let [r, g, b] = if share(0) < 0.0 { [37.0, 120.0, 255.0] } else { [245.0, 150.0, 40.0] };
+        [r, g, b].map(|part: f32| (part * share(0).abs()) as u8)
     });
 }
 
@@ -182,6 +211,14 @@ pub fn context(canvas: &HtmlCanvasElement) -> Option<CanvasRenderingContext2d> {
 /// Whether the visitor's system matches a media query.
 pub fn matches_media(query: &str) -> bool {
     window().and_then(|window| window.match_media(query).ok()?).is_some_and(|list| list.matches())
+}
+
+/// `value` as a JavaScript value, with byte arrays as `Uint8Array`.
+///
+/// # Errors
+/// The serializer's message.
+pub fn value(value: &impl Serialize) -> Result<JsValue, String> {
+    value.serialize(&serde_wasm_bindgen::Serializer::new()).map_err(|error| error.to_string())
 }
 
 /// `value` as JSON.

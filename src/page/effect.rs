@@ -9,7 +9,7 @@ use inkling_core::{
 };
 
 use super::{
-    msg::{Msg, Section},
+    msg::{Msg, Record, Section},
     worker::{Verdict, WorkerId},
 };
 
@@ -28,6 +28,8 @@ pub enum Effect {
     KeepOffline(String),
     /// Remember the self-test's verdict on an adapter for the next visit.
     Remember(String, Verdict),
+    /// Load the page again from the network: its worker is of another build. At most once for a build.
+    Renew,
     /// Start the file worker.
     OpenFileWorker,
     /// Send a task to the file worker.
@@ -38,11 +40,15 @@ pub enum Effect {
     After(i32, Box<Msg>),
     /// Keep the run in the browser; answered by [`Msg::RunSaved`].
     SaveRun(Box<SavedRun>),
-    /// Forget the run that the browser keeps.
-    ForgetRun,
-    /// Keep the history of runs in the browser.
+    /// After a while, read a record again whose storage did not answer.
+    ReadLater(Record),
+    /// Forget what the browser keeps.
+    Forget(Record),
+    /// Let the visitor save, as a file, what the browser keeps.
+    SaveAsFile(Record),
+    /// Keep the history of runs in the browser; a failure is answered by [`Msg::NotKept`].
     SaveHistory(RunHistory),
-    /// Keep the visitor's digits in the browser; a failure is answered by [`Msg::WarnOnce`].
+    /// Keep the visitor's digits in the browser; a failure is answered by [`Msg::NotKept`].
     SaveHandwriting(Handwriting),
     /// Let the visitor save a file.
     Download(String, Vec<u8>),
@@ -55,7 +61,7 @@ pub enum Effect {
     /// Put these settings into the page's address.
     SetAddress(String),
     /// Give this element the focus.
-    Focus(&'static str),
+    Focus(String),
     /// Open this section.
     Open(Section),
     /// Scroll to this section.

@@ -148,8 +148,14 @@ fn remove_missing_keys(parent: &Node, children: &[Child]) -> Result<(), JsValue>
 }
 
 fn show_attributes(node: &web_sys::Element, wanted: &Element) -> Result<(), JsValue> {
+    // Other attributes stay in place: elements that are used again have the same ones.
+    if wanted.attribute("class").is_none() && node.has_attribute("class") {
+        node.remove_attribute("class")?;
+    }
     for (name, value) in &wanted.attributes {
-        if node.get_attribute(name).as_deref() != Some(value) {
+        if *name == "style" {
+            super::dom::set_style(node, value);
+        } else if node.get_attribute(name).as_deref() != Some(value) {
             node.set_attribute(name, value)?;
         }
         // The attribute is only an input's initial value. The text of an input that the visitor is editing stays.

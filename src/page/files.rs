@@ -1,8 +1,8 @@
 //! Opens and saves files with `www/files.js`.
 
-use serde::Serialize;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
+use super::{dom, store};
 use crate::tasks::error_message;
 use inkling_core::{data::NamedFile, summary::SavedRun};
 
@@ -47,8 +47,7 @@ pub async fn read_all(id: &str) -> Result<Vec<NamedFile>, String> {
 /// # Errors
 /// A message that says what went wrong.
 pub async fn save_run(name: &str, run: &SavedRun) -> Result<(), String> {
-    let value = run.serialize(&serde_wasm_bindgen::Serializer::new()).map_err(|error| error.to_string())?;
-    save_run_value(name, &value).await.map(|_| ()).map_err(|error| error_message(&error))
+    save_run_value(name, &dom::value(run)?).await.map(|_| ()).map_err(|error| error_message(&error))
 }
 
 /// The run in a file that [`save_run`] made.
@@ -57,6 +56,5 @@ pub async fn save_run(name: &str, run: &SavedRun) -> Result<(), String> {
 /// A message that says what is wrong with the file.
 pub async fn open_run(bytes: &[u8]) -> Result<SavedRun, String> {
     let value = open_run_value(bytes).await.map_err(|error| error_message(&error))?;
-    let run: SavedRun = serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string())?;
-    if run.is_readable() { Ok(run) } else { Err("it was saved by another version of Inkling".into()) }
+    store::restore(value)
 }

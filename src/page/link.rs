@@ -11,16 +11,22 @@ use crate::{BUILD, tasks::error_message};
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_namespace = inklingOffline, js_name = keep, catch)]
-    fn keep_for_offline(files: Vec<String>, build: &str) -> Result<JsValue, JsValue>;
+    fn keep_for_offline(programs: Vec<String>, build: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingOffline, js_name = renew, catch)]
+    fn renew_page(build: &str) -> Result<JsValue, JsValue>;
 }
 
-/// Asks the browser to keep the files of the worker at `address` and of worker `other` for offline visits. If the
+/// Asks the browser to keep the programs of the worker at `address` and of worker `other` for offline visits. If the
 /// browser can't, nothing happens.
 pub fn keep(address: &str, other: &str) {
-    let binary = address.split('&').next().unwrap_or_default();
-    let programs = [binary, other].into_iter().flat_map(|name| [format!("{name}.js"), format!("{name}_bg.wasm")]);
-    let files = ["worker-loader.js".to_string()].into_iter().chain(programs);
-    let _ = keep_for_offline(files.map(|file| format!("{file}?build={BUILD}")).collect(), BUILD);
+    let worker = address.split('&').next().unwrap_or_default();
+    let programs = [worker, other].into_iter().flat_map(|name| [format!("{name}.js"), format!("{name}_bg.wasm")]);
+    let _ = keep_for_offline(programs.collect(), BUILD);
+}
+
+/// Loads the page again from the network; at most once for this build.
+pub fn renew() {
+    let _ = renew_page(BUILD);
 }
 
 /// A worker. Dropping the link terminates it.

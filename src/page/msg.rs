@@ -4,7 +4,8 @@ use inkling_core::{
     charts::Scheme,
     data::{NamedFile, handwriting::Handwriting},
     history::RunHistory,
-    protocol::{Envelope, FileEvent, Format, Query},
+    network::Edit,
+    protocol::{Envelope, FileEvent, Format, Look, Query},
     settings::Preset,
     summary::SavedRun,
 };
@@ -26,14 +27,20 @@ pub enum Msg {
     Worker(WorkerId, WorkerMsg),
     /// The file worker did something.
     FileWorker(FromWorker<FileEvent>),
+    /// The file worker should have done something since its activity was this.
+    FileWorkerDue(u32),
     /// What an earlier visit left in the browser.
     Found(Found),
     /// The browser has kept the run, or reports why it could not.
     RunSaved(Result<(), String>),
+    /// The browser could not keep this record, for this reason.
+    NotKept(Record, String),
+    /// Time to keep the run again.
+    SaveDue,
+    /// The page is being hidden or left.
+    Leaving,
     /// A message for the visitor.
     Warn(String),
-    /// A message for the visitor, unless it is already shown.
-    WarnOnce(String),
     /// A section was opened or closed.
     Toggled(Section, bool),
     /// The page looks different: another size or colour scheme.
@@ -63,10 +70,18 @@ pub enum ControlMsg {
     Sliding(&'static str, String),
     /// Use a preset.
     Choose(Preset),
+    /// Change a layer of the network.
+    Edit(Edit),
+    /// Undo the last change of the network.
+    UndoEdit,
     /// Continue the run that the browser kept.
     ResumeKept,
     /// Forget the run that the browser kept.
     ForgetKept,
+    /// Save the record that can't be read as a file.
+    SaveUnreadable(Record),
+    /// Forget the record that can't be read.
+    ForgetUnreadable(Record),
 }
 
 /// What the visitor does on the sketch pad. Points are in pad coordinates.
@@ -149,8 +164,8 @@ pub enum WorkbenchMsg {
     },
     /// Name the classes.
     NameClasses(String),
-    /// Use these files as the data set.
-    UseData(Vec<NamedFile>),
+    /// Use these files as the data set; pictures become images that look like this.
+    UseData(Vec<NamedFile>, Look),
 }
 
 /// What the visitor saves and opens.
@@ -223,6 +238,8 @@ pub enum WorkerMsg {
     ReadyDue(u32),
     /// Time to check whether it is silent.
     SilenceDue,
+    /// The pause before the next worker is over.
+    Rested,
 }
 
 /// What comes from a worker.
@@ -243,6 +260,62 @@ pub enum Found {
     History(RunHistory),
     /// The visitor's digits.
     Handwriting(Handwriting),
+    /// There is no such record.
+    Nothing(Record),
+    /// A record that can't be read.
+    Unread(Record, Unread),
+}
+
+impl Found {
+    /// The record that this is about.
+    pub fn record(&self) -> Record {
+        match self {
+            Self::Run(_) => Record::Run,
+            Self::History(_) => Record::History,
+            Self::Handwriting(_) => Record::Handwriting,
+            Self::Nothing(record) | Self::Unread(record, _) => *record,
+        }
+    }
+}
+
+/// A record that the browser keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// The last run.
+    Run,
+    /// The history of runs.
+    History,
+    /// The visitor's digits.
+    Handwriting,
+}
+
+impl Record {
+    /// Its name in the database.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Run => "last",
+            Self::History => "shelf",
+            Self::Handwriting => "digits",
+        }
+    }
+
+    /// What it is called in a sentence.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Run => "this run",
+            Self::History => "the history of runs",
+            Self::Handwriting => "your digits",
+        }
+    }
+}
+
+/// Why a record can't be read. Until that is settled, nothing overwrites it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// The browser's storage does not answer.
+    Unreachable(String),
+    /// The record is damaged, or of another version.
+    Damaged(String),
 }
 
 /// A part of the page that can be opened and closed. A closed section is not drawn, and nothing is asked for it.

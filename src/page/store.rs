@@ -4,75 +4,88 @@
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
+use super::{
+    dom,
+    msg::{Record, Unread},
+};
 use crate::tasks::error_message;
-use inkling_core::{data::handwriting::Handwriting, history::RunHistory, summary::SavedRun};
+use inkling_core::restore::Restore;
 
 // `www/store.js`
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_namespace = inklingStore, js_name = load, catch)]
-    async fn load_value() -> Result<JsValue, JsValue>;
+    async fn load_value(record: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = inklingStore, js_name = save, catch)]
-    async fn save_value(run: &JsValue) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(js_namespace = inklingStore, js_name = loadRecord, catch)]
-    async fn load_record(name: &str) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(js_namespace = inklingStore, js_name = saveRecord, catch)]
-    async fn save_record(name: &str, value: &JsValue) -> Result<JsValue, JsValue>;
+    async fn save_value(record: &str, value: &JsValue) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = inklingStore, js_name = forget, catch)]
-    async fn forget_value() -> Result<JsValue, JsValue>;
+    async fn forget_value(record: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingStore, js_name = saveAsFile, catch)]
+    async fn save_as_file_value(record: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingStore, js_name = owned, catch)]
+    async fn owned_value() -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingStore, js_name = begin, catch)]
+    fn begin_value() -> Result<JsValue, JsValue>;
 }
 
-/// The stored run, if this page can resume it.
-pub async fn load_run() -> Option<SavedRun> {
-    let kept = load_value().await.ok().filter(|kept| !kept.is_undefined())?;
-    let run: SavedRun = serde_wasm_bindgen::from_value(kept).ok()?;
-    run.is_readable().then_some(run)
-}
-
-/// Stores `run` in place of the previous one, completely or not at all.
+/// The stored record, if there is one.
 ///
 /// # Errors
-/// The browser's error message: there is no room, storage is not allowed, or another tab stores its run.
-pub async fn save_run(run: &SavedRun) -> Result<(), String> {
-    let serializer = serde_wasm_bindgen::Serializer::new();
-    let value = run.serialize(&serializer).map_err(|error| error.to_string())?;
-    save_value(&value).await.map(|_| ()).map_err(|error| error_message(&error))
+/// Why it can't be read; then it must not be overwritten.
+pub async fn load<T: DeserializeOwned + Restore>(record: Record) -> Result<Option<T>, Unread> {
+    let value = load_value(record.key()).await.map_err(|error| Unread::Unreachable(reason(&error)))?;
+    if value.is_undefined() {
+        return Ok(None);
+    }
+    restore(value).map(Some).map_err(Unread::Damaged)
 }
 
-/// The stored run history.
-pub async fn load_history() -> Option<RunHistory> {
-    record("shelf").await
-}
-
-/// Stores the run history. If that fails, the history lasts as long as the page.
-pub async fn save_history(history: &RunHistory) {
-    let _ = keep_record("shelf", history).await;
-}
-
-/// The stored digits that the visitor drew and labelled.
-pub async fn load_handwriting() -> Option<Handwriting> {
-    record("digits").await.filter(Handwriting::is_valid)
-}
-
-/// Stores the visitor's digits.
+/// A value from outside, deserialized and checked. Every record comes in through here.
 ///
 /// # Errors
-/// The same as for [`save_run`].
-pub async fn save_handwriting(digits: &Handwriting) -> Result<(), String> {
-    keep_record("digits", digits).await
+/// What is wrong with it.
+pub fn restore<T: DeserializeOwned + Restore>(value: JsValue) -> Result<T, String> {
+    let version = js_sys::Reflect::get(&value, &"version".into()).ok().and_then(|version| version.as_f64());
+    if let Some(version) = version {
+        T::check_version(version as u32).map_err(|damage| damage.to_string())?;
+    }
+    let restored: T = serde_wasm_bindgen::from_value(value).map_err(|error| error_message(&error.into()))?;
+    restored.check().map_err(|damage| damage.to_string())?;
+    Ok(restored)
 }
 
-async fn record<T: DeserializeOwned>(name: &str) -> Option<T> {
-    let kept = load_record(name).await.ok().filter(|kept| !kept.is_undefined())?;
-    serde_wasm_bindgen::from_value(kept).ok()
+/// Stores a record in place of the previous one, completely or not at all.
+///
+/// # Errors
+/// The browser's error message: there is no room, storage is not allowed, or another tab stores its own.
+pub async fn save(record: Record, value: &impl Serialize) -> Result<(), String> {
+    let value = dom::value(value)?;
+    save_value(record.key(), &value).await.map(|_| ()).map_err(|error| reason(&error))
 }
 
-async fn keep_record(name: &str, value: &impl Serialize) -> Result<(), String> {
-    let value = value.serialize(&serde_wasm_bindgen::Serializer::new()).map_err(|error| error.to_string())?;
-    save_record(name, &value).await.map(|_| ()).map_err(|error| error_message(&error).trim_end_matches('.').to_string())
+/// Deletes a record. If that fails, the next one replaces it.
+pub async fn forget(record: Record) {
+    let _ = forget_value(record.key()).await;
 }
 
-/// Deletes the stored run. If that fails, the next run replaces it.
-pub async fn forget_run() {
-    let _ = forget_value().await;
+/// Lets the visitor save a record as a file, as it is.
+///
+/// # Errors
+/// The browser's error message.
+pub async fn save_as_file(record: Record) -> Result<(), String> {
+    save_as_file_value(record.key()).await.map(|_| ()).map_err(|error| reason(&error))
+}
+
+/// This tab has read what there is: from now on it may write.
+pub fn begin() {
+    let _ = begin_value();
+}
+
+/// Waits until this tab is the one that writes. While another tab does, that may take hours.
+pub async fn owned() {
+    let _ = owned_value().await;
+}
+
+fn reason(error: &JsValue) -> String {
+    error_message(error).trim_end_matches('.').to_string()
 }

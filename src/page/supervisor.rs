@@ -13,7 +13,6 @@ use inkling_formats::mnist::first_source;
 
 use super::{
     effect::Effect,
-    model::OwnData,
     msg::{FromWorker, Msg, WorkerMsg},
     update::Update,
     worker::{Afterwards, Engine, Pending, Pick, Plan, Verdict, WorkerId, WorkerState},
@@ -22,11 +21,14 @@ use crate::BUILD;
 
 /// The longest that a worker may take to be downloaded without any progress, and then to pass its self-test.
 const READY_TIMEOUT_MS: i32 = 180_000;
-/// A worker that trains and is silent for [`MAX_SILENCE`] of these intervals counts as lost. A software adapter took
+/// A worker from which something is awaited and that is silent for [`MAX_SILENCE`] of these intervals counts as lost. A software adapter took
 /// 17 s for its first step (Chromium's, two shared cores). Intervals are counted because a machine that slept has
 /// missed only one.
 const SILENCE_MS: i32 = 10_000;
 const MAX_SILENCE: u32 = 9;
+/// The pauses before the first, second, ... worker that replaces one that has done nothing. After the last, the visitor
+/// decides.
+const PAUSES_MS: [i32; 4] = [0, 1_000, 5_000, 20_000];
 
 impl Update<'_> {
     /// Handles what worker `id` did, unless it has been replaced.
@@ -55,6 +57,11 @@ impl Update<'_> {
             }
             WorkerMsg::ReadyDue(received) => self.ready_due(received),
             WorkerMsg::SilenceDue => self.silence_due(),
+            WorkerMsg::Rested => {
+                if let WorkerState::Resting(choice) = self.model.worker {
+                    self.engage(choice);
+                }
+            }
         }
     }
 
@@ -108,15 +115,17 @@ impl Update<'_> {
 
     /// Counts a check during which the worker was silent: a worker that hangs sends no messages.
     fn silence_due(&mut self) {
-        let run = &self.model.run;
-        let talks = matches!(run.state, RunState::Loading | RunState::Training)
-            || run.fine_tuning.is_some()
-            || self.model.pending == Pending::Stop;
+        let awaited = self.model.awaits_worker();
         if let WorkerState::Ready(_, silent) = &mut self.model.worker {
-            *silent = if talks { *silent + 1 } else { 0 };
+            *silent = if awaited { *silent + 1 } else { 0 };
             if *silent >= MAX_SILENCE {
                 return self.lose("it was silent for a minute and a half", true);
             }
+        }
+        // It talks, but about something else.
+        let overdue = self.model.questions_mut().map(|asked| asked.wait(MAX_SILENCE));
+        if overdue.contains(&true) {
+            self.warn_once("The worker has not answered a question for a minute and a half. Ask again.".into());
         }
         self.later(SILENCE_MS, WorkerMsg::SilenceDue);
     }
@@ -145,7 +154,14 @@ impl Update<'_> {
         if build != BUILD {
             self.model.worker = WorkerState::Lost;
             self.effects.push(Effect::CloseWorker);
-            return self.fail("The page and its worker have different versions. Reload the page.".into());
+            // A page on which the visitor has done nothing yet recovers by itself.
+            let untouched = self.model.run.checkpoint.is_none() && self.model.data.set.is_none();
+            if untouched && self.model.pad.image().is_none() {
+                self.effects.push(Effect::Renew);
+            }
+            return self.fail(
+                "Inkling was updated after this page was opened. Reload the page; a kept run is offered again.".into(),
+            );
         }
         self.effects.push(Effect::KeepOffline(plan.pick.address()));
         let gpu = plan.pick.gpu().cloned().unwrap_or_default();
@@ -177,6 +193,8 @@ impl Update<'_> {
     /// from the last checkpoint. Otherwise a fresh one waits for the next run.
     fn lose(&mut self, error: &str, faulty: bool) {
         let worker = std::mem::replace(&mut self.model.worker, WorkerState::Lost);
+        self.model.run.forget_asides();
+        self.forget_answers();
         self.effects.push(Effect::CloseWorker);
         let error = error.trim_start_matches("Uncaught ").trim_start_matches("Error: ").trim_end_matches('.');
         match worker {
@@ -201,23 +219,36 @@ impl Update<'_> {
     }
 
     fn lose_ready(&mut self, plan: Plan, error: &str) {
-        // The next worker would be lost to the same files.
-        if let OwnData::Offered(_) = self.model.data {
-            self.model.data = OwnData::None;
-            self.warn(
-                "Your data set was discarded: the worker was lost while it read the files. Choose smaller ones.".into(),
-            );
-        }
         let state = self.model.run.state;
         if state.is_active() && self.model.pending == Pending::Stop {
             self.model.pending = Pending::Nothing;
             self.model.run.state = RunState::Stopped;
-            self.engage(plan.choice);
+            self.replace_after_failure(plan.choice, error);
         } else if state.is_active() {
             self.recover(plan, error);
         } else {
-            self.restore_network();
-            self.engage(plan.choice);
+            self.replace_after_failure(plan.choice, error);
+        }
+    }
+
+    /// Another worker takes the place of one that was lost outside a run: at once, then after growing pauses, then only
+    /// when the visitor wants one.
+    fn replace_after_failure(&mut self, choice: BackendChoice, error: &str) {
+        let pause = PAUSES_MS.get(self.model.failures as usize);
+        self.model.failures += 1;
+        let Some(&pause) = pause else {
+            self.replace(WorkerState::Lost);
+            let times = self.model.failures;
+            return self.warn_once(format!(
+                "The worker failed {times} times in a row ({error}). Train tries again; a reload may help."
+            ));
+        };
+        self.restore_network();
+        if pause == 0 {
+            self.engage(choice);
+        } else {
+            self.replace(WorkerState::Resting(choice));
+            self.later(pause, WorkerMsg::Rested);
         }
     }
 
@@ -256,7 +287,7 @@ impl Update<'_> {
             Remedy::None => {
                 let words = self.model.run.incidents.last().map(Incident::sentence).unwrap_or_default();
                 self.fail(words);
-                self.engage(plan.choice);
+                self.replace_after_failure(plan.choice, error);
             }
         }
     }
@@ -266,5 +297,6 @@ impl Update<'_> {
         self.model.pending = Pending::Nothing;
         self.model.run.state = RunState::Failed;
         self.model.run.error = Some(error);
+        self.offer_again();
     }
 }

@@ -4,10 +4,8 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use inkling_core::protocol::Check;
 
-use super::worker::Verdict;
+use super::{dom, worker::Verdict};
 use crate::BUILD;
-
-const KEY: &str = "inkling-webgpu-verdict";
 
 #[wasm_bindgen]
 extern "C" {
@@ -17,9 +15,16 @@ extern "C" {
     fn set_item(key: &str, value: &str) -> Result<(), JsValue>;
 }
 
+/// Two sites on one origin keep a verdict each.
+fn key() -> String {
+    let path = dom::window().and_then(|window| window.location().pathname().ok()).unwrap_or_default();
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    format!("inkling {folder}/ webgpu verdict")
+}
+
 /// The stored verdict on `adapter`, if this build made it.
 pub fn recall(adapter: &str) -> Option<Verdict> {
-    let kept = get_item(KEY).ok()??;
+    let kept = get_item(&key()).ok()??;
     let lines: Vec<&str> = kept.split('\n').collect();
     match lines[..] {
         [build, of_adapter, ..] if build != BUILD || of_adapter != adapter => None,
@@ -44,5 +49,5 @@ pub fn keep(adapter: &str, verdict: &Verdict) {
             format!("{fusion}\n{largest_difference}\n{tolerance}\n{of}")
         }
     };
-    let _ = set_item(KEY, &format!("{BUILD}\n{adapter}\n{lines}"));
+    let _ = set_item(&key(), &format!("{BUILD}\n{adapter}\n{lines}"));
 }

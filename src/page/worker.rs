@@ -29,6 +29,8 @@ pub enum WorkerState {
     Checking(Plan, u32),
     /// It accepts commands. It has been silent for this many checks in a row.
     Ready(Plan, u32),
+    /// Workers failed one after the other; the next one for this choice starts after a pause.
+    Resting(BackendChoice),
     /// No worker could be started, and nothing is left to try.
     Lost,
 }
@@ -136,6 +138,7 @@ impl WorkerState {
         match self {
             WorkerState::Ready(..) => None,
             WorkerState::Lost => Some("No backend".into()),
+            WorkerState::Resting(_) => Some("The worker failed; the next one starts in a moment…".into()),
             WorkerState::Absent | WorkerState::Probing(_) => Some("Looking for a backend…".into()),
             WorkerState::Checking(Plan { pick: Pick { engine: Engine::Webgpu(_), .. }, .. }, _) => {
                 Some("Checking the GPU against the CPU…".into())

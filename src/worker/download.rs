@@ -6,15 +6,22 @@ use std::cell::Cell;
 use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Cache, DedicatedWorkerGlobalScope, ReadableStreamDefaultReader, Response, Url};
+use web_sys::{
+    AbortController, Cache, DedicatedWorkerGlobalScope, ReadableStreamDefaultReader, RequestInit, Response, Url,
+};
+use web_time::Instant;
 
 use crate::tasks::{error_message, within};
 use inkling_core::{data::Dataset, protocol::Loading};
 use inkling_formats::mnist::{FILES, File, SOURCES, assemble};
 
 const CACHE: &str = "inkling-mnist-1";
-/// A download that receives nothing for this long has failed.
+/// A download that receives less than [`MIN_BYTES`] in this time has failed: a server that sends a byte now and then would
+/// take days.
 const SILENCE_MS: i32 = 20_000;
+const MIN_BYTES: usize = 20_000;
+/// The largest file is 47 MB decompressed, which is how some servers send it.
+const MAX_BYTES: usize = 64 << 20;
 /// Number of attempts per source before the next source is tried.
 const ATTEMPTS: u32 = 2;
 
@@ -121,10 +128,24 @@ impl From<JsValue> for Failure {
     }
 }
 
+/// The bytes at `url`. When this fails, the request is aborted, so that a late response costs nothing.
 async fn download(url: &str, advance: &impl Fn(u64)) -> Result<Vec<u8>, Failure> {
+    let abort = AbortController::new()?;
+    let bytes = receive(url, &abort, advance).await;
+    if bytes.is_err() {
+        abort.abort();
+    }
+    bytes
+}
+
+async fn receive(url: &str, abort: &AbortController, advance: &impl Fn(u64)) -> Result<Vec<u8>, Failure> {
     let response: Response = match early(url).await {
         Some(response) => response,
-        None => within(SILENCE_MS, scope().fetch_with_str(url)).await?.dyn_into()?,
+        None => {
+            let options = RequestInit::new();
+            options.set_signal(Some(&abort.signal()));
+            within(SILENCE_MS, scope().fetch_with_str_and_init(url, &options)).await?.dyn_into()?
+        }
     };
     if !response.ok() {
         let status = response.status();
@@ -133,7 +154,17 @@ async fn download(url: &str, advance: &impl Fn(u64)) -> Result<Vec<u8>, Failure>
     }
     let body = response.body().ok_or_else(|| Failure::Network("the response has no body".into()))?;
     let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
+    let bytes = read(&reader, advance).await;
+    if bytes.is_err() {
+        // A response that the loader requested is not bound to `abort`. There is nobody to tell if cancelling fails.
+        let _ = reader.cancel();
+    }
+    bytes
+}
+
+async fn read(reader: &ReadableStreamDefaultReader, advance: &impl Fn(u64)) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
+    let (mut since, mut before) = (Instant::now(), 0);
     loop {
         let chunk = within(SILENCE_MS, reader.read()).await?;
         let field = |name: &str| js_sys::Reflect::get(&chunk, &name.into());
@@ -142,9 +173,22 @@ async fn download(url: &str, advance: &impl Fn(u64)) -> Result<Vec<u8>, Failure>
         }
         let part = Uint8Array::new(&field("value")?);
         let start = bytes.len();
+        if start + part.length() as usize > MAX_BYTES {
+            return Err(Failure::Network(format!("sent more than {} MiB", MAX_BYTES >> 20)));
+        }
         bytes.resize(start + part.length() as usize, 0);
         part.copy_to(&mut bytes[start..]);
         advance(bytes.len() as u64);
+        if since.elapsed().as_millis() >= SILENCE_MS as u128 {
+            if bytes.len() - before < MIN_BYTES {
+                return Err(Failure::Network(format!(
+                    "sent only {} bytes in {} s",
+                    bytes.len() - before,
+                    SILENCE_MS / 1000
+                )));
+            }
+            (since, before) = (Instant::now(), bytes.len());
+        }
     }
 }
 

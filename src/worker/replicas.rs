@@ -13,13 +13,16 @@ use crate::{
     BUILD,
     tasks::{error_message, within},
 };
-use inkling_core::parameters::PARAMETERS;
 use inkling_train::replicas::{Outcome, PendingReply, Replicas, Reply, Task, perform};
 
-/// Number of consecutive losses after which lost replicas are not replaced.
-const MAX_LOSSES: u32 = 5;
+/// A place whose replicas are lost more often than this is given up: the run goes on with fewer.
+const MAX_LOSSES: u32 = 1;
+/// After this many good replies in a row, earlier losses are forgotten.
+const GOOD_REPLIES: u32 = 1_000;
 /// The timeout for a reply is at least this long,
 const MIN_PATIENCE_MS: f64 = 5_000.0;
+/// for the first replica of a step; the others have had this time as well, and get a moment more,
+const LEAST_PATIENCE_MS: f64 = 500.0;
 /// and at least this many times as long as the leader's own share took.
 const PATIENCE_SHARES: f64 = 30.0;
 
@@ -27,18 +30,23 @@ const PATIENCE_SHARES: f64 = 30.0;
 pub struct ReplicaWorkers {
     /// Name of the program that they run.
     program: &'static str,
-    members: Vec<Member>,
+    places: Vec<Place>,
+}
+
+/// A place for a replica.
+struct Place {
+    /// The replica; `None` once it is lost for good.
+    member: Option<Member>,
+    /// How many replicas were lost here. A healthy neighbour does not change that.
     losses: u32,
+    /// Good replies since the last loss.
+    good: u32,
 }
 
 impl ReplicaWorkers {
     /// Starts with no replicas; new ones run `program`.
     pub fn new(program: &'static str) -> Self {
-        ReplicaWorkers { program, members: Vec::new(), losses: 0 }
-    }
-
-    fn start(&self) -> Option<Member> {
-        (self.losses < MAX_LOSSES).then(|| Member::start(self.program)).flatten()
+        ReplicaWorkers { program, places: Vec::new() }
     }
 }
 
@@ -49,37 +57,48 @@ impl Replicas for ReplicaWorkers {
     }
 
     fn resize(&mut self, replicas: usize) {
-        self.losses = 0;
-        self.members.truncate(replicas);
-        while self.members.len() < replicas {
-            let Some(member) = self.start() else { break };
-            self.members.push(member);
+        self.places.truncate(replicas);
+        self.places.iter_mut().for_each(|place| place.losses = 0);
+        while self.places.len() < replicas {
+            let Some(member) = Member::start(self.program) else { break };
+            self.places.push(Place { member: Some(member), losses: 0, good: 0 });
         }
     }
 
     fn len(&self) -> usize {
-        self.members.len()
+        self.places.len()
     }
 
     fn send(&mut self, replica: usize, task: Task) -> bool {
-        self.members.get(replica).is_some_and(|member| member.send(&task).is_ok())
+        let member = self.places.get(replica).and_then(|place| place.member.as_ref());
+        member.is_some_and(|member| member.send(&task).is_ok())
     }
 
-    fn receive(&mut self, replica: usize, own: f64) -> PendingReply<'_> {
+    fn receive(&mut self, replica: usize, own: f64, waited: f64) -> PendingReply<'_> {
         Box::pin(async move {
-            let Some(member) = self.members.get(replica) else { return Err("there is no such replica".into()) };
-            let reply = member.receive((own * 1e3 * PATIENCE_SHARES).max(MIN_PATIENCE_MS) as i32).await;
-            match &reply {
-                Ok(_) => self.losses = 0,
-                Err(_) => {
-                    self.losses += 1;
-                    if let Some(fresh) = self.start() {
-                        self.members[replica] = fresh;
-                    }
+            let place = self.places.get_mut(replica).ok_or("there is no such replica")?;
+            let member = place.member.as_ref().ok_or("it was lost before")?;
+            // All replicas work at the same time: a step waits once, not once for each.
+            let patience = (own * 1e3 * PATIENCE_SHARES).max(MIN_PATIENCE_MS) - waited * 1e3;
+            let reply = member.receive(patience.max(LEAST_PATIENCE_MS) as i32).await;
+            if reply.is_ok() {
+                place.good += 1;
+                if place.good >= GOOD_REPLIES {
+                    place.losses = 0;
                 }
+            } else {
+                place.good = 0;
+                place.losses += 1;
+                place.member = (place.losses <= MAX_LOSSES).then(|| Member::start(self.program)).flatten();
             }
             reply
         })
+    }
+
+    fn remove_lost(&mut self) -> usize {
+        let before = self.places.len();
+        self.places.retain(|place| place.member.is_some());
+        before - self.places.len()
     }
 }
 
@@ -143,8 +162,11 @@ impl Member {
         }
         let mut known = self.known.borrow_mut();
         known.said = None;
-        let buffer = known.buffer.take().unwrap_or_else(|| Float32Array::new_with_length(PARAMETERS as u32 + 2));
-        buffer.subarray(0, PARAMETERS as u32).copy_from(&task.weights);
+        let count = task.weights.len() as u32;
+        // After the gradients, the reply has the shares of the loss and of the accuracy.
+        let fits = known.buffer.take().filter(|buffer| buffer.length() == count + 2);
+        let buffer = fits.unwrap_or_else(|| Float32Array::new_with_length(count + 2));
+        buffer.subarray(0, count).copy_from(&task.weights);
         let message = Array::of2(&serde_wasm_bindgen::to_value(task)?, &buffer);
         self.worker.post_message_with_transfer(&message, &Array::of1(&buffer.buffer()))
     }
@@ -202,7 +224,7 @@ pub fn serve() {
 fn answer(global: &DedicatedWorkerGlobalScope, device: &Device, message: &JsValue) -> Result<(), JsValue> {
     let mut task: Task = serde_wasm_bindgen::from_value(Reflect::get_u32(message, 0)?)?;
     let buffer = Reflect::get_u32(message, 1)?.dyn_into::<Float32Array>()?;
-    task.weights = buffer.subarray(0, PARAMETERS as u32).to_vec().into();
+    task.weights = buffer.subarray(0, task.recipe.net.count() as u32).to_vec().into();
     // On the CPU, every result is available at once.
     let mut reply = std::pin::pin!(perform(task, device));
     let mut context = task::Context::from_waker(task::Waker::noop());

@@ -73,11 +73,10 @@ async fn tested(kind: BackendKind) -> Result<Backend, DeviceError> {
     if let BackendKind::Webgpu { fusion } = kind
         && query("checked").is_none()
     {
-        let (largest_difference, of) = backend.self_test().await?;
+        let (largest_difference, of) = backend.self_test(&inkling_core::network::Network::default()).await?;
         let (largest_difference, tolerance) =
             (f64::from(largest_difference), f64::from(inkling_train::device::TOLERANCE));
-        let check =
-            inkling_core::protocol::Check { largest_difference, of: of.into(), tolerance, fusion, earlier: false };
+        let check = inkling_core::protocol::Check { largest_difference, of, tolerance, fusion, earlier: false };
         backend.info.check = Some(check);
     }
     Ok(backend)

@@ -4,11 +4,11 @@ use std::io::Read;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use inkling_core::{
-    data::{Batch, IMAGE},
-    parameters::{SHAPES, Weights},
+    data::{Batch, IMAGE, Shape},
+    network::Network,
     settings::Kernels,
 };
-use inkling_train::{feed::upload, model::Cnn, pass::cross_entropy};
+use inkling_train::{feed::upload, model::Model, pass::cross_entropy};
 
 const SCALES: [f32; 8] = [1.0, 0.125, 0.25, 0.125, 0.125, 0.125, 0.5, 0.125];
 const LABELS: [u8; 3] = [3, 1, 7];
@@ -25,27 +25,30 @@ fn hashed(count: usize, stream: u64) -> Vec<f32> {
 }
 
 /// The fixed weights.
-pub fn weights() -> Weights {
-    Weights(std::array::from_fn(|i| {
-        let count = SHAPES[i].1.iter().product();
-        hashed(count, 1 + i as u64).into_iter().map(|v| (v - 0.5) * SCALES[i]).collect()
-    }))
+pub fn weights() -> Vec<f32> {
+    let net = Network::default();
+    let parameters = net.parameters().iter().zip(SCALES).zip(1..);
+    parameters
+        .flat_map(|((parameter, scale), stream)| {
+            hashed(parameter.len(), stream).into_iter().map(move |v| (v - 0.5) * scale)
+        })
+        .collect()
 }
 
 /// The fixed images.
 pub fn batch() -> Batch {
-    Batch { pixels: hashed(3 * IMAGE, 100), labels: LABELS.to_vec() }
+    Batch { shape: Shape::MNIST, pixels: hashed(3 * IMAGE, 100), labels: LABELS.to_vec() }
 }
 
 /// Names and lengths of the parts of the fixture.
-fn parts() -> Vec<(&'static str, usize)> {
-    let mut parts = vec![("logits", 30), ("loss", 1)];
-    parts.extend(SHAPES.iter().map(|(name, shape, _)| (*name, shape.iter().product())));
+fn parts() -> Vec<(String, usize)> {
+    let mut parts = vec![("logits".into(), 30), ("loss".into(), 1)];
+    parts.extend(Network::default().parameters().iter().map(|parameter| (parameter.name.clone(), parameter.len())));
     parts
 }
 
 /// Logits, loss and gradients as Keras computed them.
-pub fn expected() -> Vec<(&'static str, Vec<f32>)> {
+pub fn expected() -> Vec<(String, Vec<f32>)> {
     let mut raw = Vec::new();
     flate2::read::GzDecoder::new(&include_bytes!("../fixtures/model.f32.gz")[..]).read_to_end(&mut raw).unwrap();
     let mut values = raw.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
@@ -57,7 +60,7 @@ pub fn expected() -> Vec<(&'static str, Vec<f32>)> {
 /// Logits, loss and gradients as `device` computes them.
 pub async fn found(device: &Device) -> Vec<Vec<f32>> {
     let device = device.clone().autodiff();
-    let model = Cnn::new(weights(), Kernels::Fused, &device);
+    let model = Model::new(&Network::default(), weights(), Kernels::Fused, &device);
     let (images, labels) = upload(batch(), &device);
     let logits = model.forward(images);
     let loss = cross_entropy(logits.clone(), labels);

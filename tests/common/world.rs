@@ -5,7 +5,7 @@ use inkling::{
     page::{
         effect::Effect,
         model::Model,
-        msg::{ControlMsg, FileMsg, Found, FromWorker, Msg, PadMsg, Section, WorkbenchMsg, WorkerMsg},
+        msg::{ControlMsg, FileMsg, Found, FromWorker, Msg, PadMsg, Record, Section, WorkbenchMsg, WorkerMsg},
         update::{start, update},
         worker::{Pending, Pick, WorkerId, WorkerState},
     },
@@ -88,7 +88,7 @@ impl World {
                     self.saving += 1;
                     self.stored = Some(*run);
                 }
-                Effect::ForgetRun => self.stored = None,
+                Effect::Forget(Record::Run) => self.stored = None,
                 Effect::OpenFileWorker => self.file_worker = Some((false, Vec::new())),
                 Effect::SendFileTask(task) => {
                     let (ready, tasks) = self.file_worker.as_mut().expect("a task without a worker");
@@ -166,7 +166,7 @@ impl World {
             } else if self.saving > 0 {
                 self.saving = 0;
                 self.send(Msg::RunSaved(Ok(())));
-            } else if self.hung && self.is_watched() {
+            } else if matches!(self.model.worker, WorkerState::Resting(_)) || (self.hung && self.is_watched()) {
                 let due = std::mem::take(&mut self.timers);
                 due.into_iter().for_each(|msg| self.send(msg));
             } else {
@@ -178,8 +178,7 @@ impl World {
 
     /// Whether the page waits for an answer from the worker. A hanging worker that nobody waits for does no harm.
     pub fn is_watched(&self) -> bool {
-        let waits = matches!(self.model.run.state, RunState::Loading | RunState::Training);
-        !self.timers.is_empty() && (waits || self.model.pending == Pending::Stop)
+        !self.timers.is_empty() && self.model.awaits_worker()
     }
 
     pub fn ready(&mut self, id: WorkerId, build: &str) {
@@ -277,7 +276,7 @@ pub fn act() -> impl Strategy<Value = Act> {
 
 pub fn checkpoint(step: u32) -> Box<Checkpoint> {
     let trainer = TrainerState::new(step, &[0.5; 3]);
-    Box::new(Checkpoint { epoch: 1, done: 8, loss: 1.0, hits: 1.0, seconds: 1.0, best: None, trainer })
+    Box::new(Checkpoint { epoch: 1, done: 8, loss: 1.0, hits: 1.0, seconds: 1.0, best: None, data: None, trainer })
 }
 
 pub fn record(epoch: u32) -> EpochRecord {
@@ -299,7 +298,7 @@ pub fn score() -> TestResult {
         accuracy: 0.5,
         interval: [0.4, 0.6],
         loss: 1.0,
-        confusion: ConfusionMatrix::default(),
+        confusion: ConfusionMatrix::new(10),
         calibration: Default::default(),
         right: vec![1, 0],
         seconds: 1.0,
@@ -325,7 +324,7 @@ impl World {
                     ControlMsg::Train(_) | ControlMsg::ResumeKept | ControlMsg::ForgetKept | ControlMsg::Reset
                 );
                 self.send(Msg::Control(msg));
-                assert!(discards || self.model.kept.is_some() == kept, "a kept run is gone but was not discarded");
+                assert!(discards || !kept || self.model.kept.is_some(), "a kept run is gone but was not discarded");
             }
             Act::Workbench(msg) => self.send(Msg::Workbench(msg)),
             Act::Draw => {
@@ -376,7 +375,7 @@ impl World {
             }
             Act::Epoch if training => {
                 let epoch = self.model.run.history.len() as u32 + 1;
-                self.say(Event::Epoch { record: record(epoch), confusion: ConfusionMatrix::default() });
+                self.say(Event::Epoch { record: record(epoch), confusion: ConfusionMatrix::new(10) });
             }
             Act::Test if training => self.say(Event::Test(score())),
             Act::Checkpoint if training => self.say(Event::Checkpoint(checkpoint(1))),

@@ -20,7 +20,7 @@ async function violations(page) {
 for (const colorScheme of ["light", "dark"]) {
   for (const width of [360, 768, 1440]) {
     test(`axe finds no violation at ${width} pixels, ${colorScheme}`, async () => {
-      const page = await open(browser, server.url + RUN, { colorScheme, viewport: { width, height: 900 } });
+      const page = await open(browser, server.url + RUN, { colorScheme, viewport: { width, height: 900 }, bypassCSP: true });
       await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
       assert.deepEqual(await violations(page), [], "before");
       if (width < 1120) await page.locator("#fold > summary").click();
@@ -66,7 +66,7 @@ for (const colorScheme of ["light", "dark"]) {
 test("axe finds no violation on WebGPU", { skip: NO_WEBGPU }, async (t) => {
   const gpu = await launch({ webgpu: true });
   t.after(() => gpu.close());
-  const page = await open(gpu, `${server.url}?dataset=synthetic&backend=webgpu&images=24&batch=11&epochs=1&autostart=1`);
+  const page = await open(gpu, `${server.url}?dataset=synthetic&backend=webgpu&images=24&batch=11&epochs=1&autostart=1`, { bypassCSP: true });
   if (!(await page.evaluate(async () => Boolean(await navigator.gpu?.requestAdapter())))) return t.skip("SKIPPED: this browser has no WebGPU adapter");
   await page.getByText(/✓ Same results as the CPU/).waitFor({ timeout: 100_000 });
   await until(page, "finished run", (s) => s.state === "finished", 100);

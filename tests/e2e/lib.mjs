@@ -29,26 +29,32 @@ export const TYPES = {
   ".gz": "application/gzip", ".json": "application/json", ".svg": "image/svg+xml",
 };
 
-/** Serves the site under PREFIX, and the folder `data` (unless null) as `data/`. `intercept(path, response, query)` may answer first. */
-export async function serve({ data = null, intercept = () => false } = {}) {
+/**
+ * Serves the site under PREFIX (and under `alias`), and the folder `data` (unless null) as `data/`. `intercept(path, response, query)`
+ * may answer first. The folder of the site and the headers may change while it serves.
+ */
+export async function serve(options = {}) {
+  const { data = null, alias = null, intercept = () => false } = options;
   const requests = [];
   const server = createServer(async (request, response) => {
     const url = new URL(request.url, "http://x");
     const path = decodeURIComponent(url.pathname);
     requests.push(path);
-    if (intercept(path, response, url.searchParams)) return;
-    const below = path.startsWith(PREFIX) ? normalize(path.slice(PREFIX.length) || "index.html") : null;
+    if (intercept(path, response, url.searchParams, request)) return;
+    const prefix = [PREFIX, alias].find((prefix) => prefix && path.startsWith(prefix));
+    const below = prefix ? normalize(path.slice(prefix.length) || "index.html") : null;
     if (!below || below.startsWith("..")) return response.writeHead(404).end();
     const isData = below.startsWith("data/");
     if (isData && !data) return response.writeHead(404).end();
     try {
-      const body = await readFile(isData ? join(data, below.slice(5)) : join(SITE, below));
-      response.writeHead(200, { "content-type": TYPES[extname(below)] ?? "application/octet-stream" }).end(body);
+      const body = await readFile(isData ? join(data, below.slice(5)) : join(options.site ?? SITE, below));
+      response.writeHead(200, { ...options.headers, "content-type": TYPES[extname(below)] ?? "application/octet-stream" }).end(body);
     } catch {
       response.writeHead(404).end();
     }
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  server.unref(); // a test that failed has not closed it
   return {
     url: `http://127.0.0.1:${server.address().port}${PREFIX}`,
     requests,
@@ -60,7 +66,8 @@ export async function serve({ data = null, intercept = () => false } = {}) {
 export function sabotage(faults) {
   let workers = 0;
   return (path, response, query) => {
-    if (!path.endsWith("worker-loader.js") || query.get("role") === "replica") return false;
+    // The service worker asks for the loader as well, without naming a worker.
+    if (!path.endsWith("worker-loader.js") || !query.has("worker") || query.get("role") === "replica") return false;
     const fault = faults[workers++] ?? "";
     const loader = readFileSync(join(SITE, "worker-loader.js"));
     response.writeHead(200, { "content-type": "text/javascript" }).end(`${fault}\n${loader}`);

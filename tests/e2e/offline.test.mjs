@@ -1,9 +1,9 @@
 // After the first visit Inkling works without a network. A new version is announced, and never mixed with the old one.
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { NO_RELEASE, SITE, launch, open, serve, until } from "./lib.mjs";
+import { SITE, launch, open, serve, until } from "./lib.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -47,43 +47,4 @@ test("a page that has been open for a long time announces a new version", async 
   await page.getByText("There is a new version of Inkling.").waitFor();
   await page.context().close();
   await server.close();
-});
-
-// `build.rs` gives a build another name when its loader changes (tests/build_id.rs). Here is what a browser makes of that.
-// Only the release site has the name in one piece in its programs, where the test can replace it.
-test("a returning visitor gets the loader of a new build, not the one that the browser kept", { skip: NO_RELEASE }, async (t) => {
-  const NEXT = "ffffffffffffffff";
-  const decoder = new TextDecoder("latin1");
-  let build = null; // of this dist, known once the page asks for its loader
-  let deployed = false;
-  const renamed = (bytes) => Buffer.from(decoder.decode(bytes).replaceAll(build, NEXT), "latin1");
-  const intercept = (path, response, query) => {
-    if (path.endsWith("worker-loader.js")) build ??= query.get("build").split("-")[1];
-    if (!deployed) return false;
-    const file = path.split("/").pop() || "index.html";
-    const send = (type, body) => (response.writeHead(200, { "content-type": type }).end(body), true);
-    if (file === "index.html") {
-      const page = readFileSync(join(SITE, "index.html"), "utf8");
-      return send("text/html; charset=utf-8", page.replaceAll(/ integrity="[^"]*"/g, "").replaceAll(/page-[0-9a-f]+/g, "page-0123456789abcdef"));
-    }
-    if (file.startsWith("page-0123456789abcdef")) {
-      const real = readdirSync(SITE).find((name) => name.startsWith("page-") && name.endsWith(file.slice("page-0123456789abcdef".length)));
-      return send(file.endsWith(".wasm") ? "application/wasm" : "text/javascript", renamed(readFileSync(join(SITE, real))));
-    }
-    if (file === "worker_cpu_bg.wasm") return send("application/wasm", renamed(readFileSync(join(SITE, file))));
-    if (file === "worker-loader.js") return send("text/javascript", `self.newLoader = true;\n${readFileSync(join(SITE, file))}`);
-    return false;
-  };
-  const server = await serve({ intercept });
-  t.after(() => server.close());
-  const page = await open(browser, `${server.url}?backend=cpu`, { serviceWorkers: "allow" });
-  await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
-  await page.locator("body[data-offline=ready]").waitFor();
-  assert.match(build, /^[0-9a-f]{16}$/);
-  deployed = true;
-  await page.reload();
-  await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
-  const workers = await Promise.all(page.workers().map((worker) => worker.evaluate(() => [self.newLoader, location.search])));
-  assert.ok(workers.some(([fresh, query]) => fresh && query.includes(NEXT)), JSON.stringify(workers));
-  await page.context().close();
 });

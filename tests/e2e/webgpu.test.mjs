@@ -107,7 +107,7 @@ test("a GPU that computes wrongly is detected: the page tries it without fused k
   assert.match(done.backend.reason, /computes incorrectly: the largest error in images is 1\.0e-2 of the CPU's largest value/);
   const asked = server.requests.filter((path) => path.endsWith("worker_webgpu_bg.wasm"));
   assert.equal(asked.length, 2, "it was not tried without fused kernels");
-  assert.match(await page.evaluate(() => localStorage.getItem("inkling-webgpu-verdict")), /\nfailed\nthe WebGPU adapter .* computes incorrectly/);
+  assert.match(await page.evaluate(() => localStorage.getItem("inkling /some/where/ webgpu verdict")), /\nfailed\nthe WebGPU adapter .* computes incorrectly/);
 });
 
 test("a visitor's own data set trains on WebGPU, and the saved run opens there again", { skip: NO_WEBGPU }, async (t) => {

@@ -55,7 +55,7 @@ test("a run ends early when it stops improving", async () => {
   const page = await open(browser, `${server.url}${RUN.replace("epochs=2", "epochs=60").replace("lr=0.002", "lr=0.3")}&images=120&patience=2&autostart=1`);
   const done = await finished(page);
   assert.ok(done.history.length < 60, `${done.history.length} epochs`);
-  await page.getByText(/Stopped early after epoch \d+: the validation loss was lowest in epoch \d+\./).waitFor();
+  await page.locator("#error").getByText(/Stopped early after epoch \d+: the validation loss was lowest in epoch \d+\./).waitFor();
   assert.notEqual(done.test_accuracy, null);
 });
 
@@ -84,7 +84,7 @@ test("a cell of the matrix shows its images, and an image shows the inside of th
 
   await page.locator("#specimens button").first().click();
   await page.getByText(new RegExp(`^Image \\d+: a ${right.label}\\. The network says ${right.label} \\(`)).waitFor();
-  for (const id of ["explained", "saliency", "block-1", "block-2", "filters"]) assert.ok((await lit(page, id)) > 0.01, `${id} is blank`);
+  for (const id of ["explained", "saliency", "maps-1", "maps-2", "filters"]) assert.ok((await lit(page, id)) > 0.01, `${id} is blank`);
   const probabilities = await page.locator("#logits td:nth-child(3)").allTextContents();
   const sum = probabilities.reduce((sum, text) => sum + Number.parseFloat(text), 0);
   assert.ok(Math.abs(sum - 100) < 0.1, `the probabilities are ${sum} % together`);

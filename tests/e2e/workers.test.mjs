@@ -90,7 +90,24 @@ test("the next change stops the build in the background", async (t) => {
 });
 
 test("a site that is not served is complete at once", async (t) => {
-  const { run, staged } = await site(t, PAGE(""), "true");
+  // What Trunk has put there, as far as scripts/seal needs it.
+  const page = `<meta charset="utf-8" />
+${PAGE("")}
+<script type="module">
+const wasm = await init({ module_or_path: './page-1_bg.wasm' });
+</script>
+<link rel="modulepreload" href="./page-1.js" integrity="sha384-a">
+<link rel="preload" href="./page-1_bg.wasm" integrity="sha384-b">`;
+  const { run, staged, folder } = await site(t, page, "true");
+  const files = {
+    "page-1.js": "", "page-1_bg.wasm": "build=0.1.0-0123456789abcdef",
+    "worker-loader.js": "const DIGESTS = {};", "sw.js": "const VERSION = null;",
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, "staging", name), `${text}\n`);
   run("add");
   assert.match(await staged(), /content="cpu files webgpu ndarray" data-building=""/);
+  assert.match(await staged(), /Content-Security-Policy/);
+  const read = (name) => readFile(join(folder, "staging", name), "utf8");
+  assert.match(await read("worker-loader.js"), /"worker_webgpu\.js":"sha256-[^"]{44}"/);
+  assert.match(await read("sw.js"), /"build":"0\.1\.0-0123456789abcdef"/);
 });

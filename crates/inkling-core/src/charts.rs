@@ -9,7 +9,7 @@ use plotters::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{data::CLASSES, metrics::ConfusionMatrix};
+use crate::metrics::ConfusionMatrix;
 
 /// Colours of a chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +104,8 @@ pub struct Curve<'a> {
 pub enum Drawing {
     /// A metric over the epochs.
     Curve(Curve<'static>),
-    /// A confusion matrix.
-    Matrix(Box<ConfusionMatrix>),
+    /// A confusion matrix, and the names of the classes.
+    Matrix(ConfusionMatrix, Vec<String>),
 }
 
 /// What a curve shows.
@@ -116,6 +116,10 @@ pub enum Metric {
     /// A share of images: up to 1.
     Accuracy,
 }
+
+/// The scale ends here: such a loss is far beyond any that teaches, and plotters looks for the labels of an endless scale
+/// without end.
+const HIGHEST_LOSS: f64 = 1e4;
 
 impl Curve<'_> {
     /// Range of the vertical axis. It includes all values after the first tenth of the points; the start may be cut
@@ -129,7 +133,7 @@ impl Curve<'_> {
         let values =
             settled.iter().chain(&self.validation).chain(others).map(|point| point.1).filter(|v| v.is_finite());
         match self.metric {
-            Metric::Loss => (0.0, values.fold(0.05, f64::max) * 1.08),
+            Metric::Loss => (0.0, (values.fold(0.05, f64::max) * 1.08).min(HIGHEST_LOSS)),
             Metric::Accuracy => {
                 let lowest = values.fold(0.99, f64::min);
                 let floor = [0.98, 0.95, 0.9, 0.8, 0.5].into_iter().find(|&floor| floor <= lowest);
@@ -278,59 +282,66 @@ pub fn plot<DB: DrawingBackend>(
     area.present()
 }
 
-/// For a heatmap of this size: the width of the margin for its labels, and the side of a cell, both in pixels.
-fn grid(width: u32, height: u32, scale: f64) -> (i32, i32) {
+/// For a heatmap of this size and this many classes: the width of the margin for its labels, and the side of a cell, both in
+/// pixels.
+fn grid(width: u32, height: u32, classes: usize, scale: f64) -> (i32, i32) {
     let margin = (34.0 * scale) as i32;
-    (margin, ((width.min(height) as i32 - margin) / CLASSES as i32).max(1))
+    (margin, ((width.min(height) as i32 - margin) / classes.max(1) as i32).max(1))
 }
 
-/// True and predicted class of the cell at this point of a heatmap of this size; `None` outside the cells.
-pub fn cell_at(x: f64, y: f64, width: f64, height: f64, scale: f64) -> Option<(u8, u8)> {
-    let (margin, cell) = grid(width as u32, height as u32, scale);
+/// True and predicted class of the cell at this point of a heatmap of this size and this many classes; `None` outside the cells.
+pub fn cell_at([x, y]: [f64; 2], [width, height]: [u32; 2], classes: usize, scale: f64) -> Option<(u8, u8)> {
+    let (margin, cell) = grid(width, height, classes, scale);
     let place = |at: f64| {
         let index = ((at - f64::from(margin)) / f64::from(cell)).floor();
-        (0.0..CLASSES as f64).contains(&index).then_some(index as u8)
+        (0.0..classes as f64).contains(&index).then_some(index as u8)
     };
     Some((place(y)?, place(x)?))
 }
 
+/// The label of a class beside a heatmap: its name if that is short, otherwise its number.
+fn mark(names: &[String], class: usize) -> String {
+    let short = names.get(class).filter(|name| (1..=2).contains(&name.chars().count()));
+    short.cloned().unwrap_or_else(|| class.to_string())
+}
+
 /// Draws a confusion matrix: rows true, columns predicted. The diagonal is shaded by recall and mistakes by their
-/// count, so that a few mistakes stand out among thousands of images. `scale` is the number of device pixels per CSS
-/// pixel.
+/// count, so that a few mistakes stand out among thousands of images. `names` are those of the classes; without them, they have
+/// numbers. `scale` is the number of device pixels per CSS pixel.
 ///
 /// # Errors
 /// Errors of the drawing backend.
 pub fn heatmap<DB: DrawingBackend>(
     area: &DrawingArea<DB, Shift>,
     matrix: &ConfusionMatrix,
+    names: &[String],
     theme: &Theme,
     scale: f64,
 ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
     area.fill(&theme.background)?;
     let (width, height) = area.dim_in_pixel();
-    let (margin, cell) = grid(width, height, scale);
+    let classes = matrix.classes();
+    let (margin, cell) = grid(width, height, classes, scale);
     let (left, top) = (margin, margin);
     let font = |css: f64| ("sans-serif", css * scale).into_font();
     let centred = Pos::new(HPos::Center, VPos::Center);
     let label = font(12.0).color(&theme.text).pos(centred);
-    let middle = CLASSES as i32 * cell / 2;
+    let middle = classes as i32 * cell / 2;
     area.draw(&Text::new("predicted", (left + middle, (9.0 * scale) as i32), label.clone()))?;
     area.draw(&Text::new("true", ((9.0 * scale) as i32, top + middle), label.transform(FontTransform::Rotate270)))?;
-    let most_mistakes = (0..CLASSES * CLASSES)
-        .filter(|i| i / CLASSES != i % CLASSES)
-        .map(|i| matrix.counts[i / CLASSES][i % CLASSES])
-        .max()
-        .unwrap_or(0);
+    let most_mistakes = matrix.mistakes().first().map_or(0, |mistake| mistake.0);
+    // Labels need 15 CSS pixels, counts 17: with smaller cells, not every class has a label, and no cell has a count.
+    let wide = f64::from(cell) / scale;
+    let every = (15.0 / wide).ceil().max(1.0) as usize;
     let number = font((f64::from(cell) / scale * 0.36).clamp(9.0, 14.0));
-    let gap = px_gap(scale);
+    let gap = if wide < 8.0 { 0 } else { px_gap(scale) };
     for (row, counts) in matrix.counts.iter().enumerate() {
         let along = top + row as i32 * cell + cell / 2;
-        area.draw(&Text::new(row.to_string(), (left - (10.0 * scale) as i32, along), label.clone()))?;
-        area.draw(&Text::new(
-            row.to_string(),
-            (left + row as i32 * cell + cell / 2, top - (10.0 * scale) as i32),
-            label.clone(),
-        ))?;
+        if row % every == 0 {
+            let away = (10.0 * scale) as i32;
+            area.draw(&Text::new(mark(names, row), (left - away, along), label.clone()))?;
+            area.draw(&Text::new(mark(names, row), (along - top + left, top - away), label.clone()))?;
+        }
         let support: u32 = counts.iter().sum();
         for (column, &count) in counts.iter().enumerate() {
             let (x, y) = (left + column as i32 * cell, top + row as i32 * cell);
@@ -345,7 +356,7 @@ pub fn heatmap<DB: DrawingBackend>(
                 blend(theme.background, colour, 0.12 + 0.88 * share)
             };
             area.draw(&Rectangle::new([(x, y), (x + cell - gap, y + cell - gap)], fill.filled()))?;
-            if count > 0 {
+            if count > 0 && wide >= 17.0 {
                 let ink = readable(fill);
                 area.draw(&Text::new(
                     count.to_string(),

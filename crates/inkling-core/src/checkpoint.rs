@@ -19,6 +19,9 @@ pub struct Checkpoint {
     /// The epoch with the lowest validation loss so far, and that loss.
     #[serde(default)]
     pub best: Option<(u32, f64)>,
+    /// Fingerprint of the data set; `None` in a checkpoint of an earlier version.
+    #[serde(default)]
+    pub data: Option<u32>,
     /// The state of the network.
     pub trainer: TrainerState,
 }
@@ -29,7 +32,7 @@ pub struct Checkpoint {
 pub struct TrainerState {
     /// Number of completed steps.
     pub step: u32,
-    /// The weights, concatenated, and after the first step also Adam's two moments in the same layout. They are bytes
+    /// The weights, concatenated, and after the first step also what the optimizer keeps for each, in the same layout. They are bytes
     /// because the page only keeps them: it copies them without converting them.
     #[serde(with = "serde_bytes")]
     values: Vec<u8>,
@@ -39,6 +42,16 @@ impl TrainerState {
     /// The state after `step` steps.
     pub fn new(step: u32, values: &[f32]) -> Self {
         TrainerState { step, values: values.iter().flat_map(|value| value.to_le_bytes()).collect() }
+    }
+
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.values.len() / size_of::<f32>()
+    }
+
+    /// Whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
     }
 
     /// Whether all values are finite numbers.

@@ -58,7 +58,8 @@ impl Incident {
                 format!("The worker was lost again at step {step} ({reason}). The CPU {resumed}.")
             }
             Remedy::None => {
-                format!("The worker was lost again at step {step} ({reason}). Press Train to start again.")
+                let way_out = if *from == 0 { "Press Train" } else { "Resume it, or press Train" };
+                format!("The worker was lost again at step {step} ({reason}). {way_out} for a new run.")
             }
         }
     }

@@ -10,7 +10,10 @@ use crate::{
 };
 
 /// Maximum number of runs in the history; a new run then replaces the oldest.
-const MAX_RUNS: usize = 8;
+pub(crate) const MAX_RUNS: usize = 8;
+
+/// Maximum number of characters in a run's name.
+pub(crate) const MAX_NAME: usize = 40;
 
 /// A finished run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,14 +54,12 @@ impl RunHistory {
             return;
         }
         self.count += 1;
-        if self.runs.len() == MAX_RUNS {
-            self.runs.remove(0);
-        }
-        let free = (0..MAX_RUNS).find(|&colour| self.runs.iter().all(|run| run.colour != colour));
+        self.make_room();
+        let colour = self.free_colour();
         self.runs.push(PastRun {
             name: format!("Run {}", self.count),
             number: self.count,
-            colour: free.unwrap_or_default(),
+            colour,
             settings: run.settings.clone(),
             backend: run.backend.name,
             history: run.history.clone(),
@@ -86,6 +87,35 @@ impl RunHistory {
         self
     }
 
+    /// Number of runs ever added.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// These runs, and those that were added to `base` since and made `other` of it. They get new numbers, and the oldest make
+    /// room.
+    pub fn merged(mut self, other: &RunHistory, base: &RunHistory) -> Self {
+        for run in &other.runs {
+            if !self.runs.iter().chain(&base.runs).any(|known| known.history == run.history) {
+                self.count += 1;
+                self.make_room();
+                let colour = self.free_colour();
+                self.runs.push(PastRun { number: self.count, colour, ..run.clone() });
+            }
+        }
+        self
+    }
+
+    fn make_room(&mut self) {
+        if self.runs.len() == MAX_RUNS {
+            self.runs.remove(0);
+        }
+    }
+
+    fn free_colour(&self) -> usize {
+        (0..MAX_RUNS).find(|&colour| self.runs.iter().all(|run| run.colour != colour)).unwrap_or_default()
+    }
+
     /// Removes the run with this number.
     pub fn remove(&mut self, number: u32) {
         self.runs.retain(|run| run.number != number);
@@ -96,12 +126,12 @@ impl RunHistory {
         self.runs.iter().find(|run| run.number == number)
     }
 
-    /// Renames the run with this number. An empty name changes nothing; a name is cut off after 40 characters.
+    /// Renames the run with this number. An empty name changes nothing; a long name is cut off.
     pub fn rename(&mut self, number: u32, name: &str) {
         let name = name.trim();
         let run = self.runs.iter_mut().find(|run| run.number == number);
         if let Some(run) = run.filter(|_| !name.is_empty()) {
-            run.name = name.chars().take(40).collect();
+            run.name = name.chars().take(MAX_NAME).collect();
         }
     }
 
@@ -135,7 +165,7 @@ mod tests {
 
     fn over(seed: u32) -> RunSummary {
         let settings = Settings { seed, ..Settings::default() };
-        let mut run = RunSummary::new(1, settings, BackendInfo::default());
+        let mut run = RunSummary::new(1, settings, BackendInfo::default(), None);
         run.history.push(EpochRecord {
             epoch: 1,
             step: 9,
@@ -153,7 +183,7 @@ mod tests {
     #[test]
     fn the_history_keeps_the_newest_runs_with_their_names_and_colours() {
         let mut history = RunHistory::default();
-        history.add(&RunSummary::new(1, Settings::default(), BackendInfo::default()));
+        history.add(&RunSummary::new(1, Settings::default(), BackendInfo::default(), None));
         assert!(history.runs.is_empty(), "a run without an epoch has nothing to show");
         (0..MAX_RUNS as u32 + 2).for_each(|seed| history.add(&over(seed)));
         assert_eq!(history.runs.len(), MAX_RUNS);

@@ -5,17 +5,25 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use web_time::Instant;
 
-use crate::data::CLASSES;
-
 /// Counts of (true class, predicted class): rows are true, columns predicted, as in scikit-learn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ConfusionMatrix {
     /// `counts[true][predicted]`.
-    pub counts: [[u32; CLASSES]; CLASSES],
+    pub counts: Vec<Vec<u32>>,
 }
 
 impl ConfusionMatrix {
+    /// No images yet, for this many classes.
+    pub fn new(classes: usize) -> Self {
+        ConfusionMatrix { counts: vec![vec![0; classes]; classes] }
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.counts.len()
+    }
+
     /// Counts one image.
     pub fn add(&mut self, label: u8, predicted: u8) {
         self.counts[usize::from(label)][usize::from(predicted)] += 1;
@@ -28,7 +36,7 @@ impl ConfusionMatrix {
 
     /// Number of images on the diagonal.
     pub fn correct(&self) -> u32 {
-        (0..CLASSES).map(|class| self.counts[class][class]).sum()
+        (0..self.classes()).map(|class| self.counts[class][class]).sum()
     }
 
     /// Share of images on the diagonal; 0 without images.
@@ -36,9 +44,20 @@ impl ConfusionMatrix {
         ratio(self.correct(), self.total())
     }
 
+    /// The mistakes that were made, the most frequent first: count, true class, predicted class.
+    pub fn mistakes(&self) -> Vec<(u32, usize, usize)> {
+        let cells =
+            self.counts.iter().enumerate().flat_map(|(label, row)| {
+                row.iter().enumerate().map(move |(predicted, &count)| (count, label, predicted))
+            });
+        let mut mistakes: Vec<_> = cells.filter(|&(count, label, predicted)| count > 0 && label != predicted).collect();
+        mistakes.sort_unstable_by(|a, b| b.cmp(a));
+        mistakes
+    }
+
     /// Precision, recall and F1 of each class, and their averages.
     pub fn report(&self) -> Report {
-        let classes: [ClassScore; CLASSES] = std::array::from_fn(|class| {
+        let score = |class: usize| {
             let support: u32 = self.counts[class].iter().sum();
             let predicted: u32 = self.counts.iter().map(|row| row[class]).sum();
             let hits = self.counts[class][class];
@@ -48,7 +67,8 @@ impl ConfusionMatrix {
                 f1: ratio(2 * hits, support + predicted),
                 support,
             }
-        });
+        };
+        let classes: Vec<ClassScore> = (0..self.classes()).map(score).collect();
         let average = |weight: &dyn Fn(&ClassScore) -> f64| {
             let total: f64 = classes.iter().map(weight).sum();
             let mean = |score: &dyn Fn(&ClassScore) -> f64| {
@@ -62,10 +82,10 @@ impl ConfusionMatrix {
             }
         };
         Report {
-            classes,
             accuracy: self.accuracy(),
             macro_average: average(&|_| 1.0),
             weighted_average: average(&|c| f64::from(c.support)),
+            classes,
         }
     }
 }
@@ -84,10 +104,10 @@ pub struct ClassScore {
 }
 
 /// The numbers of scikit-learn's `classification_report` (with `zero_division=0`).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// Scores of each digit.
-    pub classes: [ClassScore; CLASSES],
+    /// Scores of each class.
+    pub classes: Vec<ClassScore>,
     /// Share of images predicted correctly.
     pub accuracy: f64,
     /// Mean over the classes.
@@ -97,16 +117,17 @@ pub struct Report {
 }
 
 impl Report {
-    /// The rows as text: name, precision, recall, F1 and support; the accuracy row has neither precision nor recall.
-    pub fn rows(&self) -> Vec<[String; 5]> {
+    /// The rows as text: name, precision, recall, F1 and support; the accuracy row has neither precision nor recall. `name`
+    /// gives the name of a class.
+    pub fn rows(&self, name: impl Fn(u8) -> String) -> Vec<[String; 5]> {
         let share = |share: f64| format!("{share:.4}");
         let row = |name: String, s: &ClassScore| {
             [name, share(s.precision), share(s.recall), share(s.f1), s.support.to_string()]
         };
         let none = String::new;
         let support = self.macro_average.support.to_string();
-        let digits = self.classes.iter().enumerate().map(|(digit, score)| row(digit.to_string(), score));
-        digits
+        let classes = self.classes.iter().zip(0..).map(|(score, class)| row(name(class), score));
+        classes
             .chain([
                 ["accuracy".into(), none(), none(), share(self.accuracy), support],
                 row("macro avg".into(), &self.macro_average),
@@ -116,18 +137,24 @@ impl Report {
     }
 
     /// The report as a plain-text table, with the same columns as scikit-learn's.
-    pub fn text(&self) -> String {
-        let mut text = format!("{:>12}{:>11}{:>10}{:>10}{:>10}\n\n", "", "precision", "recall", "f1-score", "support");
-        for [name, precision, recall, f1, support] in self.rows() {
-            text += &format!("{name:>12}{precision:>11}{recall:>10}{f1:>10}{support:>10}\n");
+    pub fn text(&self, name: impl Fn(u8) -> String) -> String {
+        let rows = self.rows(name);
+        let width = rows.iter().map(|row| row[0].chars().count()).max().unwrap_or(0).max(12);
+        let mut text =
+            format!("{:>width$}{:>11}{:>10}{:>10}{:>10}\n\n", "", "precision", "recall", "f1-score", "support");
+        for [name, precision, recall, f1, support] in rows {
+            text += &format!("{name:>width$}{precision:>11}{recall:>10}{f1:>10}{support:>10}\n");
         }
         text
     }
 
     /// The report as a Markdown table.
-    pub fn markdown(&self) -> String {
-        let head = "| digit | precision | recall | F1 | support |\n|---|--:|--:|--:|--:|\n".to_string();
-        self.rows().iter().fold(head, |text, row| text + &format!("| {} |\n", row.join(" | ")))
+    pub fn markdown(&self, name: impl Fn(u8) -> String) -> String {
+        let head = "| class | precision | recall | F1 | support |\n|---|--:|--:|--:|--:|\n".to_string();
+        // A name may contain what ends a cell.
+        let line =
+            |row: &[String; 5]| format!("| {} |\n", row.each_ref().map(|cell| cell.replace('|', "\\|")).join(" | "));
+        self.rows(name).iter().fold(head, |text, row| text + &line(row))
     }
 }
 
@@ -241,6 +268,11 @@ impl Smoothed {
         Smoothed { keep, sum: 0.0, weight: 0.0 }
     }
 
+    /// Whether it can go on: all of its numbers are finite and in range.
+    pub(crate) fn is_sound(&self) -> bool {
+        (0.0..1.0).contains(&self.keep) && self.sum.is_finite() && (0.0..=1.001).contains(&self.weight)
+    }
+
     /// Adds a value and returns the new average.
     pub fn push(&mut self, value: f64) -> f64 {
         self.sum = self.keep * self.sum + (1.0 - self.keep) * value;
@@ -266,15 +298,15 @@ mod tests {
 
     #[test]
     fn every_form_of_the_report_has_a_line_for_each_digit_and_average() {
-        let mut matrix = ConfusionMatrix::default();
+        let mut matrix = ConfusionMatrix::new(10);
         (0..10).for_each(|digit| matrix.add(digit, digit));
         matrix.add(4, 9);
         let report = matrix.report();
-        let text = report.text();
+        let text = report.text(|class| class.to_string());
         assert_eq!(text.lines().count(), 15);
         assert!(text.contains("           4     1.0000    0.5000    0.6667         2\n"), "{text}");
         assert!(text.contains("    accuracy                         0.9091        11\n"), "{text}");
-        let markdown = report.markdown();
+        let markdown = report.markdown(|class| class.to_string());
         assert_eq!(markdown.lines().count(), 15);
         assert!(markdown.contains("| 9 | 0.5000 | 1.0000 | 0.6667 | 1 |"), "{markdown}");
     }

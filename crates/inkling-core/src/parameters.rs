@@ -1,44 +1,53 @@
-//! The network's parameters as plain numbers: names, shapes and initial values.
+//! A network's parameters as plain numbers: names, shapes and initial values.
 
 use rand::RngExt;
 
 use crate::random::{Purpose, generator};
 
-/// Name, shape, and fan-in and fan-out (0 for a bias) of each parameter. Convolution weights are
-/// `[out, in, height, width]`, dense weights `[in, out]`.
-pub const SHAPES: [(&str, &[usize], [usize; 2]); 8] = [
-    ("conv1.weight", &[32, 1, 3, 3], [9, 288]),
-    ("conv1.bias", &[32], [0, 0]),
-    ("conv2.weight", &[64, 32, 3, 3], [288, 576]),
-    ("conv2.bias", &[64], [0, 0]),
-    ("dense1.weight", &[1600, 128], [1600, 128]),
-    ("dense1.bias", &[128], [0, 0]),
-    ("dense2.weight", &[128, 10], [128, 10]),
-    ("dense2.bias", &[10], [0, 0]),
-];
-
-/// Total number of parameters.
-pub const PARAMETERS: usize = 225_034;
-
-/// The values of all parameters, in the order and the shapes of [`SHAPES`], row-major.
+/// One tensor that training changes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Weights(pub [Vec<f32>; 8]);
+pub struct Parameter {
+    /// The name, as in `conv1.weight`.
+    pub name: String,
+    /// Convolution weights are `[out, in, height, width]`, dense weights `[in, out]`.
+    pub shape: Vec<usize>,
+    /// How its first values are drawn.
+    pub initial: Initial,
+}
 
-impl Weights {
-    /// Initial weights for `seed`, the same on every backend: He uniform before a ReLU (He et al. 2015,
-    /// limit `sqrt(6 / fan_in)`), Glorot uniform before the softmax (Glorot, Bengio 2010, limit
-    /// `sqrt(6 / (fan_in + fan_out))`), biases zero.
-    pub fn random(seed: u32) -> Self {
-        Weights(std::array::from_fn(|index| {
-            let (name, shape, [fan_in, fan_out]) = SHAPES[index];
-            let len = shape.iter().product();
-            if fan_in == 0 {
-                return vec![0.0; len];
-            }
-            let fan = if name == "dense2.weight" { fan_in + fan_out } else { fan_in };
-            let limit = (6.0 / fan as f32).sqrt();
-            let mut rng = generator(seed, Purpose::Weights, index as u64, 0);
-            (0..len).map(|_| rng.random_range(-limit..limit)).collect()
-        }))
+/// How the first values of a parameter are drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Initial {
+    /// Zeros.
+    Zero,
+    /// Uniformly up to this limit, either way. He uniform before a rectifier (He et al. 2015, limit `sqrt(6 / fan_in)`),
+    /// otherwise Glorot uniform (Glorot, Bengio 2010, limit `sqrt(6 / (fan_in + fan_out))`).
+    Uniform(f32),
+}
+
+impl Parameter {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
     }
+
+    /// Whether it has no values.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The initial values of `parameters` for `seed`, one after another, row-major: the same on every backend.
+pub fn random_weights(parameters: &[Parameter], seed: u32) -> Vec<f32> {
+    let mut weights = Vec::with_capacity(parameters.iter().map(Parameter::len).sum());
+    for (index, parameter) in parameters.iter().enumerate() {
+        match parameter.initial {
+            Initial::Zero => weights.resize(weights.len() + parameter.len(), 0.0),
+            Initial::Uniform(limit) => {
+                let mut rng = generator(seed, Purpose::Weights, index as u64, 0);
+                weights.extend((0..parameter.len()).map(|_| rng.random_range(-limit..limit)));
+            }
+        }
+    }
+    weights
 }

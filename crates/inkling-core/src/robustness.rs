@@ -2,7 +2,7 @@
 
 use crate::{
     augment::{affine, warp},
-    data::{Batch, IMAGE, Labelled},
+    data::{Batch, Labelled},
     protocol::Motion,
 };
 
@@ -14,26 +14,30 @@ pub fn points() -> Vec<(Motion, f64)> {
 
 /// All of `images`, each transformed by the same `amount` of `motion`.
 pub fn moved(images: &Labelled, motion: Motion, amount: f64) -> Batch {
-    let amount = amount as f32;
+    let (amount, side) = (amount as f32, images.shape.side);
     let map = match motion {
-        Motion::Rotation => affine(amount, [0.0, 0.0], [1.0, 1.0]),
-        Motion::Shift => affine(0.0, [amount, 0.0], [1.0, 1.0]),
-        Motion::Zoom => affine(0.0, [0.0, 0.0], [1.0 + amount, 1.0 + amount]),
+        Motion::Rotation => affine(side, amount, [0.0, 0.0], [1.0, 1.0]),
+        Motion::Shift => affine(side, 0.0, [amount, 0.0], [1.0, 1.0]),
+        Motion::Zoom => affine(side, 0.0, [0.0, 0.0], [1.0 + amount, 1.0 + amount]),
     };
     let mut pixels = vec![0.0; images.pixels.len()];
-    let pairs = images.pixels.chunks_exact(IMAGE).zip(pixels.chunks_exact_mut(IMAGE));
-    pairs.for_each(|(image, out)| warp(image, &map, out));
-    Batch { pixels, labels: images.labels.clone() }
+    let len = images.shape.values();
+    let pairs = images.pixels.chunks_exact(len).zip(pixels.chunks_exact_mut(len));
+    pairs.for_each(|(image, out)| warp(image, images.shape, &map, out));
+    Batch { shape: images.shape, pixels, labels: images.labels.clone() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{SIDE, synthetic};
+    use crate::{
+        data::synthetic,
+        image::{IMAGE, SIDE},
+    };
 
     #[test]
     fn an_amount_of_zero_changes_nothing_and_a_positive_shift_moves_to_the_right() {
-        let digits = synthetic::generate(12, 3).train;
+        let digits = synthetic::digits(12, 3).train;
         let plain = Batch::plain(&digits, 0..digits.len());
         for motion in [Motion::Rotation, Motion::Shift, Motion::Zoom] {
             assert!(points().contains(&(motion, 0.0)));

@@ -1,4 +1,5 @@
-//! Converts strokes to the 28x28 image that MNIST's preparation would have produced from them.
+//! Converts strokes to the image that MNIST's preparation would have produced from them: 28x28, or of another size in the same
+//! proportions.
 //!
 //! MNIST's images were scaled to fit a 20x20 box with their aspect ratio kept, anti-aliased, and placed in a 28x28
 //! field with their centre of mass at its centre (LeCun, Cortes, Burges, "The MNIST database of handwritten digits").
@@ -6,7 +7,7 @@
 //! it.
 
 use crate::{
-    data::{IMAGE, SIDE},
+    image::SIDE,
     ink::{Point, Sheet},
 };
 
@@ -15,7 +16,7 @@ pub const PAD: usize = 280;
 /// Radius of the pad's pen. The strokes of a digit that fills two thirds of the pad are then as wide as MNIST's usually
 /// are: 2 to 3 pixels.
 pub const PEN_RADIUS: f32 = 10.0;
-/// Side of the box that MNIST's digits fit into.
+/// Side of the box that MNIST's digits fit into, in an image of 28 by 28 pixels.
 const BOX: usize = 20;
 /// A pixel counts as inked if it has more ink than this.
 const THRESHOLD: f32 = 0.1;
@@ -59,14 +60,14 @@ impl Sketch {
         &self.strokes
     }
 
-    /// The image of the strokes, `[28, 28]`, 0 to 255; `None` if there is no ink on the pad.
-    pub fn image(&self) -> Option<Vec<u8>> {
-        self.prepared(Preparation::MNIST)
+    /// The image of the strokes, `[side, side]`, 0 to 255; `None` if there is no ink on the pad.
+    pub fn image(&self, side: usize) -> Option<Vec<u8>> {
+        self.prepared(Preparation::MNIST, side)
     }
 
     /// The image of the strokes, with this preparation instead of [`Preparation::MNIST`].
-    pub fn prepared(&self, preparation: Preparation) -> Option<Vec<u8>> {
-        prepare(&self.sheet()?, preparation)
+    pub fn prepared(&self, preparation: Preparation, side: usize) -> Option<Vec<u8>> {
+        prepare(&self.sheet()?, preparation, side)
     }
 
     fn sheet(&self) -> Option<Sheet> {
@@ -96,13 +97,13 @@ impl Preparation {
 
 /// A sheet of any size as MNIST would have normalised it, `[28, 28]`, 0 to 255; `None` if there is no ink.
 pub fn normalise(sheet: &Sheet) -> Option<Vec<u8>> {
-    prepare(sheet, Preparation::MNIST)
+    prepare(sheet, Preparation::MNIST, SIDE)
 }
 
-fn prepare(sheet: &Sheet, preparation: Preparation) -> Option<Vec<u8>> {
+fn prepare(sheet: &Sheet, preparation: Preparation, side: usize) -> Option<Vec<u8>> {
     let ink = bounding_box(sheet)?;
     let (rows, columns) = if preparation.fit { ink } else { (0..sheet.side, 0..sheet.side) };
-    let box_side = if preparation.fit { BOX } else { SIDE };
+    let box_side = if preparation.fit { (side * BOX + SIDE / 2) / SIDE } else { side };
     let scale = box_side as f32 / rows.len().max(columns.len()) as f32;
     let fit = |len: usize| ((len as f32 * scale).round() as usize).clamp(1, box_side);
     let (height, width) = (fit(rows.len()), fit(columns.len()));
@@ -119,20 +120,20 @@ fn prepare(sheet: &Sheet, preparation: Preparation) -> Option<Vec<u8>> {
     };
     let (centre_y, centre_x) = (mean(&|i| i / width), mean(&|i| i % width));
     let offset = |centre: f32, len: usize| {
-        let middle = (SIDE - len) as f32 / 2.0;
+        let middle = (side - len) as f32 / 2.0;
         match (preparation.centre, preparation.fit) {
-            (true, true) => (SIDE as f32 / 2.0 - centre).round().clamp(0.0, 2.0 * middle),
-            (true, false) => (SIDE as f32 / 2.0 - centre).round(),
+            (true, true) => (side as f32 / 2.0 - centre).round().clamp(0.0, 2.0 * middle),
+            (true, false) => (side as f32 / 2.0 - centre).round(),
             (false, _) => middle.floor(),
         }
     };
     let (top, left) = (offset(centre_y, height) as isize, offset(centre_x, width) as isize);
-    let mut image = vec![0u8; IMAGE];
+    let mut image = vec![0u8; side * side];
     for (i, ink) in fitted.iter().enumerate() {
         let (y, x) = (top + (i / width) as isize, left + (i % width) as isize);
-        let inside = 0..SIDE as isize;
+        let inside = 0..side as isize;
         if inside.contains(&y) && inside.contains(&x) {
-            image[y as usize * SIDE + x as usize] = (ink * 255.0).round() as u8;
+            image[y as usize * side + x as usize] = (ink * 255.0).round() as u8;
         }
     }
     Some(image)
@@ -177,6 +178,7 @@ fn area_mean(sheet: &Sheet, rows: (f32, f32), columns: (f32, f32)) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::IMAGE;
     use proptest::prelude::*;
 
     fn seven(dx: f32, dy: f32) -> Sketch {
@@ -190,7 +192,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_sketch_gives_the_same_image_wherever_it_is_drawn(dx in -45i32..100, dy in -45i32..65) {
-            prop_assert_eq!(seven(dx as f32, dy as f32).image(), seven(0.0, 0.0).image());
+            prop_assert_eq!(seven(dx as f32, dy as f32).image(SIDE), seven(0.0, 0.0).image(SIDE));
         }
 
         #[test]
@@ -199,7 +201,7 @@ mod tests {
             for (i, &point) in points.iter().enumerate() {
                 if i % 3 == 0 { sketch.begin(point) } else { sketch.extend(point) }
             }
-            if let Some(image) = sketch.image() {
+            if let Some(image) = sketch.image(SIDE) {
                 let inked: Vec<usize> = (0..IMAGE).filter(|&i| image[i] > 0).collect();
                 let extent = |position: &dyn Fn(usize) -> usize| {
                     let all = inked.iter().map(|&i| position(i));
@@ -212,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_longer_side_fits_the_box_and_the_mass_is_centred() {
-        let image = seven(0.0, 0.0).image().unwrap();
+        let image = seven(0.0, 0.0).image(SIDE).unwrap();
         let rows: Vec<usize> = (0..SIDE).filter(|&r| image[r * SIDE..(r + 1) * SIDE].iter().any(|&p| p > 0)).collect();
         assert_eq!(rows.last().unwrap() - rows[0] + 1, BOX);
         let total: f32 = image.iter().map(|&p| f32::from(p)).sum();
@@ -223,10 +225,21 @@ mod tests {
     }
 
     #[test]
+    fn a_sketch_has_the_same_proportions_in_an_image_of_any_side() {
+        for side in [8, 20, 28, 64] {
+            let image = seven(0.0, 0.0).image(side).unwrap();
+            let inked = (0..side).filter(|&row| image[row * side..(row + 1) * side].iter().any(|&p| p > 0));
+            let (first, last) = (inked.clone().min().unwrap(), inked.max().unwrap());
+            let share = (last - first + 1) as f64 / side as f64;
+            assert!((share - 20.0 / 28.0).abs() < 0.06, "side {side}: {share}");
+        }
+    }
+
+    #[test]
     fn each_stage_of_the_preparation_can_be_left_out() {
         let sketch = seven(-40.0, 30.0);
-        let with = |fit, centre, smooth| sketch.prepared(Preparation { fit, centre, smooth }).unwrap();
-        assert_eq!(with(true, true, true), sketch.image().unwrap());
+        let with = |fit, centre, smooth| sketch.prepared(Preparation { fit, centre, smooth }, SIDE).unwrap();
+        assert_eq!(with(true, true, true), sketch.image(SIDE).unwrap());
         assert!(with(true, true, false).iter().all(|&p| p == 0 || p == 255));
         let rows = |image: &[u8]| {
             let inked = (0..SIDE).filter(|&r| image[r * SIDE..(r + 1) * SIDE].iter().any(|&p| p > 0));
@@ -242,18 +255,18 @@ mod tests {
     #[test]
     fn an_empty_sketch_has_no_image_and_undo_removes_one_stroke() {
         let mut sketch = Sketch::default();
-        assert_eq!(sketch.image(), None);
+        assert_eq!(sketch.image(SIDE), None);
         sketch.extend((1.0, 1.0));
         sketch.undo();
         assert!(sketch.is_empty());
         sketch.begin((140.0, 140.0));
-        let dot = sketch.image();
+        let dot = sketch.image(SIDE);
         assert!(dot.is_some());
         sketch.begin((200.0, 140.0));
-        assert_ne!(sketch.image(), dot);
+        assert_ne!(sketch.image(SIDE), dot);
         sketch.undo();
-        assert_eq!(sketch.image(), dot);
+        assert_eq!(sketch.image(SIDE), dot);
         sketch.clear();
-        assert_eq!(sketch.image(), None);
+        assert_eq!(sketch.image(SIDE), None);
     }
 }

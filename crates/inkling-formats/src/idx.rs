@@ -9,13 +9,15 @@ use std::{borrow::Cow, io::Read};
 use flate2::read::GzDecoder;
 use thiserror::Error;
 
-use inkling_core::data::{CLASSES, IMAGE, Labelled, SIDE};
+use inkling_core::data::{CLASSES, Labelled, SIDE, Shape};
 
 const IMAGES_MAGIC: u32 = 0x0000_0803;
 const LABELS_MAGIC: u32 = 0x0000_0801;
+/// The most dimensions that are read: images, channels, rows and columns.
+const MAX_DIMENSIONS: usize = 4;
 
-/// Maximum size of a decompressed file. The largest MNIST file has 47,040,016 bytes.
-const MAX_DECOMPRESSED: u64 = 64 << 20;
+/// Maximum size of a decompressed file of MNIST. The largest has 47,040,016 bytes.
+pub const MAX_DECOMPRESSED: u64 = 64 << 20;
 
 /// Why bytes are not an IDX file of the expected kind.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -24,8 +26,8 @@ pub enum IdxError {
     #[error("the gzip stream is damaged or cut short ({0})")]
     Gzip(String),
     /// The gzip stream contains more than any file of this kind.
-    #[error("the file decompresses to more than {} MiB", MAX_DECOMPRESSED >> 20)]
-    TooLarge,
+    #[error("the file decompresses to more than {} MiB", .0 >> 20)]
+    TooLarge(u64),
     /// The file is shorter than its own header.
     #[error("the file has {found} bytes, but its header alone needs {needed}")]
     Header {
@@ -42,7 +44,13 @@ pub enum IdxError {
         /// The first four bytes of the file.
         found: u32,
     },
-    /// The images are of another size.
+    /// The values are not bytes.
+    #[error("its values are of type {0:#04x}; only bytes (0x08) are read")]
+    Type(u8),
+    /// It has no dimensions, or too many.
+    #[error("it has {0} dimensions; 1 (labels) to 4 (coloured images) are read")]
+    Rank(u8),
+    /// The images are not MNIST's.
     #[error("the images are {rows}x{columns}, expected {SIDE}x{SIDE}")]
     Dimensions {
         /// Rows per image.
@@ -83,71 +91,88 @@ pub enum IdxError {
 /// them).
 ///
 /// # Errors
-/// [`IdxError::Gzip`] for a damaged stream, [`IdxError::TooLarge`] above 64 MiB.
-pub fn decompress(bytes: &[u8]) -> Result<Cow<'_, [u8]>, IdxError> {
+/// [`IdxError::Gzip`] for a damaged stream, [`IdxError::TooLarge`] above `limit` bytes.
+pub fn decompress(bytes: &[u8], limit: u64) -> Result<Cow<'_, [u8]>, IdxError> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(Cow::Borrowed(bytes));
     }
     let mut out = Vec::new();
-    let mut decoder = GzDecoder::new(bytes).take(MAX_DECOMPRESSED + 1);
+    let mut decoder = GzDecoder::new(bytes).take(limit + 1);
     decoder.read_to_end(&mut out).map_err(|error| IdxError::Gzip(error.to_string()))?;
-    if out.len() as u64 > MAX_DECOMPRESSED {
-        return Err(IdxError::TooLarge);
+    if out.len() as u64 > limit {
+        return Err(IdxError::TooLarge(limit));
     }
     Ok(Cow::Owned(out))
 }
 
-/// Parses the images and labels of two decompressed IDX files.
+/// The contents of an IDX file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idx<'a> {
+    /// Its dimensions: the number of entries, then the shape of an entry.
+    pub dims: Vec<usize>,
+    /// Its values; the last dimension varies fastest.
+    pub values: &'a [u8],
+}
+
+/// Reads a decompressed IDX file of bytes.
+///
+/// # Errors
+/// An [`IdxError`] that says which rule the bytes break.
+pub fn open(bytes: &[u8]) -> Result<Idx<'_>, IdxError> {
+    let &[zero, also_zero, kind, rank, ..] = bytes else {
+        return Err(IdxError::Header { needed: 4, found: bytes.len() });
+    };
+    if (zero, also_zero) != (0, 0) {
+        return Err(IdxError::Magic { expected: IMAGES_MAGIC, found: magic(bytes) });
+    }
+    if kind != 8 {
+        return Err(IdxError::Type(kind));
+    }
+    if !(1..=MAX_DIMENSIONS).contains(&usize::from(rank)) {
+        return Err(IdxError::Rank(rank));
+    }
+    let needed = 4 + 4 * usize::from(rank);
+    let (head, values) = bytes.split_at_checked(needed).ok_or(IdxError::Header { needed, found: bytes.len() })?;
+    let sizes = head.as_chunks().0.iter().skip(1).map(|&size| u32::from_be_bytes(size));
+    let expected = sizes.clone().fold(1u64, |product, size| product.saturating_mul(u64::from(size)));
+    if values.len() as u64 != expected {
+        return Err(IdxError::Length { expected, found: values.len() as u64 });
+    }
+    if values.is_empty() {
+        return Err(IdxError::Empty);
+    }
+    Ok(Idx { dims: sizes.map(|size| size as usize).collect(), values })
+}
+
+/// Parses the images and labels of two of MNIST's files, decompressed.
 ///
 /// # Errors
 /// An [`IdxError`] that says which rule the bytes break.
 pub fn parse(images: &[u8], labels: &[u8]) -> Result<Labelled, IdxError> {
-    let pixels = parse_images(images)?;
-    let labels = parse_labels(labels)?;
-    let count = pixels.len() / IMAGE;
-    if count != labels.len() {
-        return Err(IdxError::Counts { images: count, labels: labels.len() });
+    let images = expect(images, IMAGES_MAGIC)?;
+    if images.dims[1..] != [SIDE, SIDE] {
+        return Err(IdxError::Dimensions { rows: images.dims[1] as u32, columns: images.dims[2] as u32 });
     }
-    Ok(Labelled { pixels, labels })
+    let labels = expect(labels, LABELS_MAGIC)?.values;
+    if let Some(position) = labels.iter().position(|&label| usize::from(label) >= CLASSES) {
+        return Err(IdxError::Label { label: labels[position], position });
+    }
+    if images.dims[0] != labels.len() {
+        return Err(IdxError::Counts { images: images.dims[0], labels: labels.len() });
+    }
+    Ok(Labelled { shape: Shape::MNIST, pixels: images.values.to_vec(), labels: labels.to_vec() })
 }
 
-/// Pixels of an image file, `[N, 28, 28]`.
-fn parse_images(bytes: &[u8]) -> Result<Vec<u8>, IdxError> {
-    let ([count, rows, columns], data) = header::<3>(bytes, IMAGES_MAGIC)?;
-    if (rows, columns) != (SIDE as u32, SIDE as u32) {
-        return Err(IdxError::Dimensions { rows, columns });
+/// Reads a file that must start with this magic number.
+fn expect(bytes: &[u8], expected: u32) -> Result<Idx<'_>, IdxError> {
+    let found = magic(bytes);
+    if bytes.len() >= 4 && found != expected {
+        return Err(IdxError::Magic { expected, found });
     }
-    whole(data, u64::from(count) * IMAGE as u64)
+    open(bytes)
 }
 
-/// Labels of a label file, `[N]`, each 0 to 9.
-fn parse_labels(bytes: &[u8]) -> Result<Vec<u8>, IdxError> {
-    let ([count], data) = header::<1>(bytes, LABELS_MAGIC)?;
-    let labels = whole(data, u64::from(count))?;
-    match labels.iter().position(|&label| usize::from(label) >= CLASSES) {
-        Some(position) => Err(IdxError::Label { label: labels[position], position }),
-        None => Ok(labels),
-    }
-}
-
-/// The `D` dimensions in the header, and the data after it.
-fn header<const D: usize>(bytes: &[u8], magic: u32) -> Result<([u32; D], &[u8]), IdxError> {
-    let needed = 4 + 4 * D;
-    let (head, data) = bytes.split_at_checked(needed).ok_or(IdxError::Header { needed, found: bytes.len() })?;
-    let word = |i: usize| u32::from_be_bytes([head[4 * i], head[4 * i + 1], head[4 * i + 2], head[4 * i + 3]]);
-    if word(0) != magic {
-        return Err(IdxError::Magic { expected: magic, found: word(0) });
-    }
-    Ok((std::array::from_fn(|i| word(i + 1)), data))
-}
-
-/// `data`, if it has exactly the announced length.
-fn whole(data: &[u8], expected: u64) -> Result<Vec<u8>, IdxError> {
-    if data.len() as u64 != expected {
-        return Err(IdxError::Length { expected, found: data.len() as u64 });
-    }
-    if data.is_empty() {
-        return Err(IdxError::Empty);
-    }
-    Ok(data.to_vec())
+/// The first four bytes.
+fn magic(bytes: &[u8]) -> u32 {
+    bytes.first_chunk().map_or(0, |&word| u32::from_be_bytes(word))
 }

@@ -2,14 +2,23 @@
 //!
 //! Invariant: any input bytes give a value or a typed error, never a panic.
 
+#[cfg(feature = "files")]
+mod archive;
+#[cfg(feature = "files")]
+mod csv;
 pub mod idx;
 pub mod mnist;
-#[cfg(feature = "weights")]
+#[cfg(feature = "files")]
+mod npy;
+#[cfg(feature = "files")]
 pub mod onnx;
-pub mod pairs;
-#[cfg(feature = "weights")]
+#[cfg(feature = "files")]
+pub mod own;
+#[cfg(feature = "files")]
 pub mod svg;
-#[cfg(feature = "weights")]
+#[cfg(feature = "files")]
+pub mod tasks;
+#[cfg(feature = "files")]
 mod tensors;
-#[cfg(feature = "weights")]
+#[cfg(feature = "files")]
 pub mod weights;

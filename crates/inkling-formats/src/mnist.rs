@@ -91,7 +91,8 @@ impl File {
     /// # Errors
     /// [`SourceError`] for a damaged gzip stream or a different SHA-256.
     pub fn verify(&self, bytes: &[u8]) -> Result<Vec<u8>, SourceError> {
-        let plain = idx::decompress(bytes).map_err(|source| SourceError::Idx { file: self.name, source })?;
+        let plain = idx::decompress(bytes, idx::MAX_DECOMPRESSED)
+            .map_err(|source| SourceError::Idx { file: self.name, source })?;
         let found: String = Sha256::digest(&plain).iter().map(|byte| format!("{byte:02x}")).collect();
         if found == self.sha256 {
             Ok(plain.into_owned())
@@ -110,7 +111,7 @@ pub fn assemble(files: &[Vec<u8>; 4]) -> Result<Dataset, SourceError> {
         idx::parse(&files[images], &files[images + 1])
             .map_err(|source| SourceError::Idx { file: FILES[images].name, source })
     };
-    Ok(Dataset { train: pair(0)?, test: pair(2)? })
+    Ok(Dataset::digits(pair(0)?, pair(2)?))
 }
 
 /// Reads the data set from the four files in a folder, gzipped or not, for native runs and tests.

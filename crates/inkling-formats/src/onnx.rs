@@ -1,12 +1,17 @@
-//! The network as an ONNX model: opset 17, IR version 8, input `image` `[N, 1, 28, 28]` in `[0, 1]`, output `logits`
-//! `[N, 10]`. The field numbers are those of the ONNX project's onnx.proto3.
+//! The network as an ONNX model: opset 17, IR version 8, input `image` `[N, C, H, W]` in `[0, 1]`, output `logits`
+//! `[N, classes]`. The field numbers are those of the ONNX project's onnx.proto3.
 
 use prost::Message;
 
 use crate::tensors::{Found, Order, WeightsError, bytes, floats, gather, parts};
-use inkling_core::data::{CLASSES, SIDE};
+use inkling_core::{
+    network::{Activation, Conv, Layer, Network, Pool},
+    parameters::Parameter,
+};
 
 const FLOAT: i32 = 1;
+const FLOAT_ATTRIBUTE: i32 = 1;
+const INTS: i32 = 7;
 const OPSET: i64 = 17;
 const IR_VERSION: i64 = 8;
 
@@ -62,9 +67,11 @@ struct Node {
 struct Attribute {
     #[prost(string, tag = "1")]
     name: String,
+    #[prost(float, tag = "2")]
+    float: f32,
     #[prost(int64, repeated, tag = "8")]
     ints: Vec<i64>,
-    /// 7 is a list of integers.
+    /// [`FLOAT_ATTRIBUTE`] or [`INTS`].
     #[prost(int32, tag = "20")]
     kind: i32,
 }
@@ -123,36 +130,37 @@ enum Size {
     Free(String),
 }
 
-/// The ONNX file of a model with these [`inkling_core::parameters::PARAMETERS`] weights.
-pub fn model(weights: &[f32]) -> Vec<u8> {
-    let initializer = |(name, shape, values): (&str, &[usize], &[f32])| Initializer {
+/// The ONNX file of `net` with these weights, in the order of [`Network::parameters`].
+pub fn model(net: &Network, weights: &[f32]) -> Vec<u8> {
+    let initializer = |(Parameter { name, shape, .. }, values): (&Parameter, &[f32])| Initializer {
         dims: shape.iter().map(|&size| size as i64).collect(),
         data_type: FLOAT,
-        name: name.into(),
+        name: name.clone(),
         raw_data: bytes(values),
     };
-    let side = SIDE as i64;
+    let data = net.data();
+    let (channels, side) = (data.image().channels as i64, data.image().side as i64);
     let model = Model {
         ir_version: IR_VERSION,
         producer_name: "Inkling".into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
         graph: Some(Graph {
-            node: nodes(),
-            name: "digits".into(),
-            initializer: parts(weights).map(initializer).collect(),
-            input: vec![value("image", &[1, side, side])],
-            output: vec![value("logits", &[CLASSES as i64])],
+            node: Nodes::of(net),
+            name: "classifier".into(),
+            initializer: parts(net, weights).map(initializer).collect(),
+            input: vec![value("image", &[channels, side, side])],
+            output: vec![value("logits", &[data.classes() as i64])],
         }),
         opset_import: vec![Opset { version: OPSET }],
     };
     model.encode_to_vec()
 }
 
-/// The weights in an ONNX file that [`model`] wrote.
+/// The weights of `net` in an ONNX file that [`model`] wrote.
 ///
 /// # Errors
 /// [`WeightsError`] if it is not such a file.
-pub fn weights(file: &[u8]) -> Result<Vec<f32>, WeightsError> {
+pub fn weights(net: &Network, file: &[u8]) -> Result<Vec<f32>, WeightsError> {
     let model = Model::decode(file).map_err(|error| WeightsError::Format(error.to_string()))?;
     let graph = model.graph.unwrap_or_default();
     let names = graph.initializer.iter().map(|tensor| tensor.name.clone()).collect();
@@ -162,34 +170,125 @@ pub fn weights(file: &[u8]) -> Result<Vec<f32>, WeightsError> {
         let values = (tensor.data_type == FLOAT).then(|| floats(&tensor.raw_data).collect());
         Some(Found { kind: format!("type {}", tensor.data_type), shape, values })
     };
-    gather(names, find, Order::Burn)
+    gather(net, names, find, Order::Burn)
 }
 
-/// The network of `model.rs`, operation by operation.
-fn nodes() -> Vec<Node> {
-    let node = |op_type: &str, input: &[&str], output: &str, attributes: &[(&str, &[i64])]| Node {
-        input: input.iter().map(ToString::to_string).collect(),
-        output: vec![output.into()],
-        name: output.into(),
-        op_type: op_type.into(),
-        attribute: attributes
-            .iter()
-            .map(|(name, ints)| Attribute { name: name.to_string(), ints: ints.to_vec(), kind: 7 })
-            .collect(),
-    };
-    let pool: &[(&str, &[i64])] = &[("kernel_shape", &[2, 2]), ("strides", &[2, 2])];
-    vec![
-        node("Conv", &["image", "conv1.weight", "conv1.bias"], "conv1", &[("kernel_shape", &[3, 3])]),
-        node("Relu", &["conv1"], "relu1", &[]),
-        node("MaxPool", &["relu1"], "pool1", pool),
-        node("Conv", &["pool1", "conv2.weight", "conv2.bias"], "conv2", &[("kernel_shape", &[3, 3])]),
-        node("Relu", &["conv2"], "relu2", &[]),
-        node("MaxPool", &["relu2"], "pool2", pool),
-        node("Flatten", &["pool2"], "flat", &[]),
-        node("Gemm", &["flat", "dense1.weight", "dense1.bias"], "dense1", &[]),
-        node("Relu", &["dense1"], "hidden", &[]),
-        node("Gemm", &["hidden", "dense2.weight", "dense2.bias"], "logits", &[]),
-    ]
+/// The operations of a network, each on the result of the one before.
+struct Nodes {
+    list: Vec<Node>,
+    /// The name of the last result.
+    last: String,
+}
+
+/// The value of an attribute.
+enum Given<'a> {
+    Ints(&'a str, Vec<i64>),
+    Float(&'a str, f32),
+}
+
+impl Nodes {
+    /// All nodes of `net`, from `image` to `logits`.
+    fn of(net: &Network) -> Vec<Node> {
+        let mut nodes = Nodes { list: Vec::new(), last: "image".into() };
+        let (mut convolutions, mut dense, mut pools) = (0, 0, 0);
+        for (layer, _) in net.layers() {
+            match layer {
+                Layer::Dropout(_) => {} // it does nothing after training
+                Layer::Conv(conv) => {
+                    convolutions += 1;
+                    nodes.convolution(*conv, &format!("conv{convolutions}"));
+                }
+                Layer::Pool(pool) => {
+                    pools += 1;
+                    let op_type = if *pool == Pool::Max { "MaxPool" } else { "AveragePool" };
+                    let [size, step] = ["kernel_shape", "strides"].map(|name| Given::Ints(name, vec![2, 2]));
+                    nodes.add(op_type, &[], &format!("pool{pools}"), &[size, step]);
+                }
+                Layer::GlobalPool => {
+                    pools += 1;
+                    nodes.add("GlobalAveragePool", &[], &format!("pool{pools}"), &[]);
+                }
+                Layer::Dense(_, activation) => {
+                    dense += 1;
+                    nodes.dense(dense, &format!("dense{dense}"));
+                    nodes.activation(*activation);
+                }
+            }
+        }
+        nodes.dense(dense + 1, "logits");
+        nodes.list
+    }
+
+    /// Adds an operation on the last result and `more` inputs.
+    fn add(&mut self, op_type: &str, more: &[&str], output: &str, attributes: &[Given]) {
+        let attribute = |value: &Given| match value {
+            Given::Ints(name, ints) => Attribute { name: name.to_string(), float: 0.0, ints: ints.clone(), kind: INTS },
+            Given::Float(name, float) => {
+                Attribute { name: name.to_string(), float: *float, ints: Vec::new(), kind: FLOAT_ATTRIBUTE }
+            }
+        };
+        self.list.push(Node {
+            input: std::iter::once(self.last.as_str()).chain(more.iter().copied()).map(String::from).collect(),
+            output: vec![output.into()],
+            name: output.into(),
+            op_type: op_type.into(),
+            attribute: attributes.iter().map(attribute).collect(),
+        });
+        self.last = output.into();
+    }
+
+    fn convolution(&mut self, conv: Conv, name: &str) {
+        let kernel = i64::from(conv.kernel);
+        let padding = if conv.same { (kernel - 1) / 2 } else { 0 };
+        let attributes = [
+            Given::Ints("kernel_shape", vec![kernel; 2]),
+            Given::Ints("strides", vec![conv.stride.into(); 2]),
+            Given::Ints("pads", vec![padding; 4]),
+        ];
+        self.add("Conv", &[&format!("{name}.weight"), &format!("{name}.bias")], name, &attributes);
+        self.activation(conv.activation);
+    }
+
+    fn dense(&mut self, number: usize, output: &str) {
+        if number == 1 {
+            self.add("Flatten", &[], "flat", &[]);
+        }
+        self.add("Gemm", &[&format!("dense{number}.weight"), &format!("dense{number}.bias")], output, &[]);
+    }
+
+    /// Opset 17 has no GELU and no SiLU: they are composed.
+    fn activation(&mut self, activation: Activation) {
+        let before = self.last.clone();
+        let name = |part: &str| format!("{before}.{part}");
+        match activation {
+            Activation::None => {}
+            Activation::Relu => self.add("Relu", &[], &name("relu"), &[]),
+            Activation::LeakyRelu => self.add("LeakyRelu", &[], &name("leaky"), &[Given::Float("alpha", 0.01)]),
+            Activation::Tanh => self.add("Tanh", &[], &name("tanh"), &[]),
+            Activation::Sigmoid => self.add("Sigmoid", &[], &name("sigmoid"), &[]),
+            Activation::Silu => {
+                self.add("Sigmoid", &[], &name("sigmoid"), &[]);
+                self.add("Mul", &[&before], &name("silu"), &[]);
+            }
+            Activation::Gelu => {
+                // x (1 + erf(x / sqrt(2))) / 2
+                for (part, value) in [("root", std::f32::consts::FRAC_1_SQRT_2), ("one", 1.0), ("half", 0.5)] {
+                    self.constant(name(part), value);
+                }
+                self.add("Mul", &[&name("root")], &name("scaled"), &[]);
+                self.add("Erf", &[], &name("erf"), &[]);
+                self.add("Add", &[&name("one")], &name("sum"), &[]);
+                self.add("Mul", &[&name("half")], &name("share"), &[]);
+                self.add("Mul", &[&before], &name("gelu"), &[]);
+            }
+        }
+    }
+
+    fn constant(&mut self, name: String, value: f32) {
+        let value = Attribute { name: "value_float".into(), float: value, ints: Vec::new(), kind: FLOAT_ATTRIBUTE };
+        let (output, op_type, attribute) = (vec![name.clone()], "Constant".into(), vec![value]);
+        self.list.push(Node { input: Vec::new(), output, name, op_type, attribute });
+    }
 }
 
 /// A tensor of floats, `[N, sizes...]`.

@@ -17,7 +17,7 @@ pub fn draw(drawing: &Drawing, scheme: Scheme) -> String {
         // Drawing to a string never fails.
         let _ = match drawing {
             Drawing::Curve(curve) => charts::curve(&area, curve, &theme, 1.0),
-            Drawing::Matrix(matrix) => charts::heatmap(&area, matrix, &theme, 1.0),
+            Drawing::Matrix(matrix, names) => charts::heatmap(&area, matrix, names, &theme, 1.0),
         };
     }
     svg
@@ -26,11 +26,12 @@ pub fn draw(drawing: &Drawing, scheme: Scheme) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use inkling_core::metrics::ConfusionMatrix;
 
     #[test]
     fn a_matrix_is_drawn_in_the_colours_of_the_scheme() {
-        let svg = draw(&Drawing::Matrix(Box::default()), Scheme::Dark);
+        let svg = draw(&Drawing::Matrix(ConfusionMatrix::new(10), Vec::new()), Scheme::Dark);
         assert!(svg.starts_with("<svg width=\"560\"") && svg.ends_with("</svg>\n"), "{svg}");
-        assert_ne!(svg, draw(&Drawing::Matrix(Box::default()), Scheme::Light));
+        assert_ne!(svg, draw(&Drawing::Matrix(ConfusionMatrix::new(10), Vec::new()), Scheme::Light));
     }
 }

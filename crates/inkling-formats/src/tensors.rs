@@ -1,7 +1,7 @@
 //! Code that the weight file formats share: the named tensors of the network, and errors for files that do not match
 //! them.
 
-use inkling_core::parameters::{PARAMETERS, SHAPES};
+use inkling_core::{network::Network, parameters::Parameter};
 use thiserror::Error;
 
 /// Why weights could not be written or read.
@@ -18,13 +18,13 @@ pub enum WeightsError {
     NotFinite,
 }
 
-/// Splits `weights` into parameters, in the order of [`SHAPES`].
-pub(crate) fn parts(weights: &[f32]) -> impl Iterator<Item = (&'static str, &'static [usize], &[f32])> {
+/// Splits the weights of `net` into its parameters.
+pub(crate) fn parts<'a>(net: &'a Network, weights: &'a [f32]) -> impl Iterator<Item = (&'a Parameter, &'a [f32])> {
     let mut rest = weights;
-    SHAPES.iter().map(move |(name, shape, _)| {
-        let (values, more) = rest.split_at(shape.iter().product());
+    net.parameters().iter().map(move |parameter| {
+        let (values, more) = rest.split_at(parameter.len());
         rest = more;
-        (*name, *shape, values)
+        (parameter, values)
     })
 }
 
@@ -59,35 +59,38 @@ pub(crate) enum Order {
 
 impl Order {
     /// A parameter's shape in the file.
-    pub(crate) fn shape(self, name: &str, shape: &[usize]) -> Vec<usize> {
-        let mut shape = shape.to_vec();
-        if self == Order::PyTorch && name.starts_with("dense") && name.ends_with(".weight") {
+    pub(crate) fn shape(self, parameter: &Parameter) -> Vec<usize> {
+        let mut shape = parameter.shape.clone();
+        // Only a dense layer's weights have two dimensions.
+        if self == Order::PyTorch && shape.len() == 2 {
             shape.reverse();
         }
         shape
     }
 }
 
-/// Collects the parameters from a file that contains the tensors `names`; `find` looks up one of them.
+/// Collects the parameters of `net` from a file that contains the tensors `names`; `find` looks up one of them.
 pub(crate) fn gather(
+    net: &Network,
     names: Vec<String>,
     find: impl Fn(&str) -> Option<Found>,
     order: Order,
 ) -> Result<Vec<f32>, WeightsError> {
-    let (mut weights, mut wrong) = (Vec::with_capacity(PARAMETERS), Vec::new());
-    for (name, here, _) in SHAPES {
-        let there = order.shape(name, here);
+    let (mut weights, mut wrong) = (Vec::with_capacity(net.count()), Vec::new());
+    for parameter in net.parameters() {
+        let (name, there) = (&parameter.name, order.shape(parameter));
         match find(name) {
             None => wrong.push(format!("{name} is missing")),
             Some(Found { shape, values: Some(values), .. }) if shape == there => {
-                weights.extend(if there == here { values } else { transposed(&values, [there[0], there[1]]) });
+                let turned = there != parameter.shape;
+                weights.extend(if turned { transposed(&values, [there[0], there[1]]) } else { values });
             }
             Some(Found { kind, shape, .. }) => {
                 wrong.push(format!("{name} is {kind} {shape:?} instead of F32 {there:?}"));
             }
         }
     }
-    let unknown = names.iter().filter(|name| !SHAPES.iter().any(|shape| shape.0 == name.as_str()));
+    let unknown = names.iter().filter(|name| !net.parameters().iter().any(|known| known.name == **name));
     wrong.extend(unknown.map(|name| format!("{name} is not one of its tensors")));
     if wrong.is_empty() { Ok(weights) } else { Err(WeightsError::Mismatch(wrong)) }
 }

@@ -7,73 +7,48 @@ use safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
 
 pub use crate::tensors::WeightsError;
 use crate::{
-    onnx, svg,
+    onnx,
     tensors::{Found, Order, bytes, floats, gather, parts, transposed},
 };
-use inkling_core::{
-    checkpoint::TrainerState,
-    parameters::PARAMETERS,
-    protocol::{FileEvent, FileTask, Format},
-};
+use inkling_core::{network::Network, parameters::Parameter, protocol::Format};
 
-/// Performs a task that the page gives the file worker. If the task fails, the answer is a sentence for the visitor.
-pub fn perform(task: &FileTask) -> FileEvent {
-    let done = match task {
-        FileTask::Write { format, weights } => file(*format, &weights.values())
-            .map(|bytes| FileEvent::Written { format: *format, step: weights.step, bytes })
-            .map_err(|error| format!("The weights could not be saved: {error}.")),
-        FileTask::Draw { name, drawing, scheme } => {
-            Ok(FileEvent::Drawn { name: name.clone(), svg: svg::draw(drawing, *scheme) })
-        }
-        FileTask::Read { file } => read(file)
-            .map(|weights| FileEvent::Opened { weights: TrainerState::new(0, &weights) })
-            .map_err(|error| format!("The file was not opened: {error}.")),
-    };
-    done.unwrap_or_else(FileEvent::Failed)
-}
-
-/// Encodes a network's weights as a file: [`PARAMETERS`] numbers in the order of [`inkling_core::parameters::SHAPES`].
-/// The file is read back and compared before it is returned.
+/// Encodes the weights of `net` as a file, from one list of numbers in the order of [`Network::parameters`]. The file is read back and compared before it is returned.
 ///
 /// # Errors
 /// [`WeightsError`] if the number of weights is wrong or the file does not read back unchanged.
-pub fn file(format: Format, weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
-    if weights.len() != PARAMETERS {
-        return Err(WeightsError::Mismatch(vec![format!("{} numbers instead of {PARAMETERS}", weights.len())]));
+pub fn file(format: Format, net: &Network, weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
+    if weights.len() != net.count() {
+        return Err(WeightsError::Mismatch(vec![format!("{} numbers instead of {}", weights.len(), net.count())]));
     }
-    let (file, again) = match format {
-        Format::Safetensors => read_again(to_safetensors(weights)?, from_safetensors)?,
-        Format::Burnpack => read_again(to_burnpack(weights)?, from_burnpack)?,
-        Format::Onnx => read_again(onnx::model(weights), onnx::weights)?,
+    let (file, read): (_, Read) = match format {
+        Format::Safetensors => (to_safetensors(net, weights)?, from_safetensors),
+        Format::Burnpack => (to_burnpack(net, weights)?, from_burnpack),
+        Format::Onnx => (onnx::model(net, weights), onnx::weights),
     };
+    let again = read(net, &file)?;
     let same = again.iter().zip(weights).all(|(a, b)| a.to_bits() == b.to_bits());
     if same { Ok(file) } else { Err(WeightsError::Mismatch(vec!["the file does not read back unchanged".into()])) }
 }
 
-type Read = fn(&[u8]) -> Result<Vec<f32>, WeightsError>;
+type Read = fn(&Network, &[u8]) -> Result<Vec<f32>, WeightsError>;
 
-fn read_again(file: Vec<u8>, read: Read) -> Result<(Vec<u8>, Vec<f32>), WeightsError> {
-    let again = read(&file)?;
-    Ok((file, again))
-}
-
-/// The weights in a safetensors or burnpack file, in the order of [`inkling_core::parameters::SHAPES`].
+/// The weights of `net` in a safetensors or burnpack file, in the order of [`Network::parameters`].
 ///
 /// # Errors
 /// [`WeightsError`], which names every tensor that is missing or different.
-pub fn read(file: &[u8]) -> Result<Vec<f32>, WeightsError> {
+pub fn read(net: &Network, file: &[u8]) -> Result<Vec<f32>, WeightsError> {
     let burnpack = burn_pack::Header::from_bytes(file).is_ok();
-    let weights = if burnpack { from_burnpack(file) } else { from_safetensors(file) }?;
+    let weights = if burnpack { from_burnpack(net, file) } else { from_safetensors(net, file) }?;
     if weights.iter().all(|weight| weight.is_finite()) { Ok(weights) } else { Err(WeightsError::NotFinite) }
 }
 
-fn to_safetensors(weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
+fn to_safetensors(net: &Network, weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
     let format = |error: safetensors::SafeTensorError| WeightsError::Format(error.to_string());
-    let tensors: Vec<_> = parts(weights)
-        .map(|(name, shape, values)| {
-            let there = Order::PyTorch.shape(name, shape);
-            let values = if there == shape { values.to_vec() } else { transposed(values, [shape[0], shape[1]]) };
-            (name, there, bytes(&values))
+    let tensors: Vec<_> = parts(net, weights)
+        .map(|(parameter, values)| {
+            let (here, there) = (&parameter.shape, Order::PyTorch.shape(parameter));
+            let values = if there == *here { values.to_vec() } else { transposed(values, [here[0], here[1]]) };
+            (&parameter.name, there, bytes(&values))
         })
         .collect();
     let views = tensors
@@ -86,7 +61,7 @@ fn to_safetensors(weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
     serialize(views, Some(metadata)).map_err(format)
 }
 
-fn from_safetensors(file: &[u8]) -> Result<Vec<f32>, WeightsError> {
+fn from_safetensors(net: &Network, file: &[u8]) -> Result<Vec<f32>, WeightsError> {
     let tensors = SafeTensors::deserialize(file).map_err(|error| WeightsError::Format(error.to_string()))?;
     let names = tensors.names().into_iter().map(str::to_string).collect();
     let find = |name: &str| {
@@ -94,18 +69,18 @@ fn from_safetensors(file: &[u8]) -> Result<Vec<f32>, WeightsError> {
         let values = (tensor.dtype() == Dtype::F32).then(|| floats(tensor.data()).collect());
         Some(Found { kind: format!("{:?}", tensor.dtype()), shape: tensor.shape().to_vec(), values })
     };
-    gather(names, find, Order::PyTorch)
+    gather(net, names, find, Order::PyTorch)
 }
 
-fn to_burnpack(weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
-    let tensor = |(name, shape, values): (&str, &[usize], &[f32])| {
-        burn_pack::Tensor::new(name.into(), DType::F32, shape.to_vec(), None, Bytes::from_bytes_vec(bytes(values)))
+fn to_burnpack(net: &Network, weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
+    let tensor = |(Parameter { name, shape, .. }, values): (&Parameter, &[f32])| {
+        burn_pack::Tensor::new(name.clone(), DType::F32, shape.clone(), None, Bytes::from_bytes_vec(bytes(values)))
     };
-    let file = Writer::new(parts(weights).map(tensor).collect()).into_bytes();
+    let file = Writer::new(parts(net, weights).map(tensor).collect()).into_bytes();
     file.map(|file| file.to_vec()).map_err(|error| WeightsError::Format(error.to_string()))
 }
 
-fn from_burnpack(file: &[u8]) -> Result<Vec<f32>, WeightsError> {
+fn from_burnpack(net: &Network, file: &[u8]) -> Result<Vec<f32>, WeightsError> {
     let format = |error: burn_pack::Error| WeightsError::Format(error.to_string());
     let reader = Reader::from_bytes(Bytes::from_bytes_vec(file.to_vec())).map_err(format)?;
     let tensors = reader.into_tensors().map_err(format)?;
@@ -116,31 +91,39 @@ fn from_burnpack(file: &[u8]) -> Result<Vec<f32>, WeightsError> {
         let values = (tensor.dtype == DType::F32).then(|| floats(&bytes).collect());
         Some(Found { kind: format!("{:?}", tensor.dtype), shape: tensor.shape.to_vec(), values })
     };
-    gather(names, find, Order::Burn)
+    gather(net, names, find, Order::Burn)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use inkling_core::parameters::Weights;
+    use inkling_core::parameters::random_weights;
     use proptest::prelude::*;
 
     #[test]
     fn weights_survive_every_format_and_safetensors_has_the_layout_of_pytorch() {
-        let weights = Weights::random(3).0;
-        for format in Format::ALL {
-            let file = file(format, &weights.concat()).unwrap();
-            if format != Format::Onnx {
-                assert_eq!(read(&file).unwrap(), weights.concat(), "{format:?}");
+        for net in
+            ["conv 32, pool, conv 64, pool, dense 128, dropout 0.3", "none", "conv 3 5x5 same, avgpool, dense 7 tanh"]
+        {
+            let net: Network = net.parse().unwrap();
+            let weights = random_weights(net.parameters(), 3);
+            for format in Format::ALL {
+                let file = file(format, &net, &weights).unwrap();
+                if format != Format::Onnx {
+                    assert_eq!(read(&net, &file).unwrap(), weights, "{format:?}");
+                }
             }
         }
-        let file = file(Format::Safetensors, &weights.concat()).unwrap();
+        let net = Network::default();
+        let weights = random_weights(net.parameters(), 3);
+        let file = file(Format::Safetensors, &net, &weights).unwrap();
         let tensors = SafeTensors::deserialize(&file).unwrap();
         let dense = tensors.tensor("dense2.weight").unwrap();
         assert_eq!(dense.shape(), [10, 128]);
         // Row 3, column 7 in PyTorch is row 7, column 3 in Burn.
         let at = 4 * (3 * 128 + 7);
-        assert_eq!(dense.data()[at..at + 4], weights[6][7 * 10 + 3].to_le_bytes());
+        let first = net.count() - 10 - 1280; // of dense2.weight
+        assert_eq!(dense.data()[at..at + 4], weights[first + 7 * 10 + 3].to_le_bytes());
         assert_eq!(tensors.tensor("conv2.weight").unwrap().shape(), [64, 32, 3, 3]);
     }
 
@@ -152,7 +135,8 @@ mod tests {
             ("dense2.bias", TensorView::new(Dtype::F16, vec![20], &bias).unwrap()),
             ("head.bias", TensorView::new(Dtype::F16, vec![20], &bias).unwrap()),
         ];
-        let error = read(&serialize(views, None).unwrap()).unwrap_err().to_string();
+        let net = Network::default();
+        let error = read(&net, &serialize(views, None).unwrap()).unwrap_err().to_string();
         for words in [
             "conv1.weight is missing",
             "conv1.bias is F32 [10] instead of F32 [32]",
@@ -161,26 +145,27 @@ mod tests {
         ] {
             assert!(error.contains(words), "{error}");
         }
-        assert!(matches!(file(Format::Onnx, &[0.0; 9]), Err(WeightsError::Mismatch(_))));
-        let mut weights = Weights::random(1).0.concat();
+        assert!(matches!(file(Format::Onnx, &net, &[0.0; 9]), Err(WeightsError::Mismatch(_))));
+        let mut weights = random_weights(net.parameters(), 1);
         weights[7] = f32::NAN;
-        assert_eq!(read(&to_burnpack(&weights).unwrap()), Err(WeightsError::NotFinite));
+        assert_eq!(read(&net, &to_burnpack(&net, &weights).unwrap()), Err(WeightsError::NotFinite));
     }
 
     proptest! {
         #[test]
         fn any_bytes_give_weights_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(read(&bytes).is_err());
-            prop_assert!(onnx::weights(&bytes).is_err());
+            prop_assert!(read(&Network::default(), &bytes).is_err());
+            prop_assert!(onnx::weights(&Network::default(), &bytes).is_err());
         }
 
         #[test]
         fn a_truncated_or_damaged_file_gives_an_error_or_weights(at in 0usize..4000, byte: u8, burnpack: bool) {
             let format = if burnpack { Format::Burnpack } else { Format::Safetensors };
-            let mut file = file(format, &Weights::random(1).0.concat()).unwrap();
-            prop_assert!(read(&file[..file.len() - 1 - at]).is_err());
+            let net = Network::default();
+            let mut file = file(format, &net, &random_weights(net.parameters(), 1)).unwrap();
+            prop_assert!(read(&net, &file[..file.len() - 1 - at]).is_err());
             file[at] = byte;
-            let _ = read(&file); // must not panic or allocate without bound
+            let _ = read(&net, &file); // must not panic or allocate without bound
         }
     }
 }

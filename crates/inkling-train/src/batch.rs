@@ -27,7 +27,7 @@ pub async fn step(
     let start = Instant::now();
     let seed = trainer.recipe().seed;
     let metrics = if let Some(set) = images.resident.filter(|_| resident::POSSIBLE) {
-        let maps = augmentation.map(|(ranges, epoch)| ranges.maps(numbers, seed, epoch));
+        let maps = augmentation.map(|(ranges, epoch)| ranges.maps(images.host.shape.side, numbers, seed, epoch));
         let feed = Feed::resident(set, numbers, maps, size, trainer.device());
         trainer.parts.augment += start.elapsed().as_secs_f64();
         trainer.step(feed)

@@ -5,14 +5,15 @@ use thiserror::Error;
 
 use crate::{
     feed::Feed,
-    model::Cnn,
+    model::Model,
     pass,
     resident::{self, Resident, ResidentSets},
 };
 use inkling_core::{
     augment::Augmentation,
     data::{Batch, Dataset, synthetic},
-    parameters::{SHAPES, Weights},
+    network::Network,
+    parameters::random_weights,
     protocol::{BackendInfo, BackendName},
     settings::Kernels,
 };
@@ -124,17 +125,19 @@ impl Backend {
         ResidentSets { train: copy(&data.train), test: copy(&data.test) }
     }
 
-    /// Runs the same pass over a few augmented digits, with the same weights, on this device and on burn-flex: the
+    /// Runs the same pass of `net`, a network for digits, over a few augmented digits, with the same weights, on this device and on burn-flex: the
     /// images, the logits, the loss and every gradient must agree within [`TOLERANCE`]. Returns the largest difference,
     /// relative to the largest value of its tensor, and the name of that tensor.
     ///
     /// # Errors
     /// [`DeviceError::WrongResult`] names the first tensor that differs.
-    pub async fn self_test(&self) -> Result<(f32, &'static str), DeviceError> {
-        let expected = training_pass(&Device::flex(), false).await?;
-        let found = training_pass(&self.device, true).await?;
-        let names = ["images", "logits", "loss"].into_iter().chain(SHAPES.iter().map(|shape| shape.0));
-        let mut largest = (0.0f32, "nothing");
+    pub async fn self_test(&self, net: &Network) -> Result<(f32, String), DeviceError> {
+        let expected = training_pass(net, &Device::flex(), false).await?;
+        let found = training_pass(net, &self.device, true).await?;
+        let names = ["images", "logits", "loss"]
+            .into_iter()
+            .chain(net.parameters().iter().map(|parameter| parameter.name.as_str()));
+        let mut largest = (0.0f32, String::from("nothing"));
         for ((expected, found), what) in expected.iter().zip(&found).zip(names) {
             let scale = expected.iter().fold(1e-6f32, |m, v| m.max(v.abs()));
             // `f32::max` ignores a NaN, so `readable` checks for values that are not finite.
@@ -146,7 +149,7 @@ impl Backend {
                 return Err(DeviceError::WrongResult { adapter, what: what.into(), difference });
             }
             if worst > largest.0 {
-                largest = (worst, what);
+                largest = (worst, what.into());
             }
         }
         Ok(largest)
@@ -160,15 +163,15 @@ pub const TOLERANCE: f32 = 1e-3;
 
 /// Images, logits, loss and every gradient of a pass over three augmented synthetic digits. If `resident`, the digits
 /// are on the device and padded to a batch of four; otherwise the batch is assembled on the host.
-async fn training_pass(device: &Device, resident: bool) -> Result<Vec<Vec<f32>>, DeviceError> {
+async fn training_pass(net: &Network, device: &Device, resident: bool) -> Result<Vec<Vec<f32>>, DeviceError> {
     const NUMBERS: [u32; 3] = [0, 5, 7];
     const RANGES: Augmentation = Augmentation { rotation: 10.0, shift_x: 0.1, shift_y: 0.1, zoom: 0.1 };
-    let digits = synthetic::generate(12, 1).train;
+    let digits = synthetic::digits(12, 1).train;
     let outer = device.clone().autodiff();
-    let model = Cnn::new(Weights::random(1), Kernels::Fused, &outer);
+    let model = Model::new(net, random_weights(net.parameters(), 1), Kernels::Fused, &outer);
     let feed = match Resident::new(&digits, device) {
         Some(set) if resident => {
-            let maps = RANGES.maps(&NUMBERS, 1, 1);
+            let maps = RANGES.maps(digits.shape.side, &NUMBERS, 1, 1);
             Feed::resident(&set, &NUMBERS, Some(maps), NUMBERS.len() + 1, &outer)
         }
         _ => Feed::upload(Batch::augmented(&digits.pick(&NUMBERS), &RANGES, 1, 1), &outer),

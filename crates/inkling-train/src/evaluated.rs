@@ -4,11 +4,10 @@ use burn::{
     module::Module,
     tensor::{Tensor, activation::log_softmax},
 };
-use inkling_core::data::CLASSES;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::Cnn,
+    model::Model,
     read::{ReadError, read},
 };
 
@@ -33,21 +32,21 @@ impl Evaluated {
         self.predictions.iter().zip(&self.labels).map(|(a, b)| u32::from(a == b)).sum()
     }
 
-    /// Loss and predictions of `model`, without dropout, for the first `labels.len()` of `images` `[N, 1, 28, 28]`.
+    /// Loss and predictions of `model`, without dropout, for the first `labels.len()` of `images` `[N, C, H, W]`.
     ///
     /// # Errors
     /// [`ReadError`] if the device is lost or out of memory.
-    pub async fn new(model: &Cnn, images: Tensor<4>, labels: Vec<u8>) -> Result<Self, ReadError> {
+    pub async fn new(model: &Model, images: Tensor<4>, labels: Vec<u8>) -> Result<Self, ReadError> {
         let log_probabilities = log_probabilities(model, images).await?;
-        let rows = log_probabilities.chunks_exact(CLASSES).take(labels.len());
+        let rows = log_probabilities.chunks_exact(model.network().data().classes()).take(labels.len());
         let loss = rows.clone().zip(&labels).map(|(row, &label)| -f64::from(row[usize::from(label)])).sum();
         let confidences = rows.clone().map(|row| row[usize::from(argmax(row))].exp()).collect();
         Ok(Evaluated { loss, predictions: rows.map(argmax).collect(), confidences, labels })
     }
 }
 
-/// Log-probabilities `[N, 10]` of `images` `[N, 1, 28, 28]`, row by row, without dropout.
-pub(crate) async fn log_probabilities(model: &Cnn, images: Tensor<4>) -> Result<Vec<f32>, ReadError> {
+/// Log-probabilities `[N, classes]` of `images` `[N, C, H, W]`, row by row, without dropout.
+pub(crate) async fn log_probabilities(model: &Model, images: Tensor<4>) -> Result<Vec<f32>, ReadError> {
     read("logits", log_softmax(model.valid().forward(images), 1)).await
 }
 

@@ -9,42 +9,46 @@ use crate::{
     trainer::Trainer,
 };
 use inkling_core::{
-    data::{Batch, CLASSES, IMAGE, SIDE},
+    data::Batch,
     protocol::{Explanation, Maps},
 };
 
-/// Explains the network's prediction for `pixels` `[28, 28]`.
+/// Explains the network's prediction for the `pixels` `[C, H, W]` of one image.
 ///
 /// # Errors
 /// [`ReadError`] if the device is lost or out of memory.
 pub async fn explain(trainer: &Trainer, pixels: &[u8]) -> Result<Explanation, ReadError> {
-    let batch = Batch { pixels: pixels.iter().map(|&p| f32::from(p) / 255.0).collect(), labels: vec![0] };
+    let data = trainer.model().network().data();
+    let shape = data.image();
+    let batch = Batch { shape, pixels: pixels.iter().map(|&p| f32::from(p) / 255.0).collect(), labels: vec![0] };
     let (image, _) = upload(batch, trainer.device());
     let image = image.require_grad();
     let (blocks, logits) = trainer.model().trace(image.clone());
     let gradients = logits.clone().max_dim(1).sum().backward();
-    let gradient =
-        image.grad(&gradients).map_or_else(|| Tensor::zeros([1, 1, SIDE, SIDE], &image.device()), |g| g.abs());
-    let sides = blocks.each_ref().map(|block| block.dims()[2]);
-    let lengths = blocks.each_ref().map(|block| block.dims().iter().product::<usize>());
-    let [first, second] = blocks.map(|block| block.inner().flatten(0, 3));
+    let nothing = || Tensor::zeros([1, 1, shape.side, shape.side], &image.device());
+    let gradient = image.grad(&gradients).map_or_else(nothing, |gradient| gradient.abs().max_dim(1));
+    let sizes: Vec<_> = blocks.iter().map(|block| (block.dims()[2], block.shape().num_elements())).collect();
+    let mut parts: Vec<_> = blocks.into_iter().map(|block| block.inner().flatten::<1>(0, 3)).collect();
     let probabilities = softmax(logits.clone().inner(), 1).flatten(0, 1);
-    let parts = vec![first, second, gradient.flatten(0, 3), logits.inner().flatten(0, 1), probabilities];
+    parts.extend([gradient.flatten(0, 3), logits.inner().flatten(0, 1), probabilities]);
     let values = read_flat("activations", parts).await?;
-    let (first, rest) = values.split_at(lengths[0]);
-    let (second, rest) = rest.split_at(lengths[1]);
-    let (saliency, rest) = rest.split_at(IMAGE);
-    let (logits, probabilities) = rest.split_at(CLASSES);
+    let mut rest = &values[..];
+    let mut take = |len| {
+        let (taken, more) = rest.split_at(len);
+        rest = more;
+        taken
+    };
+    let blocks = sizes.into_iter().map(|(side, len)| maps(take(len), side)).collect();
     Ok(Explanation {
         steps: trainer.steps_done(),
-        logits: logits.to_vec(),
-        probabilities: probabilities.to_vec(),
-        blocks: [maps(first, sides[0]), maps(second, sides[1])],
-        saliency: maps(saliency, SIDE),
+        blocks,
+        saliency: maps(take(shape.pixels()), shape.side),
+        logits: take(data.classes()).to_vec(),
+        probabilities: take(data.classes()).to_vec(),
     })
 }
 
-/// Scales non-negative values to shades from 0 to 255; the largest value becomes 255.
+/// Scales values to shades from 0 to 255; the largest value becomes 255, and what is not positive 0.
 fn maps(values: &[f32], side: usize) -> Maps {
     let largest = values.iter().fold(0.0, |m: f32, &v| m.max(v));
     let scale = if largest > 0.0 { 255.0 / largest } else { 0.0 };
@@ -57,15 +61,20 @@ mod tests {
     use super::*;
     use crate::{pass::Recipe, schedule::Schedule};
     use burn::tensor::Device;
-    use inkling_core::{data::synthetic, settings::Kernels};
+    use inkling_core::{
+        data::{CLASSES, IMAGE, synthetic},
+        network::Network,
+        settings::{Kernels, Method},
+    };
     use pollster::block_on;
 
     #[test]
     fn an_explanation_agrees_with_the_prediction_and_saliency_with_a_central_difference() {
-        let schedule = Schedule { peak: 0.01, steps: 1 };
-        let recipe = Recipe { seed: 4, dropout: 0.0, schedule, kernels: Kernels::Fused };
+        let schedule = Schedule::new(0.01, 1);
+        let recipe =
+            Recipe { seed: 4, net: Network::default(), schedule, method: Method::default(), kernels: Kernels::Fused };
         let trainer = Trainer::new(recipe, &Device::flex());
-        let image = synthetic::generate(12, 2).train.image(3).to_vec();
+        let image = synthetic::digits(12, 2).train.image(3).to_vec();
         let found = block_on(explain(&trainer, &image)).unwrap();
         let predicted = block_on(trainer.predict(&image, None)).unwrap();
         for (a, b) in found.probabilities.iter().zip(&predicted) {

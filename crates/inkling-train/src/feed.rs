@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use inkling_core::{
     augment::{AffineMap, Augmentation},
-    data::{Batch, IMAGE, Labelled, Picked, SIDE},
+    data::{Batch, Labelled, Picked, Shape},
     metrics::Parts,
 };
 use web_time::Instant;
@@ -33,7 +33,7 @@ pub fn assemble(picked: Picked, augmentation: Option<(Augmentation, u32)>, seed:
 
 /// The images of a forward and backward pass, on the device with autodiff.
 pub struct Feed {
-    /// `[N, 1, 28, 28]`
+    /// `[N, C, H, W]`
     pub(crate) images: Tensor<4>,
     /// `[N]`
     pub(crate) labels: Tensor<1, Int>,
@@ -70,13 +70,13 @@ impl Feed {
     }
 }
 
-/// The batch as tensors: images `[N, 1, 28, 28]`, labels `[N]`.
+/// The batch as tensors: images `[N, C, H, W]`, labels `[N]`.
 pub fn upload(batch: Batch, device: &Device) -> (Tensor<4>, Tensor<1, Int>) {
     let n = batch.len();
-    debug_assert_eq!(batch.pixels.len(), n * IMAGE);
+    let Shape { channels, side } = batch.shape;
     let labels: Vec<i32> = batch.labels.iter().map(|&label| i32::from(label)).collect();
     (
-        Tensor::from_data(TensorData::new(batch.pixels, [n, 1, SIDE, SIDE]), device),
+        Tensor::from_data(TensorData::new(batch.pixels, [n, channels, side, side]), device),
         Tensor::from_data(TensorData::new(labels, [n]), device),
     )
 }

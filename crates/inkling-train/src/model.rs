@@ -1,20 +1,21 @@
-//! The network: two convolution blocks and two dense layers, 225,034 parameters.
+//! The network: the layers of a description, one after another.
 
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
     nn::Linear,
-    tensor::{Device, Gradients, Tensor, TensorData, activation::relu},
+    tensor::{
+        Device, Gradients, Tensor, TensorData, activation,
+        module::{avg_pool2d, conv2d, max_pool2d},
+        ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions},
+    },
 };
 use inkling_core::{
-    parameters::{SHAPES, Weights},
+    network::{Activation, Conv, Layer, Network, Pool},
     settings::Kernels,
 };
 use inkling_kernels::{conv_block, stock_conv_block};
 
-/// Units of the first dense layer. Dropout applies to them.
-pub const HIDDEN: usize = 128;
-
-/// Weights `[out, in, 3, 3]` and bias `[out]` of a convolution.
+/// Weights `[out, in, side, side]` and bias `[out]` of a convolution.
 #[derive(Module, Debug)]
 struct Convolution {
     weight: Param<Tensor<4>>,
@@ -22,6 +23,13 @@ struct Convolution {
 }
 
 impl Convolution {
+    fn forward(&self, x: Tensor<4>, conv: Conv) -> Tensor<4> {
+        let padding = if conv.same { (conv.kernel as usize - 1) / 2 } else { 0 };
+        let stride = conv.stride as usize;
+        let options = ConvOptions::new([stride, stride], [padding, padding], [1, 1], 1);
+        activate(conv2d(x, self.weight.val(), Some(self.bias.val()), options), conv.activation)
+    }
+
     /// Convolution, ReLU and max-pool 2x2 as one operation.
     fn block(&self, x: Tensor<4>, kernels: Kernels) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
@@ -32,78 +40,123 @@ impl Convolution {
     }
 }
 
-/// The convolutional network: images `[N, 1, 28, 28]` in `[0, 1]` to logits `[N, 10]`.
+/// The network: images `[N, C, H, W]` in `[0, 1]` to logits `[N, classes]`.
 #[derive(Module, Debug)]
-pub struct Cnn {
-    conv1: Convolution,
-    conv2: Convolution,
-    dense1: Linear,
-    dense2: Linear,
+pub struct Model {
+    convolutions: Vec<Convolution>,
+    /// The last one gives the logits.
+    dense: Vec<Linear>,
+    #[module(skip)]
+    network: Network,
     #[module(skip)]
     kernels: Kernels,
 }
 
-impl Cnn {
+impl Model {
     /// Logits of `images`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.dense2.forward(self.features(images)) // [N, 10]
+        self.run(images, Vec::new(), self.kernels, |_| {})
     }
 
-    /// Logits of `images` during training. `dropout` `[N, 128]` multiplies the hidden units; a 0 drops the unit.
-    pub fn forward_dropping(&self, images: Tensor<4>, dropout: Tensor<2>) -> Tensor<2> {
-        self.dense2.forward(self.features(images) * dropout) // [N, 10]
+    /// Logits of `images` during training. There is a tensor `[N, units]` for each dropout layer: its values multiply the units;
+    /// a 0 drops the unit.
+    pub fn forward_dropping(&self, images: Tensor<4>, dropout: Vec<Tensor<2>>) -> Tensor<2> {
+        self.run(images, dropout, self.kernels, |_| {})
     }
 
-    fn features(&self, images: Tensor<4>) -> Tensor<2> {
-        let x = self.conv1.block(images, self.kernels); // [N, 32, 13, 13]
-        let x = self.conv2.block(x, self.kernels); // [N, 64, 5, 5]
-        self.hidden(x)
+    /// The maps of each convolution, as in [`Network::maps`], and the logits. Uses Burn's own operations, which also
+    /// provide the gradient with respect to the images.
+    pub fn trace(&self, images: Tensor<4>) -> (Vec<Tensor<4>>, Tensor<2>) {
+        let mut maps = Vec::new();
+        let logits = self.run(images, Vec::new(), Kernels::Stock, |map| maps.push(map.clone()));
+        (maps, logits)
     }
 
-    fn hidden(&self, x: Tensor<4>) -> Tensor<2> {
-        relu(self.dense1.forward(x.flatten(1, 3))) // [N, 128]
-    }
-
-    /// Outputs of both blocks for `images`, `[N, 32, 13, 13]` and `[N, 64, 5, 5]`, and the logits. Uses Burn's own
-    /// operations, which also provide the gradient with respect to the images.
-    pub fn trace(&self, images: Tensor<4>) -> ([Tensor<4>; 2], Tensor<2>) {
-        let first = self.conv1.block(images, Kernels::Stock);
-        let second = self.conv2.block(first.clone(), Kernels::Stock);
-        let logits = self.dense2.forward(self.hidden(second.clone()));
-        ([first, second], logits)
-    }
-
-    /// The network with these weights on `device`.
-    pub fn new(weights: Weights, kernels: Kernels, device: &Device) -> Self {
-        let flat = weights.0.concat();
-        Cnn::from_flat(flat, kernels, device)
-    }
-
-    /// The network from flat weights in the order of [`SHAPES`]:
-    /// [`PARAMETERS`](inkling_core::parameters::PARAMETERS) values.
-    pub fn from_flat(flat: Vec<f32>, kernels: Kernels, device: &Device) -> Self {
-        let len = flat.len();
-        let mut rest = Rest { flat: Tensor::from_data(TensorData::new(flat, [len]), device), next: 0 };
-        Cnn {
-            conv1: Convolution { weight: rest.param([32, 1, 3, 3]), bias: rest.param([32]) },
-            conv2: Convolution { weight: rest.param([64, 32, 3, 3]), bias: rest.param([64]) },
-            dense1: Linear { weight: rest.param([1600, 128]), bias: Some(rest.param([128])) },
-            dense2: Linear { weight: rest.param([128, 10]), bias: Some(rest.param([10])) },
-            kernels,
+    /// Runs the layers; `see` gets the maps of each convolution.
+    fn run(
+        &self,
+        images: Tensor<4>,
+        dropout: Vec<Tensor<2>>,
+        kernels: Kernels,
+        mut see: impl FnMut(&Tensor<4>),
+    ) -> Tensor<2> {
+        let (mut convolutions, mut dense) = (self.convolutions.iter(), self.dense.iter());
+        let mut dropout = dropout.into_iter();
+        let mut layers = self.network.layers().iter().map(|(layer, _)| *layer).peekable();
+        let mut x = images; // [N, C, H, W]; after a dense layer [N, units, 1, 1]
+        while let Some(layer) = layers.next() {
+            x = match layer {
+                Layer::Conv(conv) => {
+                    let Some(convolution) = convolutions.next() else { continue };
+                    let pool = layers.next_if(|next| matches!(next, Layer::Pool(_)));
+                    let maps = match pool {
+                        Some(Layer::Pool(Pool::Max)) if conv.is_block() => convolution.block(x, kernels),
+                        Some(Layer::Pool(kind)) => pooled(convolution.forward(x, conv), kind),
+                        _ => convolution.forward(x, conv),
+                    };
+                    see(&maps);
+                    maps
+                }
+                Layer::Pool(kind) => pooled(x, kind),
+                Layer::GlobalPool => x.mean_dim(2).mean_dim(3),
+                Layer::Dropout(_) => match dropout.next() {
+                    Some(factors) => {
+                        let shape = x.dims();
+                        x * factors.reshape(shape)
+                    }
+                    None => x,
+                },
+                Layer::Dense(_, function) => {
+                    let Some(layer) = dense.next() else { continue };
+                    activate(layer.forward(x.flatten::<2>(1, 3)), function).unsqueeze_dims(&[2, 3])
+                }
+            };
+        }
+        let flat = x.flatten(1, 3);
+        match dense.next() {
+            Some(last) => last.forward(flat),
+            None => flat,
         }
     }
 
-    /// The gradient of each parameter, flat, in the order of [`SHAPES`].
+    /// The network from its weights, one after another in the order of [`Network::parameters`]: [`Network::count`] values.
+    pub fn new(network: &Network, weights: Vec<f32>, kernels: Kernels, device: &Device) -> Self {
+        let len = weights.len();
+        let mut rest = Rest { flat: Tensor::from_data(TensorData::new(weights, [len]), device), next: 0 };
+        let mut model = Model { convolutions: Vec::new(), dense: Vec::new(), network: network.clone(), kernels };
+        // A weight and its bias alternate.
+        for parameter in network.parameters() {
+            match parameter.shape[..] {
+                [out, inputs, height, width] => {
+                    let (weight, bias) = (rest.param([out, inputs, height, width]), rest.param([out]));
+                    model.convolutions.push(Convolution { weight, bias });
+                }
+                [inputs, out] => {
+                    let (weight, bias) = (rest.param([inputs, out]), Some(rest.param([out])));
+                    model.dense.push(Linear { weight, bias });
+                }
+                _ => {}
+            }
+        }
+        model
+    }
+
+    /// The network that it computes.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The gradient of each parameter, flat, in the order of [`Network::parameters`].
     pub fn gradients(&self, gradients: &Gradients) -> Vec<Tensor<1>> {
         self.collect(Some(gradients))
     }
 
-    /// Each parameter, flat, in the order of [`SHAPES`].
+    /// Each parameter, flat, in the order of [`Network::parameters`].
     pub fn parameters(&self) -> Vec<Tensor<1>> {
         self.collect(None)
     }
 
-    /// The network after `change` is applied to each parameter, flat, in the order of [`SHAPES`].
+    /// The network after `change` is applied to each parameter, flat, in the order of [`Network::parameters`].
     pub fn map_parameters(self, change: impl FnMut(Tensor<1>) -> Tensor<1>) -> Self {
         self.map(&mut Change(change))
     }
@@ -112,6 +165,25 @@ impl Cnn {
         let mut collect = Collect { gradients, out: Vec::new() };
         self.visit(&mut collect);
         collect.out
+    }
+}
+
+fn pooled(x: Tensor<4>, kind: Pool) -> Tensor<4> {
+    match kind {
+        Pool::Max => max_pool2d(x, MaxPoolOptions::new([2, 2])),
+        Pool::Average => avg_pool2d(x, AvgPoolOptions::new([2, 2])),
+    }
+}
+
+fn activate<const D: usize>(x: Tensor<D>, function: Activation) -> Tensor<D> {
+    match function {
+        Activation::Relu => activation::relu(x),
+        Activation::LeakyRelu => activation::leaky_relu(x, 0.01),
+        Activation::Gelu => activation::gelu(x),
+        Activation::Silu => activation::silu(x),
+        Activation::Tanh => activation::tanh(x),
+        Activation::Sigmoid => activation::sigmoid(x),
+        Activation::None => x,
     }
 }
 
@@ -156,13 +228,12 @@ impl<F: FnMut(Tensor<1>) -> Tensor<1>> ModuleMapper for Change<F> {
     }
 }
 
-/// Splits [`PARAMETERS`](inkling_core::parameters::PARAMETERS) values into one flat tensor per parameter, in the order
-/// of [`SHAPES`].
-pub fn split(mut flat: &[f32], device: &Device) -> Vec<Tensor<1>> {
-    let mut part = |shape: &[usize]| {
-        let (part, rest) = flat.split_at(shape.iter().product());
+/// Splits the values of one list, [`Network::count`] of them, into one flat tensor per parameter.
+pub fn split(network: &Network, mut flat: &[f32], device: &Device) -> Vec<Tensor<1>> {
+    let mut part = |len| {
+        let (part, rest) = flat.split_at(len);
         flat = rest;
         Tensor::from_data(TensorData::new(part.to_vec(), [part.len()]), device)
     };
-    SHAPES.iter().map(|(_, shape, _)| part(shape)).collect()
+    network.parameters().iter().map(|parameter| part(parameter.len())).collect()
 }

@@ -3,30 +3,27 @@
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData, activation::log_softmax};
 use inkling_core::{
     metrics::Parts,
+    network::Network,
     random::{Purpose, generator},
-    settings::Kernels,
+    settings::{Kernels, Method},
 };
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use web_time::Instant;
 
-use crate::{
-    feed::Feed,
-    model::{Cnn, HIDDEN},
-    read::StepMetrics,
-    resident,
-    schedule::Schedule,
-};
+use crate::{feed::Feed, model::Model, read::StepMetrics, resident, schedule::Schedule};
 
 /// The part of a run's recipe that a training step needs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
     /// Seed of the weights and of dropout.
     pub seed: u32,
-    /// Fraction of the hidden units that each step drops.
-    pub dropout: f64,
+    /// The network.
+    pub net: Network,
     /// The learning-rate schedule.
     pub schedule: Schedule,
+    /// How a step changes the weights.
+    pub method: Method,
     /// The kernels that compute the network.
     pub kernels: Kernels,
 }
@@ -53,14 +50,14 @@ pub struct Pass {
 
 impl Pass {
     /// Runs the forward and the backward pass on `feed`.
-    pub fn new(model: &Cnn, feed: Feed, shard: Shard, recipe: Recipe, parts: &mut Parts) -> Self {
+    pub fn new(model: &Model, feed: Feed, shard: Shard, recipe: &Recipe, parts: &mut Parts) -> Self {
         let start = Instant::now();
         let Feed { images, labels, counted, weights } = feed;
         let [n, ..] = images.dims();
         let packed = resident::POSSIBLE && weights.is_some();
-        let dropout = dropout(recipe, shard, n, &images.device(), packed);
+        let dropout = dropout(model.network(), recipe.seed, shard, n, &images.device(), packed);
         let logits = model.forward_dropping(images, dropout);
-        let losses = cross_entropies(logits.clone(), labels.clone()); // [N]
+        let losses = smoothed(logits.clone(), labels.clone(), recipe.method.smoothing); // [N]
         let hits = logits.inner().argmax(1).squeeze_dim::<1>(1).equal(labels.inner()).float(); // [N]
         let share = counted as f64 / shard.of as f64;
         let loss = mean(losses, weights.clone()) * share;
@@ -81,34 +78,45 @@ fn mean(values: Tensor<1>, weights: Option<Tensor<1>>) -> Tensor<1> {
     }
 }
 
-/// Factors for the hidden units, `[N, 128]`: 0 for a dropped unit; for the others, the factor that preserves the mean
-/// (Srivastava et al. 2014). They depend only on the seed, the step and the position in the batch, so shards drop the
-/// same units as the whole batch would.
+/// For each dropout layer, factors for its units, `[N, units]`: 0 for a dropped unit; for the others, the factor that
+/// preserves the mean (Srivastava et al. 2014). They depend only on the seed, the step and the position in the batch, so
+/// shards drop the same units as the whole batch would.
 ///
-/// If `packed`, the mask is sent to the device as bits: 1 KB for 64 images instead of 32 KB.
-fn dropout(recipe: Recipe, shard: Shard, images: usize, device: &Device, packed: bool) -> Tensor<2> {
-    const WORD: usize = u32::BITS as usize;
-    let limit = (recipe.dropout * f64::from(u32::MAX)) as u32;
-    let factor = 1.0 / (1.0 - recipe.dropout) as f32;
-    let mut keeps = Vec::with_capacity(images * HIDDEN);
-    for image in shard.first..shard.first + images {
-        let mut rng = generator(recipe.seed, Purpose::Dropout, u64::from(shard.step), image as u64);
-        keeps.extend((0..HIDDEN).map(|_| rng.random::<u32>() >= limit));
-    }
-    if !packed {
+/// If `packed`, the masks are sent to the device as bits: 1 KB for 64 images and 128 units instead of 32 KB.
+fn dropout(net: &Network, seed: u32, shard: Shard, images: usize, device: &Device, packed: bool) -> Vec<Tensor<2>> {
+    let generators = shard.first..shard.first + images;
+    let generator = |image| generator(seed, Purpose::Dropout, u64::from(shard.step), image as u64);
+    let mut generators: Vec<_> = generators.map(generator).collect();
+    let mask = |(units, share): (usize, f64)| {
+        let limit = (share * f64::from(u32::MAX)) as u32;
+        let factor = 1.0 / (1.0 - share) as f32;
+        let mut keeps = Vec::with_capacity(images * units);
+        for rng in &mut generators {
+            keeps.extend((0..units).map(|_| rng.random::<u32>() >= limit));
+        }
+        if packed {
+            return unpacked(&keeps, [images, units], device) * factor;
+        }
         let values: Vec<f32> = keeps.into_iter().map(|keep| if keep { factor } else { 0.0 }).collect();
-        return Tensor::from_data(TensorData::new(values, [images, HIDDEN]), device);
-    }
-    let word = |keeps: &[bool]| keeps.iter().rev().fold(0u32, |word, &keep| word << 1 | u32::from(keep)) as i32;
-    let words: Vec<i32> = keeps.chunks(WORD).map(word).collect();
-    let shape = [images, HIDDEN / WORD, WORD];
-    let words = Tensor::<2, Int>::from_data(TensorData::new(words, [images, HIDDEN / WORD]), device);
-    let places = Tensor::<1, Int>::arange(0..WORD as i64, device).reshape([1, 1, WORD]).expand(shape);
-    let bits = words.unsqueeze_dim::<3>(2).expand(shape).bitwise_right_shift(places).bitwise_and_scalar(1);
-    (bits.float() * factor).reshape([images, HIDDEN])
+        Tensor::from_data(TensorData::new(values, [images, units]), device)
+    };
+    net.dropouts().map(mask).collect()
 }
 
-/// Mean cross-entropy of `logits` `[N, 10]` against `labels` `[N]`, in nats.
+/// Sends `bits` to the device, 32 to a word, and makes a tensor of zeros and ones of them there.
+fn unpacked(bits: &[bool], shape: [usize; 2], device: &Device) -> Tensor<2> {
+    const WORD: usize = u32::BITS as usize;
+    let word = |bits: &[bool]| bits.iter().rev().fold(0u32, |word, &bit| word << 1 | u32::from(bit)) as i32;
+    let words: Vec<i32> = bits.chunks(WORD).map(word).collect();
+    let count = words.len();
+    let words = Tensor::<1, Int>::from_data(TensorData::new(words, [count]), device);
+    let places = Tensor::<1, Int>::arange(0..WORD as i64, device).reshape([1, WORD]).expand([count, WORD]);
+    let bits_of = words.unsqueeze_dim::<2>(1).expand([count, WORD]).bitwise_right_shift(places).bitwise_and_scalar(1);
+    let values: Tensor<1> = bits_of.float().flatten(0, 1);
+    if values.dims()[0] == bits.len() { values } else { values.slice(0..bits.len()) }.reshape(shape)
+}
+
+/// Mean cross-entropy of `logits` `[N, classes]` against `labels` `[N]`, in nats.
 pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     cross_entropies(logits, labels).mean()
 }
@@ -117,9 +125,20 @@ fn cross_entropies(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     log_softmax(logits, 1).gather(1, labels.unsqueeze_dim(1)).squeeze_dim::<1>(1).neg()
 }
 
-/// Mean cross-entropy in nats, without dropout, of the images that count; the images `[N, 1, 28, 28]`; their logits
-/// `[N, 10]`.
-pub fn loss(model: &Cnn, feed: Feed) -> (Tensor<1>, Tensor<4>, Tensor<2>) {
+/// Cross-entropies of `logits` against labels of which this share is spread over all classes: what training minimises.
+fn smoothed(logits: Tensor<2>, labels: Tensor<1, Int>, share: f64) -> Tensor<1> {
+    if share == 0.0 {
+        return cross_entropies(logits, labels);
+    }
+    let logarithms = log_softmax(logits, 1);
+    let others = logarithms.clone().mean_dim(1).squeeze_dim::<1>(1);
+    let right = logarithms.gather(1, labels.unsqueeze_dim(1)).squeeze_dim::<1>(1);
+    (right * (1.0 - share) + others * share).neg()
+}
+
+/// Mean cross-entropy in nats, without dropout, of the images that count; the images `[N, C, H, W]`; their logits
+/// `[N, classes]`.
+pub fn loss(model: &Model, feed: Feed) -> (Tensor<1>, Tensor<4>, Tensor<2>) {
     let logits = model.forward(feed.images.clone());
     let losses = cross_entropies(logits.clone(), feed.labels);
     (mean(losses, feed.weights), feed.images, logits)
@@ -131,14 +150,17 @@ mod tests {
 
     #[test]
     fn packed_dropout_equals_unpacked_dropout() {
-        let schedule = Schedule { peak: 0.002, steps: 10 };
-        let recipe = Recipe { seed: 3, dropout: 0.3, schedule, kernels: Kernels::Fused };
+        let net: Network = "conv 3, dropout 0.3, pool, dense 37, dropout 0.5".parse().unwrap();
         let shard = Shard { step: 2, first: 5, of: 30 };
-        let values =
-            |packed| dropout(recipe, shard, 9, &Device::flex(), packed).into_data().try_into_vec::<f32>().unwrap();
+        let values = |packed| {
+            let masks = dropout(&net, 3, shard, 9, &Device::flex(), packed);
+            masks.into_iter().map(|mask| mask.into_data().try_into_vec::<f32>().unwrap()).collect::<Vec<_>>()
+        };
         let plain = values(false);
         assert_eq!(values(true), plain);
-        let dropped = plain.iter().filter(|value| **value == 0.0).count() as f64 / plain.len() as f64;
-        assert!((dropped - 0.3).abs() < 0.05, "{dropped}");
+        let dropped = |mask: &[f32]| mask.iter().filter(|value| **value == 0.0).count() as f64 / mask.len() as f64;
+        assert!((dropped(&plain[0]) - 0.3).abs() < 0.02, "{}", dropped(&plain[0]));
+        assert!((dropped(&plain[1]) - 0.5).abs() < 0.1, "{}", dropped(&plain[1]));
+        assert_eq!((plain[0].len(), plain[1].len()), (9 * 3 * 26 * 26, 9 * 37));
     }
 }

@@ -1,27 +1,22 @@
 //! The network in training: one step, one prediction, one evaluation, and its state as plain data.
 
 use burn::tensor::{Device, Tensor};
-use inkling_core::{
-    checkpoint::TrainerState,
-    data::{Batch, IMAGE},
-    metrics::Parts,
-    parameters::{PARAMETERS, Weights},
-};
+use inkling_core::{checkpoint::TrainerState, data::Batch, metrics::Parts, parameters::random_weights};
 use web_time::Instant;
 
 use crate::{
     evaluated::{Evaluated, log_probabilities},
     feed::{Feed, upload},
-    model::Cnn,
-    optimizer::NetworkAdam,
+    model::Model,
+    optimizer::NetworkOptimizer,
     pass::{Pass, Recipe, Shard},
     read::{ReadError, StepMetrics, read_flat},
 };
 
 /// The network in training.
 pub struct Trainer {
-    model: Cnn,
-    optimizer: NetworkAdam,
+    model: Model,
+    optimizer: NetworkOptimizer,
     recipe: Recipe,
     device: Device,
     step: u32,
@@ -32,22 +27,27 @@ pub struct Trainer {
 impl Trainer {
     /// A trainer whose network has random weights, drawn from the recipe's seed.
     pub fn new(recipe: Recipe, device: &Device) -> Self {
-        let optimizer = NetworkAdam::new(recipe.kernels, device);
+        let optimizer = NetworkOptimizer::new(recipe.method, recipe.kernels, device);
         let device = device.clone().autodiff();
-        let model = Cnn::new(Weights::random(recipe.seed), recipe.kernels, &device);
+        let model =
+            Model::new(&recipe.net, random_weights(recipe.net.parameters(), recipe.seed), recipe.kernels, &device);
         Trainer { model, optimizer, recipe, device, step: 0, parts: Parts::default() }
     }
 
     /// A trainer that resumes from `state`; `None` if `state` does not fit this network.
     pub fn restored(recipe: Recipe, state: &TrainerState, device: &Device) -> Option<Self> {
         let values = state.values();
-        let (weights, moments) = values.split_at_checked(PARAMETERS)?;
+        let count = recipe.net.count();
+        let (weights, kept) = values.split_at_checked(count)?;
+        let slots = recipe.method.optimizer.slots();
         let mut trainer = Trainer::new(recipe, device);
         trainer.step = state.step;
-        trainer.model = Cnn::from_flat(weights.to_vec(), recipe.kernels, &trainer.device);
-        match (state.step, moments.len()) {
+        trainer.model = trainer.with(weights.to_vec());
+        match (state.step, kept.len()) {
             (0, 0) => {}
-            (1.., len) if len == 2 * PARAMETERS => trainer.optimizer.restore(state.step, moments, device),
+            (1.., len) if len == slots * count => {
+                trainer.optimizer.restore(&trainer.recipe.net, state.step, kept, device);
+            }
             _ => return None,
         }
         Some(trainer)
@@ -59,7 +59,7 @@ impl Trainer {
     /// [`ReadError`] if the device is lost or out of memory.
     pub async fn state(&self) -> Result<TrainerState, ReadError> {
         let mut tensors = self.model.parameters();
-        tensors.extend(self.optimizer.moments());
+        tensors.extend(self.optimizer.state());
         Ok(TrainerState::new(self.step, &read_flat("weights", tensors).await?))
     }
 
@@ -67,7 +67,7 @@ impl Trainer {
     /// [`read_metrics`](crate::read::read_metrics).
     pub fn step(&mut self, feed: Feed) -> StepMetrics {
         let shard = Shard { step: self.step, first: 0, of: feed.counted };
-        let pass = Pass::new(&self.model, feed, shard, self.recipe, &mut self.parts);
+        let pass = Pass::new(&self.model, feed, shard, &self.recipe, &mut self.parts);
         self.update(self.model.gradients(&pass.gradients));
         pass.metrics
     }
@@ -86,18 +86,24 @@ impl Trainer {
         self.parts.update += start.elapsed().as_secs_f64();
     }
 
-    /// Probability of each digit, `[N, 10]`, for images `[N, 28, 28]`, 0 to 255. Uses `weights`, if given, instead of
+    /// Probability of each class, `[N, classes]`, for images `[N, C, H, W]`, 0 to 255. Uses `weights`, if given, instead of
     /// the current ones.
     ///
     /// # Errors
     /// [`ReadError`] if the device is lost or out of memory.
     pub async fn predict(&self, pixels: &[u8], weights: Option<&[f32]>) -> Result<Vec<f32>, ReadError> {
-        let labels = vec![0; pixels.len() / IMAGE];
+        let shape = self.recipe.net.data().image();
+        let labels = vec![0; pixels.len() / shape.values()];
         let pixels = pixels.iter().map(|&p| f32::from(p) / 255.0).collect();
-        let (images, _) = upload(Batch { pixels, labels }, &self.device.clone().inner());
-        let other = weights.map(|weights| Cnn::from_flat(weights.to_vec(), self.recipe.kernels, &self.device));
+        let (images, _) = upload(Batch { shape, pixels, labels }, &self.device.clone().inner());
+        let other = weights.map(|weights| self.with(weights.to_vec()));
         let log_probabilities = log_probabilities(other.as_ref().unwrap_or(&self.model), images).await?;
         Ok(log_probabilities.into_iter().map(f32::exp).collect())
+    }
+
+    /// The network with other weights.
+    fn with(&self, weights: Vec<f32>) -> Model {
+        Model::new(&self.recipe.net, weights, self.recipe.kernels, &self.device)
     }
 
     /// Loss and predictions of a batch.
@@ -116,12 +122,12 @@ impl Trainer {
     }
 
     /// The current network.
-    pub fn model(&self) -> &Cnn {
+    pub fn model(&self) -> &Model {
         &self.model
     }
 
     /// The network, its device and the timings, for a pass that the caller runs.
-    pub fn split(&mut self) -> (&Cnn, &Device, &mut Parts) {
+    pub fn split(&mut self) -> (&Model, &Device, &mut Parts) {
         (&self.model, &self.device, &mut self.parts)
     }
 
@@ -131,7 +137,7 @@ impl Trainer {
     }
 
     /// The training recipe.
-    pub fn recipe(&self) -> Recipe {
-        self.recipe
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
     }
 }

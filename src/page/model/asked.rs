@@ -5,21 +5,21 @@
 pub struct Asked<A> {
     last: u32,
     waiting: bool,
+    /// Checks for which it has been waiting.
+    checks: u32,
     answer: Option<A>,
 }
 
 impl<A> Default for Asked<A> {
     fn default() -> Self {
-        Asked { last: 0, waiting: false, answer: None }
+        Asked { last: 0, waiting: false, checks: 0, answer: None }
     }
 }
 
 impl<A> Asked<A> {
-    /// Asks again. Returns the number of the question.
-    pub fn ask(&mut self) -> u32 {
-        self.last += 1;
-        self.waiting = true;
-        self.last
+    /// Asks again, with a number that no other question has.
+    pub fn ask(&mut self, id: u32) {
+        (self.last, self.waiting, self.checks) = (id, true, 0);
     }
 
     /// Takes the answer to question `id`. Ignores the answer to an earlier question.
@@ -34,18 +34,42 @@ impl<A> Asked<A> {
         self.waiting = false;
     }
 
-    /// The network has changed: the last answer no longer counts.
-    pub fn forget(&mut self) {
-        (self.waiting, self.answer) = (false, None);
-    }
-
-    /// Whether an answer is awaited.
-    pub fn is_waiting(&self) -> bool {
-        self.waiting
-    }
-
     /// The newest answer.
     pub fn answer(&self) -> Option<&A> {
         self.answer.as_ref()
+    }
+}
+
+/// A question of any kind, as far as its answer does not matter.
+pub trait Awaited {
+    /// Question `id` will not be answered.
+    fn refused(&mut self, id: u32);
+    /// Counts a check during which the answer did not come. After `patience` checks, it is no longer awaited; returns true
+    /// at that moment.
+    fn wait(&mut self, patience: u32) -> bool;
+    /// The network has changed: the last answer no longer counts.
+    fn forget(&mut self);
+    /// Whether an answer is awaited.
+    fn is_waiting(&self) -> bool;
+}
+
+impl<A> Awaited for Asked<A> {
+    fn refused(&mut self, id: u32) {
+        self.waiting &= id != self.last;
+    }
+
+    fn wait(&mut self, patience: u32) -> bool {
+        self.checks += u32::from(self.waiting);
+        let over = self.waiting && self.checks >= patience;
+        self.waiting &= !over;
+        over
+    }
+
+    fn forget(&mut self) {
+        (self.waiting, self.answer) = (false, None);
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.waiting
     }
 }

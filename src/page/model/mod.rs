@@ -6,16 +6,21 @@ pub mod digits;
 pub mod pad;
 
 use inkling_core::{
-    data::NamedFile,
+    data::{DataShape, SharedDataset, handwriting::Handwriting, synthetic},
     history::RunHistory,
+    network::{Layers, Network},
     protocol::{BackendInfo, Explanation, FileTask, Query, RunState, Specimen},
-    settings::{DatasetName, Settings},
+    settings::{DatasetName, SettingError, Settings},
     summary::{RunSummary, SavedRun},
 };
 
-use self::{asked::Asked, digits::Digits, pad::SketchPad};
+use self::{
+    asked::{Asked, Awaited},
+    digits::Digits,
+    pad::SketchPad,
+};
 use super::{
-    msg::Section,
+    msg::{Record, Section, Unread},
     worker::{Pending, WorkerId, WorkerState},
 };
 
@@ -28,6 +33,8 @@ pub struct Model {
     pub settings: Settings,
     /// What is wrong with a control, by the name of its setting.
     pub errors: Errors,
+    /// Earlier networks of the controls, the last one at the end.
+    pub earlier_networks: Vec<Layers>,
     /// The worker that trains.
     pub worker: WorkerState,
     /// Number of the newest worker.
@@ -36,6 +43,14 @@ pub struct Model {
     pub pending: Pending,
     /// The file worker.
     pub file_worker: FileWorker,
+    /// What the file worker has said and got so far, as a count: if it stands still, the worker hangs.
+    pub file_activity: u32,
+    /// Weights that the session is to hand out.
+    pub export: Asked<()>,
+    /// Number of the last question.
+    pub last_question: u32,
+    /// Workers lost in a row that had done nothing.
+    pub failures: u32,
     /// The sketch pad.
     pub pad: SketchPad,
     /// The images on show.
@@ -54,28 +69,44 @@ pub struct Model {
     pub classes: Vec<String>,
     /// The visitor's own data set.
     pub data: OwnData,
-    /// What the worker says about these files.
-    pub data_note: String,
     /// The epoch that the time machine shows; `None` is the present.
     pub epoch: Option<u32>,
-    /// The run that the browser kept, while it is offered.
-    pub kept: Option<SavedRun>,
+    /// The run that is offered.
+    pub kept: Option<Kept>,
+    /// The offer that the run which is starting took the place of. It comes back if that run does not get to train.
+    pub set_aside: Option<Kept>,
+    /// Whether the run that the browser keeps is the one in `run`.
+    pub stored: bool,
+    /// The history of runs and the digits when the browser was last asked: what has been added since is this tab's own.
+    pub read: (RunHistory, Handwriting),
+    /// What the browser keeps but this page could not read. Nothing overwrites it.
+    pub unread: Vec<(Record, Unread)>,
     /// Whether the browser is keeping the run.
     pub saving: Saving,
+    /// How often this run has been kept.
+    pub saves: u32,
     /// Sections that are open.
     pub open: [bool; Section::ALL.len()],
 }
 
-/// The visitor's own data set, which every new worker gets.
+/// A run that is offered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// The run.
+    pub run: SavedRun,
+    /// Whether it is the one that the browser keeps. Another one comes from a file.
+    pub stored: bool,
+}
+
+/// The visitor's own data set.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum OwnData {
-    /// There is none.
-    #[default]
-    None,
-    /// The worker has not yet said whether it can use these files.
-    Offered(Vec<NamedFile>),
-    /// A worker has accepted these files.
-    Accepted(Vec<NamedFile>),
+pub struct OwnData {
+    /// The last one that was read. Every new worker gets it.
+    pub set: Option<SharedDataset>,
+    /// Whether the file worker is reading another.
+    pub reading: bool,
+    /// What the file worker says about the files.
+    pub note: String,
 }
 
 /// Whether the browser is keeping the run.
@@ -84,10 +115,16 @@ pub enum Saving {
     /// It is not.
     #[default]
     Idle,
-    /// It is.
-    Busy,
-    /// It is, and a newer checkpoint is waiting.
-    Outdated,
+    /// It is; a newer checkpoint may be waiting.
+    Busy {
+        /// Whether a newer one is waiting.
+        newer: bool,
+    },
+    /// It has just kept it, and rests: a long run is not written every few seconds.
+    Resting {
+        /// Whether a newer checkpoint is waiting.
+        newer: bool,
+    },
 }
 
 /// The file worker, which ends when it has nothing left to do.
@@ -116,7 +153,7 @@ pub struct Browse {
 pub struct Inside {
     /// What the image is.
     pub caption: String,
-    /// `[28, 28]`; empty before the first image.
+    /// `[C, H, W]`; empty before the first image.
     pub pixels: Vec<u8>,
     /// What happens inside the network.
     pub explanation: Asked<Explanation>,
@@ -172,13 +209,18 @@ impl Model {
     /// A page with these settings, before anything has happened.
     pub fn new(settings: Settings) -> Self {
         Model {
-            run: RunSummary::new(0, settings.clone(), BackendInfo::default()),
+            run: RunSummary::new(0, settings.clone(), BackendInfo::default(), None),
             settings,
             errors: Errors::default(),
+            earlier_networks: Vec::new(),
             worker: WorkerState::Absent,
             last_worker: WorkerId::default(),
             pending: Pending::Nothing,
             file_worker: FileWorker::Absent,
+            file_activity: 0,
+            export: Asked::default(),
+            last_question: 0,
+            failures: 0,
             pad: SketchPad::default(),
             browse: Browse::default(),
             inside: Inside::default(),
@@ -187,13 +229,44 @@ impl Model {
             history: RunHistory::default(),
             compared: [None; 2],
             classes: Vec::new(),
-            data: OwnData::None,
-            data_note: String::new(),
+            data: OwnData::default(),
             epoch: None,
             kept: None,
+            set_aside: None,
+            stored: false,
+            read: Default::default(),
+            unread: Vec::new(),
             saving: Saving::Idle,
+            saves: 0,
             open: [false; Section::ALL.len()],
         }
+    }
+
+    /// Whether something is awaited from the worker, so that its silence means something.
+    pub fn awaits_worker(&self) -> bool {
+        let run = &self.run;
+        let works = matches!(run.state, RunState::Loading | RunState::Training) || run.fine_tuning.is_some();
+        let measures = run.testing || run.robustness_left > 0;
+        works || measures || self.questions().iter().any(|asked| asked.is_waiting()) || self.pending == Pending::Stop
+    }
+
+    /// All questions to the worker.
+    pub fn questions(&self) -> [&dyn Awaited; 6] {
+        let Model { pad, browse, inside, doctor, digits, export, .. } = self;
+        [&pad.prediction, &browse.found, &inside.explanation, &doctor.diagnosis, &digits.read, export]
+    }
+
+    /// All questions to the worker.
+    pub fn questions_mut(&mut self) -> [&mut dyn Awaited; 6] {
+        let Model { pad, browse, inside, doctor, digits, export, .. } = self;
+        [
+            &mut pad.prediction,
+            &mut browse.found,
+            &mut inside.explanation,
+            &mut doctor.diagnosis,
+            &mut digits.read,
+            export,
+        ]
     }
 
     /// Whether there is a network to ask.
@@ -202,16 +275,64 @@ impl Model {
         trained && self.worker.is_ready() && self.run.state != RunState::Failed
     }
 
-    /// The name of a class: the visitor's, or its digit.
+    /// Names of the classes of the current run: the visitor's own, or those of the data set; empty if they are numbers.
+    pub fn class_names(&self) -> Vec<String> {
+        let dataset = self.run.settings.dataset;
+        let given = self.classes.iter().any(|name| !name.is_empty());
+        match (&self.run.dataset, &self.data.set) {
+            _ if dataset == DatasetName::Own && given => self.classes.clone(),
+            (Some(data), _) => data.loaded.names.clone(),
+            (None, Some(data)) if dataset == DatasetName::Own => data.names.clone(),
+            _ => synthetic::names(dataset),
+        }
+    }
+
+    /// The name of a class: see [`Model::class_names`].
     pub fn class(&self, class: u8) -> String {
-        let name = self.classes.get(usize::from(class)).filter(|name| !name.is_empty());
-        name.filter(|_| self.run.settings.dataset == DatasetName::Own).cloned().unwrap_or_else(|| class.to_string())
+        let name = self.class_names().into_iter().nth(class.into()).filter(|name| !name.is_empty());
+        name.unwrap_or_else(|| class.to_string())
+    }
+
+    /// Shape of the visitor's own data set, if there is one.
+    pub fn own_shape(&self) -> Option<DataShape> {
+        self.data.set.as_ref().map(|data| data.shape)
+    }
+
+    /// The network of the settings in the controls, for the data set that is chosen there.
+    ///
+    /// # Errors
+    /// A layer that does not fit.
+    pub fn network(&self) -> Result<Network, SettingError> {
+        self.network_of(&self.settings)
+    }
+
+    /// Why the network of these settings does not fit their data set, if it does not and the data set is known.
+    pub fn misfit(&self, settings: &Settings) -> Option<SettingError> {
+        let known = settings.dataset != DatasetName::Own || self.data.set.is_some();
+        self.network_of(settings).err().filter(|_| known)
+    }
+
+    /// The network of other settings.
+    ///
+    /// # Errors
+    /// A layer that does not fit.
+    pub fn network_of(&self, settings: &Settings) -> Result<Network, SettingError> {
+        settings.network(settings.dataset.shape().or(self.own_shape()).unwrap_or_default())
+    }
+
+    /// Whether the current network sees images like the visitor's digits.
+    pub fn sees_digits(&self) -> bool {
+        self.run.data == DataShape::DIGITS
     }
 
     /// The name of a class with its article: `a 7`, `an 8`, `an Ankle boot`.
     pub fn a_class(&self, class: u8) -> String {
         let name = self.class(class);
-        let vowel = name.starts_with(['8', 'a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']);
+        let vowel = match name.chars().count() {
+            // A letter is spoken by its name: an F, a U.
+            1 => name.starts_with(['8', 'A', 'E', 'F', 'H', 'I', 'L', 'M', 'N', 'O', 'R', 'S', 'X']),
+            _ => name.starts_with(['8', 'a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']),
+        };
         format!("{} {name}", if vowel { "an" } else { "a" })
     }
 
@@ -237,7 +358,8 @@ mod tests {
     #[test]
     fn a_class_has_the_article_that_is_spoken() {
         let mut model = Model::new(Settings { dataset: DatasetName::Own, ..Settings::default() });
-        model.classes = ["Trouser", "Ankle boot"].map(String::from).into();
-        assert_eq!([0, 1, 7, 8].map(|class| model.a_class(class)), ["a Trouser", "an Ankle boot", "a 7", "an 8"]);
+        model.classes = ["Trouser", "Ankle boot", "F", "U"].map(String::from).into();
+        let spoken = ["a Trouser", "an Ankle boot", "an F", "a U", "a 7", "an 8"];
+        assert_eq!([0, 1, 2, 3, 7, 8].map(|class| model.a_class(class)), spoken);
     }
 }

@@ -1,11 +1,12 @@
 //! The sketch pad: strokes by pointer or keyboard, their image, and what the network makes of it.
 
 use inkling_core::{
+    image::Shape,
     ink::Point,
     sketch::{PAD, Sketch},
 };
 
-use super::asked::Asked;
+use super::asked::{Asked, Awaited};
 use crate::page::msg::{PadMsg, Stroke};
 
 /// Columns and rows of the grid that the keyboard draws on.
@@ -29,7 +30,9 @@ pub struct SketchPad {
     pointer: Option<i32>,
     /// The keyboard's pen, once it is used.
     pub pen: Option<Pen>,
-    /// Image of the sketch, `[28, 28]`.
+    /// Rows and columns of the images that the network sees; `None` if they are in colour, which the pad can't draw.
+    side: Option<usize>,
+    /// Image of the sketch, `[side, side]`.
     image: Option<Vec<u8>>,
     /// What the network makes of it.
     pub prediction: Asked<Prediction>,
@@ -45,9 +48,25 @@ pub struct Pen {
 }
 
 impl SketchPad {
-    /// The image of the strokes, `[28, 28]`, if there are any.
+    /// The image of the strokes, as the network sees it, if there are any.
     pub fn image(&self) -> Option<&[u8]> {
         self.image.as_deref()
+    }
+
+    /// Rows and columns of the images that the network sees; `None` if they are in colour.
+    pub fn side(&self) -> Option<usize> {
+        self.side
+    }
+
+    /// The network sees images of this shape. Returns whether the image of the sketch has changed.
+    pub fn fit(&mut self, shape: Shape) -> bool {
+        let side = (shape.channels == 1).then_some(shape.side);
+        let changes = side != self.side;
+        self.side = side;
+        if changes {
+            self.redraw();
+        }
+        changes
     }
 
     /// Applies what the visitor did. Returns whether the sketch has changed.
@@ -104,7 +123,7 @@ impl SketchPad {
     }
 
     fn redraw(&mut self) {
-        self.image = self.sketch.image();
+        self.image = self.side.and_then(|side| self.sketch.image(side));
         match self.image {
             Some(_) => self.prediction.outdate(),
             None => self.prediction.forget(),

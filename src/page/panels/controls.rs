@@ -1,11 +1,12 @@
 //! The controls: the settings' form, made from the table of settings, and the buttons.
 
 use inkling_core::{
+    network::{Network, READY_MADE},
     protocol::RunState,
     settings::{Control, FIELDS, Field, PRESETS, Rule, Settings},
 };
 use wasm_bindgen::JsCast;
-use web_sys::{Event, HtmlElement, HtmlInputElement, HtmlSelectElement};
+use web_sys::{Event, HtmlElement, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 
 use super::{Button, Emit, Panel};
 use crate::page::{
@@ -41,6 +42,13 @@ impl Panel for Controls {
             dom::listen(&slider, "input", move |_: Event| tell(ControlMsg::Sliding(key, slid())));
             dom::listen(&slider, "change", move |_: Event| tell(ControlMsg::Changed(key, value())));
         }
+        dom::listen("ready-made", "change", move |_: Event| {
+            let chosen = dom::element::<HtmlSelectElement>("ready-made").map(|menu| menu.value());
+            // The last entry stands for any other network.
+            if let Some(text) = chosen.filter(|text| !text.is_empty()) {
+                tell(ControlMsg::Changed("net", text));
+            }
+        });
         for preset in PRESETS {
             let id = format!("preset-{}", preset.key);
             dom::listen(&id, "click", move |_: Event| tell(ControlMsg::Choose(preset)));
@@ -73,11 +81,16 @@ impl Panel for Controls {
             let pressed = if Some(&preset) == chosen { "true" } else { "false" };
             dom::set_attribute(&format!("preset-{}", preset.key), "aria-pressed", pressed);
         }
+        draw_network(model.network().ok().filter(|_| model.errors.get("net").is_none()).as_ref());
         let own = "Neither preset: your own settings.";
         dom::set_text("preset-note", chosen.map_or(own, |preset| preset.note));
         // A wrong range must be visible, or Train would seem to do nothing.
         let slides = |field: &Field| matches!(field.control, Control::Slider(_));
         let wrong = FIELDS.iter().any(|field| slides(field) && model.errors.get(field.key).is_some());
+        let fails = |field: &Field| field.control == Control::More && model.errors.get(field.key).is_some();
+        if FIELDS.iter().any(fails) {
+            dom::set_attribute("more", "open", "");
+        }
         dom::set_hidden("ranges", !model.settings.augment && !wrong);
         dom::set_hidden("preview", !model.settings.augment);
     }
@@ -106,6 +119,17 @@ impl Controls {
     }
 }
 
+/// Says what the network is like, and which ready-made one it is; nothing while the text is wrong.
+fn draw_network(net: Option<&Network>) {
+    let text = net.map(Network::to_string);
+    let ready = READY_MADE.iter().find(|ready| Some(ready.text) == text.as_deref());
+    if let Some(menu) = dom::element::<HtmlSelectElement>("ready-made") {
+        menu.set_value(ready.map_or("", |ready| ready.text));
+    }
+    dom::set_text("net-note", &net.map(Network::sentence).unwrap_or_default());
+    dom::set_text("net-lesson", ready.map_or("", |ready| ready.lesson));
+}
+
 fn draw_buttons(model: &Model) {
     let state = model.run.state;
     dom::set_enabled("pause", matches!(state, RunState::Training | RunState::Paused), "stop");
@@ -126,6 +150,7 @@ fn build_form() {
         .partition(|field| field.key == "dataset");
     show("data-field", first.into_iter().map(control));
     show("fields", rest.into_iter().map(control));
+    show("more-fields", of(|control| matches!(control, Control::More)));
     show("live-fields", of(|control| matches!(control, Control::Live)));
     show("ranges", of(|control| matches!(control, Control::Slider(_))));
     let help = |field: &Field| element("p").child(text("b", field.label)).text(format!(": {}", field.help));
@@ -144,13 +169,20 @@ fn control(field: &Field) -> Element {
     };
     let input = input(field).with("id", key).with("title", field.help).with("aria-describedby", &error_id);
     let class = match (field.control, field.rule) {
-        (Control::Half, _) => "field",
+        (Control::Half | Control::More, _) => "field",
         (_, Rule::Switch) => "field wide switch",
         (Control::Wide | Control::Live, _) => "field wide",
         (Control::Slider(_), _) => "field wide slider",
     };
     let parts = match (field.control, field.rule) {
         (_, Rule::Switch) => vec![input, label, error],
+        (_, Rule::Layers) => {
+            let option = |(text_of, name): (&'static str, &'static str)| text("option", name).with("value", text_of);
+            let names = READY_MADE.iter().map(|ready| (ready.text, ready.name)).chain([("", "Your own network")]);
+            let menu = element("select").with("id", "ready-made").with("aria-label", "Ready-made networks");
+            let note = |id: &str| element("p").with("id", id).with("class", "hint");
+            vec![label, menu.children(names.map(option)), input, error, note("net-note"), note("net-lesson")]
+        }
         (Control::Slider(step), Rule::Number(low, high)) => {
             let slider = element("input")
                 .with("id", slider_id(key))
@@ -176,6 +208,7 @@ fn input(field: &Field) -> Element {
         Rule::Whole(..) | Rule::AllOr(..) => number("numeric"),
         Rule::Number(..) => number("decimal"),
         Rule::Switch => element("input").with("type", "checkbox"),
+        Rule::Layers => element("textarea").with("rows", "3").with("spellcheck", "false").with("autocomplete", "off"),
     }
 }
 
@@ -185,6 +218,9 @@ fn slider_id(key: &str) -> String {
 
 fn read(field: &Field) -> String {
     let Some(control) = dom::element::<HtmlElement>(field.key) else { return String::new() };
+    if let Some(area) = control.dyn_ref::<HtmlTextAreaElement>() {
+        return area.value();
+    }
     match (field.rule, control.dyn_ref::<HtmlInputElement>(), control.dyn_ref::<HtmlSelectElement>()) {
         (Rule::Switch, Some(input), _) => u8::from(input.checked()).to_string(),
         (_, Some(input), _) => input.value(),
@@ -198,6 +234,9 @@ fn write(field: &Field, value: &str) {
         slider.set_value(value);
     }
     let Some(control) = dom::element::<HtmlElement>(field.key) else { return };
+    if let Some(area) = control.dyn_ref::<HtmlTextAreaElement>().filter(|area| !dom::has_focus(area)) {
+        area.set_value(value);
+    }
     match (field.rule, control.dyn_ref::<HtmlInputElement>(), control.dyn_ref::<HtmlSelectElement>()) {
         (Rule::Switch, Some(input), _) => input.set_checked(value == "1"),
         (_, Some(input), _) if !dom::has_focus(input) => input.set_value(value),

@@ -1,8 +1,8 @@
-//! The visitor's own data set: its files, and the names of its classes.
+//! The visitor's own data set: its files, what its pictures become, and the names of its classes.
 
-use inkling_core::settings::DatasetName;
+use inkling_core::{protocol::Look, settings::DatasetName};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Event, HtmlInputElement};
+use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
 
 use super::{Emit, Panel};
 use crate::page::{
@@ -16,14 +16,17 @@ pub struct Data;
 
 impl Panel for Data {
     fn mount(&mut self, emit: Emit) {
-        dom::listen("own-files", "change", move |_: Event| {
-            spawn_local(async move {
-                emit(match files::read_all("own-files").await {
-                    Ok(files) => Msg::Workbench(WorkbenchMsg::UseData(files)),
-                    Err(error) => Msg::Warn(format!("The data set was not accepted: {error}.")),
+        for id in ["own-files", "own-folder"] {
+            dom::listen(id, "change", move |_: Event| {
+                let look = look();
+                spawn_local(async move {
+                    emit(match files::read_all(id).await {
+                        Ok(files) => Msg::Workbench(WorkbenchMsg::UseData(files, look)),
+                        Err(error) => Msg::Warn(format!("The data set was not accepted: {error}.")),
+                    });
                 });
             });
-        });
+        }
         dom::listen("class-names", "change", move |_: Event| {
             let names = dom::element::<HtmlInputElement>("class-names").map(|input| input.value());
             emit(Msg::Workbench(WorkbenchMsg::NameClasses(names.unwrap_or_default())));
@@ -32,6 +35,13 @@ impl Panel for Data {
 
     fn draw(&mut self, model: &Model) {
         dom::set_hidden("own", model.settings.dataset != DatasetName::Own);
-        dom::set_text("own-note", &model.data_note);
+        dom::set_text("own-note", &model.data.note);
     }
+}
+
+/// What the visitor wants pictures to become.
+fn look() -> Look {
+    let chosen = dom::element::<HtmlSelectElement>("own-look").map(|menu| menu.value()).unwrap_or_default();
+    let (side, colour) = chosen.split_once(' ').unwrap_or_default();
+    side.parse().map_or_else(|_| Look::default(), |side| Look { side, colour: colour == "colour" })
 }

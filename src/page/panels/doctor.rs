@@ -1,7 +1,7 @@
 //! The sketch doctor: what each stage of the preparation does to a sketch and to the prediction, and the nearest
 //! training images.
 
-use inkling_core::{data::SIDE, protocol::Specimen};
+use inkling_core::{image::Shape, protocol::Specimen};
 use web_sys::Event;
 
 use super::{Emit, Panel, words::best};
@@ -31,39 +31,41 @@ impl Panel for Doctor {
             return show("nearest", []);
         };
         let Some(usual) = probabilities.first() else { return };
-        let digit = best(usual);
-        dom::set_text("doctor-head", &format!("P({digit})"));
-        let rows = probabilities.iter().enumerate().map(|(place, found)| row(place, found, usual, digit));
+        let top = best(usual);
+        dom::set_text("doctor-head", &format!("P({})", model.class(top as u8)));
+        let rows = probabilities.iter().enumerate().map(|(place, found)| row(model, place, found, usual));
         show("variants", rows);
         show("nearest", nearest.iter().enumerate().map(|(place, specimen)| near(model, place, specimen)));
+        let shape = model.run.data.image();
         for (place, image) in model.doctor.images.iter().enumerate() {
-            dom::draw_shades(&format!("variant-{place}"), image, SIDE, 1);
+            dom::draw_images(&format!("variant-{place}"), image, shape, 1);
         }
         for (place, specimen) in nearest.iter().enumerate() {
-            dom::draw_shades(&format!("near-{place}"), &specimen.pixels, SIDE, 1);
+            dom::draw_images(&format!("near-{place}"), &specimen.pixels, shape, 1);
         }
     }
 }
 
-fn canvas(id: String) -> Element {
-    let side = SIDE.to_string();
+fn canvas(id: String, shape: Shape) -> Element {
+    let side = shape.side.to_string();
     element("canvas").with("id", id).with("width", &side).with("height", &side)
 }
 
-fn row(place: usize, found: &[f32], usual: &[f32], digit: usize) -> Element {
+fn row(model: &Model, place: usize, found: &[f32], usual: &[f32]) -> Element {
+    let top = best(usual);
     // In tenths of a percent, without -0.
-    let change = (1000.0 * (found[digit] - usual[digit])).round() / 10.0 + 0.0;
+    let change = (1000.0 * (found[top] - usual[top])).round() / 10.0 + 0.0;
     let change = if place == 0 { String::new() } else { format!("{change:+.1}") };
-    let cells = [best(found).to_string(), format!("{:.1} %", 100.0 * found[digit]), change];
+    let cells = [model.class(best(found) as u8), format!("{:.1} %", 100.0 * found[top]), change];
     element("tr")
-        .child(element("td").child(canvas(format!("variant-{place}"))))
+        .child(element("td").child(canvas(format!("variant-{place}"), model.run.data.image())))
         .child(row_head(PREPARATIONS[place].0))
         .children(cells.map(|cell| text("td", cell)))
 }
 
 fn near(model: &Model, place: usize, specimen: &Specimen) -> Element {
     let Specimen { number, label, .. } = specimen;
-    let canvas = canvas(format!("near-{place}"))
+    let canvas = canvas(format!("near-{place}"), model.run.data.image())
         .with("role", "img")
         .with("aria-label", format!("Training image {number}: {}", model.a_class(*label)));
     element("li").child(canvas).text(model.class(*label))

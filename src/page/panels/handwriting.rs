@@ -1,7 +1,7 @@
 //! The visitor's own digits: drawn and labelled, read by the current network, and taught to it.
 
 use inkling_core::{
-    data::{CLASSES, IMAGE},
+    data::{CLASSES, IMAGE, Shape},
     protocol::Knowledge,
 };
 use web_sys::{Event, HtmlProgressElement};
@@ -54,13 +54,13 @@ impl Panel for Handwriting {
         let digits = &model.digits.kept;
         for class in 0..CLASSES {
             let id = format!("name-{class}");
-            dom::set_text(&id, &model.class(class as u8));
-            dom::set_enabled(&id, model.pad.image().is_some(), "pad");
+            dom::set_text(&id, &digit(model, class as u8));
+            dom::set_enabled(&id, model.pad.image().is_some() && model.sees_digits(), "pad");
         }
         let tuning = model.run.fine_tuning;
         dom::set_text("take-back", if tuning.is_some() { "Stop teaching" } else { "Undo teaching" });
         dom::set_enabled("take-back", tuning.is_some() || model.run.can_take_back, "teach");
-        let ready = model.has_network() && !model.run.state.is_active() && tuning.is_none();
+        let ready = model.has_network() && model.sees_digits() && !model.run.state.is_active() && tuning.is_none();
         dom::set_enabled("teach", digits.len() >= MIN_TO_TEACH && ready, "take-back");
         dom::set_enabled("forget-digits", !digits.is_empty(), "pad");
         dom::set_hidden("bring-back", model.digits.removed.is_none());
@@ -83,6 +83,9 @@ impl Panel for Handwriting {
 fn sentence(model: &Model) -> String {
     if model.run.fine_tuning.is_some() {
         return "The network is tested, learns your digits, and is tested again.".into();
+    }
+    if !model.sees_digits() {
+        return "This network sees other images. Your digits are kept for networks that see ten classes of 28 by 28 gray pixels.".into();
     }
     let digits = model.digits.kept.len();
     let next = match MIN_TO_TEACH.saturating_sub(digits) {
@@ -111,6 +114,11 @@ fn rows(before: Knowledge, after: Knowledge) -> [Element; 3] {
     ]
 }
 
+/// The name of a digit. A network that sees other images has names for other classes.
+fn digit(model: &Model, label: u8) -> String {
+    if model.sees_digits() { model.class(label) } else { label.to_string() }
+}
+
 fn tiles(model: &Model) -> Vec<Tile> {
     let digits = &model.digits.kept;
     let tile = |(place, &label): (usize, &u8)| {
@@ -120,7 +128,8 @@ fn tiles(model: &Model) -> Vec<Tile> {
         let aside = if dashed { "set aside, " } else { "" };
         Tile {
             pixels: digits.pixels[place * IMAGE..][..IMAGE].to_vec(),
-            name: model.class(label),
+            shape: Shape::MNIST,
+            name: digit(model, label),
             mistake,
             words: format!("{misread}{aside}remove it"),
             dashed,

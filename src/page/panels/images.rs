@@ -9,6 +9,7 @@ use super::{
 };
 use crate::page::{
     dom,
+    element::{show, text},
     model::Model,
     msg::{Msg, Section, WorkbenchMsg},
 };
@@ -43,6 +44,9 @@ impl Panel for Images {
         if !known || !model.is_open(Section::Images) {
             return;
         }
+        let classes = (0..model.run.data.classes() as u8).map(|class| (class.to_string(), model.class(class)));
+        let option = |(value, name): (String, String)| text("option", name).with("value", value);
+        show("look-class", [(String::new(), "all".to_string())].into_iter().chain(classes).map(option));
         let query = model.browse.query;
         if self.chosen.replace(query) != Some(query) {
             show_choices(query);
@@ -51,7 +55,7 @@ impl Panel for Images {
         let answer = model.browse.found.answer();
         let (specimens, total) = answer.unwrap_or(&nothing);
         let to = query.from + specimens.len() as u32;
-        dom::set_text("look-text", &answer.map(|_| sentence(query, to, *total)).unwrap_or_default());
+        dom::set_text("look-text", &answer.map(|_| sentence(model, query, to, *total)).unwrap_or_default());
         dom::set_enabled("look-back", query.from > 0, "look-on");
         dom::set_enabled("look-on", to < *total, "look-back");
         self.tiles.draw("specimens", specimens.iter().map(|specimen| tile(model, specimen)).collect(), "look-part");
@@ -79,10 +83,12 @@ fn show_choices(query: Query) {
     }
 }
 
-fn sentence(query: Query, to: u32, total: u32) -> String {
+fn sentence(model: &Model, query: Query, to: u32, total: u32) -> String {
     let of = match (query.label, query.predicted) {
-        (Some(label), Some(predicted)) => format!(" of {label} predicted as {predicted}"),
-        (Some(label), None) => format!(" of {label}"),
+        (Some(label), Some(predicted)) => {
+            format!(" of {} predicted as {}", model.class(label), model.class(predicted))
+        }
+        (Some(label), None) => format!(" of {}", model.class(label)),
         _ => String::new(),
     };
     let what = if query.mistakes { " mistakes" } else { " images" };
@@ -117,5 +123,6 @@ fn tile(model: &Model, specimen: &Specimen) -> Tile {
         None => format!("Image {number}: {article}"),
     };
     let mistake = answer.filter(|(predicted, _)| predicted != label).map(|(predicted, _)| model.class(predicted));
-    Tile { pixels: pixels.clone(), name: class, mistake, words, dashed: false }
+    let shape = model.run.data.image();
+    Tile { pixels: pixels.clone(), shape, name: class, mistake, words, dashed: false }
 }

@@ -19,11 +19,18 @@ use crate::page::{
     msg::{Msg, Section, WorkbenchMsg},
 };
 
+/// The attribute of the canvas that says how many classes it shows.
+const CLASSES: &str = "data-classes";
+/// A cell's number is its row times this, plus its column: more than there are classes.
+const ROW: usize = 1000;
+/// So many mistakes are named.
+const NAMED: usize = 3;
+
 /// Shows the confusion matrix.
 #[derive(Default)]
 pub struct Matrix {
     /// What the canvas shows: matrix, width and colours. Drawing 100 cells again at each step would be wasteful.
-    shown: Option<(ConfusionMatrix, u32, Theme)>,
+    shown: Option<(ConfusionMatrix, Vec<String>, u32, Theme)>,
 }
 
 impl Panel for Matrix {
@@ -32,24 +39,25 @@ impl Panel for Matrix {
             move |label: u8, predicted: u8| emit(Msg::Workbench(WorkbenchMsg::ShowCell { label, predicted }));
         dom::listen("matrix", "click", move |event: MouseEvent| {
             let Some((area, scale)) = dom::sharp_canvas("matrix") else { return };
-            let at = |offset: i32| f64::from(offset) * scale;
-            let (x, y) = (at(event.offset_x()), at(event.offset_y()));
-            let cell = charts::cell_at(x, y, area.width().into(), area.height().into(), scale);
+            let classes = area.get_attribute(CLASSES).and_then(|classes| classes.parse().ok()).unwrap_or(0);
+            let at = [event.offset_x(), event.offset_y()].map(|offset| f64::from(offset) * scale);
+            let cell = charts::cell_at(at, [area.width(), area.height()], classes, scale);
             if let Some((label, predicted)) = cell {
                 show_cell(label, predicted);
             }
         });
         dom::listen("matrix-cells", "click", move |event: Event| {
             if let Some(cell) = dom::pressed(&event, "cell") {
-                show_cell((cell / 10) as u8, (cell % 10) as u8);
+                show_cell((cell / ROW) as u8, (cell % ROW) as u8);
             }
         });
     }
 
     fn draw(&mut self, model: &Model) {
         let run = &model.run;
-        let past = model.epoch.and_then(|epoch| Some((epoch, run.snapshots.get(epoch as usize - 1)?)));
-        let matrix = past.map(|(_, snapshot)| snapshot.confusion).or(run.confusion_matrix).unwrap_or_default();
+        let past = model.epoch.and_then(|epoch| Some((epoch, run.snapshot(epoch)?)));
+        let matrix = past.map(|(_, snapshot)| &snapshot.confusion).or(run.confusion_matrix.as_ref()).cloned();
+        let matrix = matrix.unwrap_or_else(|| ConfusionMatrix::new(run.data.classes()));
         let right = format!("{} of {} right", matrix.correct(), matrix.total());
         let caption = match (past, run.confusion_matrix_of, run.history.last()) {
             (Some((epoch, _)), ..) => format!("Validation set after epoch {epoch}, by the time machine: {right}"),
@@ -63,44 +71,50 @@ impl Panel for Matrix {
         let label = format!(
             "Confusion matrix, rows true, columns predicted. {caption}, {}. {}",
             percent(matrix.accuracy()),
-            worst(&matrix)
+            mistakes(model, &matrix)
         );
         dom::set_attribute("matrix", "aria-label", &label);
+        dom::set_attribute("matrix", CLASSES, &matrix.classes().to_string());
+        dom::set_text("matrix-mistakes", &mistakes(model, &matrix));
         if model.is_open(Section::MatrixTable) {
-            show("matrix-cells", (0..10).map(|label| row(&matrix, label)));
+            let head = |class| text("th", model.class(class)).with("scope", "col");
+            let true_class = text("th", "true").with("scope", "col");
+            let classes = 0..matrix.classes() as u8;
+            show("matrix-head", [element("tr").child(true_class).children(classes.clone().map(head))]);
+            show("matrix-cells", classes.map(|label| row(model, &matrix, label)));
         }
         let Some((area, scale)) = dom::drawing_area("matrix") else { return };
-        let wanted = Some((matrix, area.dim_in_pixel().0, theme()));
-        if self.shown != wanted {
-            let _ = charts::heatmap(&area, &matrix, &theme(), scale);
-            self.shown = wanted;
+        let wanted = (matrix, model.class_names(), area.dim_in_pixel().0, theme());
+        if self.shown.as_ref() != Some(&wanted) {
+            let _ = charts::heatmap(&area, &wanted.0, &wanted.1, &theme(), scale);
+            self.shown = Some(wanted);
         }
     }
 }
 
-fn row(matrix: &ConfusionMatrix, label: usize) -> Element {
-    let cell = |predicted: usize| match matrix.counts[label][predicted] {
+fn row(model: &Model, matrix: &ConfusionMatrix, label: u8) -> Element {
+    let name = model.class(label);
+    let cell = |predicted: u8| match matrix.counts[usize::from(label)][usize::from(predicted)] {
         0 => text("td", "0"),
-        count => element("td").child(
-            text("button", count.to_string())
+        count => {
+            let images = count_of(count as usize, "image");
+            let words = format!("{images} of {name} predicted as {}", model.class(predicted));
+            let button = text("button", count.to_string())
                 .with("type", "button")
-                .with("data-cell", (10 * label + predicted).to_string())
-                .with(
-                    "aria-label",
-                    format!("{} of {label} predicted as {predicted}", count_of(count as usize, "image")),
-                ),
-        ),
+                .with("data-cell", (ROW * usize::from(label) + usize::from(predicted)).to_string())
+                .with("aria-label", words);
+            element("td").child(button)
+        }
     };
-    element("tr").child(row_head(label.to_string())).children((0..10).map(cell))
+    element("tr").child(row_head(&name)).children((0..matrix.classes() as u8).map(cell))
 }
 
-fn worst(matrix: &ConfusionMatrix) -> String {
-    let mistakes = (0..100).filter(|i| i / 10 != i % 10).map(|i| (matrix.counts[i / 10][i % 10], i / 10, i % 10));
-    match mistakes.max() {
-        Some((count, label, predicted)) if count > 0 => {
-            let images = count_of(count as usize, "image");
-            format!("The most frequent mistake: {images} of {label} predicted as {predicted}.")
-        }
-        _ => String::new(),
-    }
+/// The most frequent mistakes.
+fn mistakes(model: &Model, matrix: &ConfusionMatrix) -> String {
+    let name = |class: usize| model.class(class as u8);
+    let mistake = |&(count, label, predicted): &(u32, usize, usize)| {
+        format!("{} taken for {} ({count})", name(label), name(predicted))
+    };
+    let most: Vec<_> = matrix.mistakes().iter().take(NAMED).map(mistake).collect();
+    if most.is_empty() { String::new() } else { format!("Most frequent mistakes: {}.", most.join(", ")) }
 }

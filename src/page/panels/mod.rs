@@ -13,6 +13,7 @@ mod handwriting;
 mod images;
 mod inside;
 mod matrix;
+mod network;
 mod offer;
 mod preview;
 mod report;
@@ -56,6 +57,7 @@ pub fn all() -> Vec<Box<dyn Panel>> {
     vec![
         Box::new(sections::Sections),
         Box::new(controls::Controls::default()),
+        Box::new(network::Editor),
         Box::new(status::Status),
         Box::new(time::Time),
         Box::new(data::Data),
@@ -64,7 +66,7 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(matrix::Matrix::default()),
         Box::new(report::Report),
         Box::new(files::Files),
-        Box::new(offer::Offer),
+        Box::new(offer::Offer::default()),
         Box::new(sketch::Sketch),
         Box::new(doctor::Doctor),
         Box::new(handwriting::Handwriting::default()),

@@ -1,9 +1,13 @@
-//! What augmentation does to a digit with the current ranges: to the sketch, or to a synthetic digit.
+//! What augmentation does to an image with the current ranges: to the sketch, or to an image of the data set.
+
+use std::sync::Arc;
 
 use inkling_core::{
     augment::{Augmentation, warp},
-    data::{IMAGE, SIDE, synthetic},
+    data::{Dataset, Labelled, SIDE, Shape, synthetic},
     random::{Purpose, generator},
+    settings::DatasetName,
+    sketch::Sketch,
 };
 
 use super::Panel;
@@ -12,31 +16,62 @@ use crate::page::{dom, model::Model, msg::Section};
 const COLUMNS: usize = 8;
 const ROWS: usize = 2;
 
-/// Shows a digit as augmentation changes it.
+/// What the preview depends on. Comparing it is cheaper than drawing an image to compare.
+#[derive(PartialEq)]
+struct Source {
+    dataset: DatasetName,
+    /// Which own data set.
+    own: Option<*const Dataset>,
+    sketch: Sketch,
+    ranges: Augmentation,
+    seed: u32,
+}
+
+/// Shows an image as augmentation changes it.
 #[derive(Default)]
 pub struct Preview {
-    /// What the canvas shows: the sketch, the ranges and the seed.
-    shown: Option<(Option<Vec<u8>>, Augmentation, u32)>,
+    /// What the canvas was drawn from.
+    shown: Option<Source>,
 }
 
 impl Panel for Preview {
     fn draw(&mut self, model: &Model) {
         let open = model.is_open(Section::Settings);
         let Some(ranges) = model.settings.active_augmentation().filter(|_| open) else { return };
-        let wanted = Some((model.pad.image().map(<[u8]>::to_vec), *ranges, model.settings.seed));
+        let wanted = Some(Source {
+            dataset: model.settings.dataset,
+            own: model.data.set.as_ref().map(Arc::as_ptr),
+            sketch: model.pad.sketch.clone(),
+            ranges: *ranges,
+            seed: model.settings.seed,
+        });
         if self.shown == wanted {
             return;
         }
-        let digit =
-            model.pad.image().map_or_else(|| synthetic::generate(24, 7).train.image(5).to_vec(), <[u8]>::to_vec);
-        let mut shades = Vec::with_capacity(COLUMNS * ROWS * IMAGE);
-        let mut out = [0.0; IMAGE];
+        let (image, shape) = example(model);
+        let len = shape.values();
+        let mut pixels = Vec::with_capacity(COLUMNS * ROWS * len);
+        let mut out = vec![0.0; len];
         for place in 0..COLUMNS * ROWS {
-            let map = ranges.sample(&mut generator(model.settings.seed, Purpose::Augment, 0, place as u64));
-            warp(&digit, &map, &mut out);
-            shades.extend(out.iter().map(|ink| (ink * 255.0).round() as u8));
+            let mut rng = generator(model.settings.seed, Purpose::Augment, 0, place as u64);
+            warp(&image, shape, &ranges.sample(shape.side, &mut rng), &mut out);
+            pixels.extend(out.iter().map(|ink| (ink * 255.0).round() as u8));
         }
-        dom::draw_shades("preview", &shades, SIDE, COLUMNS);
+        dom::draw_images("preview", &pixels, shape, COLUMNS);
         self.shown = wanted;
+    }
+}
+
+/// The sketch, where it resembles the data set that is chosen; otherwise an image like those of the data set.
+fn example(model: &Model) -> (Vec<u8>, Shape) {
+    let of = |set: &Labelled, index: usize| (set.image(index).to_vec(), set.shape);
+    match (model.settings.dataset, &model.data.set) {
+        (DatasetName::Shapes, _) => of(&synthetic::shapes(24, 7).train, 5),
+        (DatasetName::Own, Some(data)) => of(&data.train, 0),
+        (name, _) => match model.pad.sketch.image(SIDE) {
+            Some(sketch) => (sketch, Shape::MNIST),
+            None if name == DatasetName::Letters => of(&synthetic::letters(24, 7).train, 5),
+            None => of(&synthetic::digits(24, 7).train, 5),
+        },
     }
 }

@@ -14,7 +14,7 @@ pub struct Report;
 
 impl Panel for Report {
     fn draw(&mut self, model: &Model) {
-        let report = model.run.confusion_matrix.map(|matrix| matrix.report());
+        let report = model.run.confusion_matrix.as_ref().map(|matrix| matrix.report());
         dom::set_hidden("report-empty", report.is_some());
         dom::set_hidden("report-table", report.is_none());
         show("report", report.map_or_else(Vec::new, |report| rows(&report, model)));
@@ -24,9 +24,8 @@ impl Panel for Report {
 fn rows(report: &Scores, model: &Model) -> Vec<Element> {
     let row = |[name, precision, recall, f1, support]: [String; 5]| {
         let class = if precision.is_empty() { "rule" } else { "" };
-        let name = name.parse().map_or(name, |class| model.class(class));
         let cells = [precision, recall, f1, support].map(|cell| text("td", cell));
         element("tr").with("class", class).child(row_head(name)).children(cells)
     };
-    report.rows().into_iter().map(row).collect()
+    report.rows(|class| model.class(class)).into_iter().map(row).collect()
 }

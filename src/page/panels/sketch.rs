@@ -1,8 +1,8 @@
-//! The sketch pad: draw a digit, see it as MNIST would have it, and see what the network makes of it.
+//! The sketch pad: draw a digit or a letter, see it as MNIST would have it, and see what the network makes of it.
 
 use inkling_core::{
-    data::{IMAGE, SIDE},
     ink::Point,
+    settings::DatasetName,
     sketch::{PAD, PEN_RADIUS, Sketch as Strokes},
 };
 use web_sys::{Element, Event, KeyboardEvent, PointerEvent};
@@ -14,12 +14,19 @@ use super::{
 };
 use crate::page::{
     dom,
+    element::{element, show, text},
     model::{
         Model,
+        asked::Awaited,
         pad::{Pen, Prediction},
     },
     msg::{Msg, PadMsg, Stroke},
 };
+
+/// The most classes for which each has a bar.
+const ALL_BARS: usize = 10;
+/// Of more, the most probable have one.
+const BEST_BARS: usize = 5;
 
 /// Shows the sketch pad.
 pub struct Sketch;
@@ -59,17 +66,12 @@ impl Panel for Sketch {
     fn draw(&mut self, model: &Model) {
         let pad = &model.pad;
         draw_strokes(&pad.sketch, pad.pen);
-        draw_image(pad.image());
+        draw_image(pad.image(), pad.side());
         dom::set_enabled("undo", !pad.sketch.is_empty(), "pad");
         dom::set_enabled("clear", !pad.sketch.is_empty(), "pad");
         dom::set_hidden("pad-hint", !pad.sketch.is_empty());
         let prediction = pad.prediction.answer();
-        for digit in 0..10 {
-            let probability = prediction.map_or(0.0, |prediction| prediction.probabilities[digit]);
-            dom::set_attribute(&format!("bar-{digit}"), "style", &format!("--p:{probability:.4}"));
-            let text = if prediction.is_some() { format!("{:.1} %", 100.0 * probability) } else { "–".into() };
-            dom::set_text(&format!("bar-{digit}-value"), &text);
-        }
+        draw_bars(model, prediction.map(|prediction| &prediction.probabilities[..]));
         dom::set_text("sketch-note", &note(model));
         // For screen readers: only when the prediction changes, not with every step.
         let said = prediction.map(|prediction| looks_like(model, &prediction.probabilities));
@@ -103,21 +105,60 @@ fn position(event: &PointerEvent) -> Point {
     (event.offset_x() as f32 * scale, event.offset_y() as f32 * scale)
 }
 
+/// A bar for each class; of more than ten, for the most probable ones.
+fn draw_bars(model: &Model, probabilities: Option<&[f32]>) {
+    let names = model.class_names();
+    let mut classes: Vec<usize> = (0..model.run.data.classes()).collect();
+    if classes.len() > ALL_BARS {
+        if let Some(found) = probabilities {
+            classes.sort_by(|&a, &b| found[b].total_cmp(&found[a]));
+        }
+        classes.truncate(BEST_BARS);
+    }
+    let bar = |(place, class): (usize, usize)| {
+        let probability = probabilities.map_or(0.0, |found| found[class]);
+        let words = if probabilities.is_some() { format!("{:.1} %", 100.0 * probability) } else { "–".into() };
+        let name = names.get(class).filter(|name| !name.is_empty()).cloned().unwrap_or_else(|| class.to_string());
+        element("li")
+            .with("id", format!("bar-{place}"))
+            .with("style", format!("--p:{probability:.4}"))
+            .child(text("b", name))
+            .child(element("i"))
+            .child(text("span", words).with("id", format!("bar-{place}-value")))
+    };
+    let long = names.iter().any(|name| name.chars().count() > 2);
+    dom::set_attribute("bars", "class", if long { "bars named" } else { "bars" });
+    show("bars", classes.into_iter().enumerate().map(bar));
+}
+
 fn looks_like(model: &Model, probabilities: &[f32]) -> String {
     format!("It looks like {}.", model.a_class(best(probabilities) as u8))
 }
 
 fn note(model: &Model) -> String {
+    if model.pad.side().is_none() {
+        return "This network sees images in colour, and the pad draws in gray. Choose images below instead.".into();
+    }
     let trained = model.run.progress.is_some_and(|progress| progress.step > 0);
     match (model.pad.prediction.answer(), model.epoch) {
         (Some(prediction), epoch) => prediction_note(model, prediction, epoch),
         (None, Some(epoch)) if model.pad.image().is_some() && !model.pad.prediction.is_waiting() => {
             format!("The weights after epoch {epoch} are no longer kept.")
         }
-        (None, _) if trained => "Draw a digit and see what the network makes of it.".into(),
-        (None, _) => {
-            "The network has learned nothing yet. Draw a digit and press Train: it answers while it learns.".into()
-        }
+        (None, _) if trained => format!("Draw a {} and see what the network makes of it.", what(model)),
+        (None, _) => format!(
+            "The network has learned nothing yet. Draw a {} and press Train: it answers while it learns.",
+            what(model)
+        ),
+    }
+}
+
+/// What the visitor might draw.
+fn what(model: &Model) -> &'static str {
+    match model.run.settings.dataset {
+        DatasetName::Letters => "capital letter",
+        DatasetName::Own => "picture",
+        _ => "digit",
     }
 }
 
@@ -169,10 +210,13 @@ fn draw_strokes(sketch: &Strokes, pen: Option<Pen>) {
     }
 }
 
-fn draw_image(image: Option<&[u8]>) {
+fn draw_image(image: Option<&[u8]>, side: Option<usize>) {
+    let side = side.unwrap_or(1);
     // White on black, as MNIST is shown.
-    dom::draw_shades("thumb", image.unwrap_or(&[0; IMAGE]), SIDE, 1);
-    let label =
-        if image.is_some() { "Your digit as the network sees it, 28 by 28 pixels" } else { "Nothing drawn yet" };
-    dom::set_attribute("thumb", "aria-label", label);
+    dom::draw_shades("thumb", image.unwrap_or(&vec![0; side * side]), side, 1);
+    let label = match image {
+        Some(_) => format!("Your sketch as the network sees it, {side} by {side} pixels"),
+        None => "Nothing drawn yet".into(),
+    };
+    dom::set_attribute("thumb", "aria-label", &label);
 }

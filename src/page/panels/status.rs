@@ -80,8 +80,11 @@ fn sentence(model: &Model) -> String {
             DatasetName::Mnist => {
                 "Press Train: MNIST (12 MB) is fetched once, checked and kept for the next visit.".into()
             }
+            DatasetName::Own if model.data.set.is_some() => "Press Train: your own images are ready.".into(),
             DatasetName::Own => "Choose the files of your data set, then press Train.".into(),
             DatasetName::Synthetic => "Press Train: synthetic digits are drawn in this tab. They are not MNIST.".into(),
+            DatasetName::Letters => "Press Train: capital letters are drawn in this tab.".into(),
+            DatasetName::Shapes => "Press Train: circles, squares and triangles are drawn in this tab.".into(),
         },
         RunState::Loading => match (&run.loading, run.incidents.last()) {
             (Some(loading), _) => format!("{}.", loading.what),

@@ -37,8 +37,7 @@ impl Panel for Summary {
 
     /// Also done in a hidden tab, so it is not part of drawing.
     fn note(&mut self, model: &Model) {
-        // `</` would end the element that contains it.
-        let json = dom::json(&Document { run: &model.run, build: BUILD }).replace("</", "<\\/");
+        let json = dom::json(&Document { run: &model.run, build: BUILD });
         if *self.written.borrow() != json {
             dom::set_text("run-summary", &json);
             *self.written.borrow_mut() = json;

@@ -1,6 +1,6 @@
 //! Images as buttons with a caption.
 
-use inkling_core::data::SIDE;
+use inkling_core::image::Shape;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
@@ -12,8 +12,10 @@ use crate::page::{
 /// An image that can be pressed.
 #[derive(Clone, PartialEq)]
 pub struct Tile {
-    /// `[28, 28]`
+    /// `[C, H, W]`
     pub pixels: Vec<u8>,
+    /// Shape of the image.
+    pub shape: Shape,
     /// Its class.
     pub name: String,
     /// What it was predicted as, if that is wrong.
@@ -43,7 +45,7 @@ impl Tiles {
         let had_focus = focused();
         show(id, tiles.iter().enumerate().map(|(place, tile)| button(id, place, tile)));
         for (place, tile) in tiles.iter().enumerate() {
-            dom::draw_shades(&format!("{id}-{place}"), &tile.pixels, SIDE, 1);
+            dom::draw_images(&format!("{id}-{place}"), &tile.pixels, tile.shape, 1);
         }
         if had_focus && !focused() {
             let last = tiles.len().checked_sub(1).map(|last| format!("{id}-{last}-button"));
@@ -66,7 +68,7 @@ fn button(id: &str, place: usize, tile: &Tile) -> crate::page::element::Element 
     };
     // The accessible name begins with the visible text.
     let caption = format!("{name}{arrow}");
-    let side = SIDE.to_string();
+    let side = tile.shape.side.to_string();
     let canvas = element("canvas").with("id", format!("{id}-{place}")).with("width", &side).with("height", &side);
     element("button")
         .with("type", "button")

@@ -10,7 +10,10 @@ use inkling_core::{
 };
 
 use super::Update;
-use crate::page::{model::pad::Prediction, msg::Section};
+use crate::page::{
+    model::{asked::Awaited, pad::Prediction},
+    msg::Section,
+};
 
 /// Images shown at once.
 pub const SHOWN: u32 = 40;
@@ -28,13 +31,19 @@ impl Update<'_> {
         self.send(Command::Ask { id, question });
     }
 
+    pub(super) fn next_question(&mut self) -> u32 {
+        self.model.last_question += 1;
+        self.model.last_question
+    }
+
+    /// The session refuses a question; a warning says why.
+    pub(super) fn refused(&mut self, id: u32) {
+        self.model.questions_mut().into_iter().for_each(|asked| asked.refused(id));
+    }
+
     /// Forgets all answers, because the network has changed or is gone.
     pub(in crate::page) fn forget_answers(&mut self) {
-        self.model.pad.prediction.forget();
-        self.model.browse.found.forget();
-        self.model.inside.explanation.forget();
-        self.model.doctor.diagnosis.forget();
-        self.model.digits.read.forget();
+        self.model.questions_mut().into_iter().for_each(|asked| asked.forget());
     }
 
     pub(super) fn answered(&mut self, id: u32, answer: Answer) {
@@ -60,7 +69,8 @@ impl Update<'_> {
         let pad = &mut self.model.pad;
         let Some(pixels) = pad.image().map(<[u8]>::to_vec).filter(|_| !pad.prediction.is_waiting()) else { return };
         if self.model.worker.is_ready() {
-            let id = self.model.pad.prediction.ask();
+            let id = self.next_question();
+            self.model.pad.prediction.ask(id);
             self.ask(id, Question::Predict { pixels, epoch: self.model.epoch });
         }
     }
@@ -91,7 +101,8 @@ impl Update<'_> {
     pub(super) fn browse(&mut self, query: Query) {
         if self.model.has_network() {
             self.model.browse.query = Query { count: SHOWN, ..query };
-            let (id, query) = (self.model.browse.found.ask(), self.model.browse.query);
+            let (id, query) = (self.next_question(), self.model.browse.query);
+            self.model.browse.found.ask(id);
             self.ask(id, Question::Browse(query));
         }
     }
@@ -110,10 +121,12 @@ impl Update<'_> {
     }
 
     pub(super) fn explain_again(&mut self) {
-        let inside = &mut self.model.inside;
-        if !inside.pixels.is_empty() && self.model.is_open(Section::Inside) && self.model.has_network() {
-            let inside = &mut self.model.inside;
-            let (id, pixels) = (inside.explanation.ask(), inside.pixels.clone());
+        let inside = &self.model.inside;
+        // It may be an image of another data set.
+        let fits = inside.pixels.len() == self.model.run.data.image().values();
+        if fits && self.model.is_open(Section::Inside) && self.model.has_network() {
+            let (id, pixels) = (self.next_question(), self.model.inside.pixels.clone());
+            self.model.inside.explanation.ask(id);
             self.ask(id, Question::Explain { pixels });
         }
     }
@@ -123,24 +136,27 @@ impl Update<'_> {
         if !self.model.is_open(Section::Doctor) || !self.model.has_network() {
             return;
         }
-        let sketch = &self.model.pad.sketch;
+        let (sketch, Some(side)) = (&self.model.pad.sketch, self.model.pad.side()) else { return };
         let images: Option<Vec<_>> =
-            PREPARATIONS.iter().map(|(_, preparation)| sketch.prepared(*preparation)).collect();
+            PREPARATIONS.iter().map(|(_, preparation)| sketch.prepared(*preparation, side)).collect();
         let Some(images) = images else { return };
         let pixels = images.concat();
         self.model.doctor.images = images;
         // The answer must belong to the images that are shown.
         self.model.doctor.diagnosis.forget();
-        let id = self.model.doctor.diagnosis.ask();
+        let id = self.next_question();
+        self.model.doctor.diagnosis.ask(id);
         self.ask(id, Question::Diagnose { pixels });
     }
 
     /// Asks how the network reads the visitor's digits.
     pub(super) fn read_digits(&mut self) {
         let digits = &self.model.digits.kept;
-        if self.model.is_open(Section::Handwriting) && self.model.has_network() && !digits.is_empty() {
+        let asks = self.model.is_open(Section::Handwriting) && self.model.has_network() && self.model.sees_digits();
+        if asks && !digits.is_empty() {
             let digits: Handwriting = digits.clone();
-            let id = self.model.digits.read.ask();
+            let id = self.next_question();
+            self.model.digits.read.ask(id);
             self.ask(id, Question::ReadHandwriting(digits));
         }
     }

@@ -1,6 +1,7 @@
 //! The settings' form and the buttons beside it.
 
 use inkling_core::{
+    network::Edit,
     protocol::{Command, RunState},
     settings::{FIELDS, Field, Preset, SettingError},
 };
@@ -8,8 +9,13 @@ use inkling_core::{
 use super::Update;
 use crate::page::{
     effect::Effect,
-    msg::{ControlMsg, Section},
+    msg::{ControlMsg, Record, Section},
 };
+
+/// So many changes of the network can be undone.
+const MAX_EARLIER: usize = 50;
+/// What is wrong with a change in the editor. The network is as it was.
+pub const EDITOR: &str = "layers";
 
 impl Update<'_> {
     pub(super) fn control(&mut self, msg: ControlMsg) {
@@ -32,10 +38,24 @@ impl Update<'_> {
                 }
             }
             ControlMsg::Choose(preset) => self.choose(&preset),
+            ControlMsg::Edit(edit) => match self.model.settings.net.edited(&edit) {
+                Ok(layers) => {
+                    self.changed("net", &layers.to_string());
+                    self.follow(&edit);
+                }
+                Err(error) => self.model.errors.insert(EDITOR, format!("Network {error}.")),
+            },
+            ControlMsg::UndoEdit => self.undo_edit(),
             ControlMsg::ResumeKept => self.resume_kept(),
             ControlMsg::ForgetKept => {
-                self.model.kept = None;
-                self.effects.push(Effect::ForgetRun);
+                if self.model.kept.take().is_some_and(|kept| kept.stored) {
+                    self.effects.push(Effect::Forget(Record::Run));
+                }
+            }
+            ControlMsg::SaveUnreadable(record) => self.effects.push(Effect::SaveAsFile(record)),
+            ControlMsg::ForgetUnreadable(record) => {
+                self.model.unread.retain(|unread| unread.0 != record);
+                self.effects.push(Effect::Forget(record));
             }
         }
     }
@@ -43,16 +63,37 @@ impl Update<'_> {
     /// While the visitor types, an error disappears as soon as it is corrected; a new one is not shown until the
     /// visitor leaves the control.
     fn typing(&mut self, key: &'static str, text: &str) {
-        if self.model.settings.clone().set(key, text).is_ok() {
+        let mut tried = self.model.settings.clone();
+        if tried.set(key, text).is_ok() && (key != "net" || self.model.misfit(&tried).is_none()) {
             self.model.errors.remove(key);
         }
     }
 
+    /// Says so if the network does not fit the data set. `misfit`: it did not fit before either, so that an error may be gone.
+    pub(super) fn check_network(&mut self, misfit: bool) {
+        match self.model.misfit(&self.model.settings) {
+            Some(error) => self.show_error("net", &error),
+            None if misfit => self.model.errors.remove("net"),
+            None => {}
+        }
+    }
+
     fn changed(&mut self, key: &'static str, text: &str) {
+        let misfit = self.model.misfit(&self.model.settings).is_some();
+        let before = self.model.settings.net.clone();
         if let Err(error) = self.model.settings.set(key, text) {
             return self.show_error(key, &error);
         }
+        if before != self.model.settings.net {
+            self.model.errors.remove(EDITOR);
+            let earlier = &mut self.model.earlier_networks;
+            earlier.push(before);
+            if earlier.len() > MAX_EARLIER {
+                earlier.remove(0);
+            }
+        }
         self.model.errors.remove(key);
+        self.check_network(misfit);
         self.effects.push(Effect::SetAddress(self.model.settings.to_query()));
         let state = self.model.run.state;
         if state.is_active() && Field::of(key).is_some_and(Field::is_adjustable) {
@@ -64,6 +105,27 @@ impl Update<'_> {
         }
     }
 
+    fn undo_edit(&mut self) {
+        if let Some(before) = self.model.earlier_networks.pop() {
+            let left = self.model.earlier_networks.len();
+            self.changed("net", &before.to_string());
+            // What was undone is not one of the earlier networks.
+            self.model.earlier_networks.truncate(left);
+        }
+    }
+
+    /// The focus goes with a layer that was moved. When the last one is removed, its button is gone.
+    fn follow(&mut self, edit: &Edit) {
+        let layers = self.model.settings.net.len();
+        let focus = match edit {
+            Edit::MoveUp(at) if *at > 0 => format!("layer-{}-before", at - 1),
+            Edit::MoveDown(at) if at + 1 < layers => format!("layer-{}-after", at + 1),
+            Edit::Remove(at) if *at >= layers => "layers-row".into(),
+            _ => return,
+        };
+        self.effects.push(Effect::Focus(focus));
+    }
+
     fn choose(&mut self, preset: &Preset) {
         if preset.apply(&mut self.model.settings).is_ok() {
             self.show_settings();
@@ -73,6 +135,7 @@ impl Update<'_> {
     /// Shows the settings in the address; the controls show them without errors.
     pub(super) fn show_settings(&mut self) {
         self.model.errors.clear();
+        self.check_network(false);
         self.effects.push(Effect::SetAddress(self.model.settings.to_query()));
     }
 
@@ -83,8 +146,9 @@ impl Update<'_> {
                 Err(error) => self.show_error(key, &error),
             }
         }
+        self.check_network(false);
         match FIELDS.iter().find(|field| self.model.errors.get(field.key).is_some()) {
-            Some(first) => self.effects.push(Effect::Focus(first.key)),
+            Some(first) => self.effects.push(Effect::Focus(first.key.into())),
             None => {
                 self.effects.push(Effect::SetAddress(self.model.settings.to_query()));
                 self.train();

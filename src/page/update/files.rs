@@ -6,19 +6,27 @@ use crate::{
     page::{
         effect::Effect,
         model::{FileWorker, Model},
-        msg::{Chart, FileMsg, FromWorker, Text},
+        msg::{Chart, FileMsg, FromWorker, Msg, Text},
     },
 };
 use inkling_core::{
     charts::{Curve, Drawing, Metric},
+    metrics::ConfusionMatrix,
     protocol::{Command, FileEvent, FileTask},
 };
+
+/// The longest that the file worker may be silent while it has something to do.
+const FILE_PATIENCE_MS: i32 = 60_000;
 
 impl Update<'_> {
     pub(super) fn file(&mut self, msg: FileMsg) {
         match msg {
             // The session has the weights; the file worker knows the formats.
-            FileMsg::SaveWeights(format) => self.send(Command::Export(format)),
+            FileMsg::SaveWeights(format) => {
+                let id = self.next_question();
+                self.model.export.ask(id);
+                self.send(Command::Export(format));
+            }
             FileMsg::SaveText(text) => self.save_text(text),
             FileMsg::SavePng(chart) => {
                 self.effects.push(Effect::DownloadCanvas(format!("inkling-{}.png", chart.key()), chart.key()));
@@ -32,27 +40,32 @@ impl Update<'_> {
                     self.effects.push(Effect::DownloadRun(Box::new(run)));
                 }
             }
-            FileMsg::OpenWeights(file) => self.file_task(FileTask::Read { file }),
+            FileMsg::OpenWeights(file) => match self.model.network() {
+                Ok(net) => self.file_task(FileTask::Read { net, file }),
+                Err(error) => self.warn(format!("The file was not opened. {error}")),
+            },
             FileMsg::OpenRun(run) => self.resume_saved(*run),
         }
     }
 
     fn save_text(&mut self, text: Text) {
-        let report = self.model.run.confusion_matrix.map(|matrix| matrix.report());
-        let (name, content) = match (text, report) {
+        let report = self.model.run.confusion_matrix.as_ref().map(|matrix| matrix.report());
+        let name = |class| self.model.class(class);
+        let (file, content) = match (text, report) {
             (Text::HistoryJson, _) => {
                 return self.effects.push(Effect::DownloadHistory(self.model.run.history.clone()));
             }
             (Text::HistoryCsv, _) => ("inkling-history.csv", self.model.run.history_csv()),
-            (Text::Report, Some(report)) => ("inkling-report.txt", report.text()),
-            (Text::ReportMarkdown, Some(report)) => ("inkling-report.md", report.markdown()),
+            (Text::Report, Some(report)) => ("inkling-report.txt", report.text(name)),
+            (Text::ReportMarkdown, Some(report)) => ("inkling-report.md", report.markdown(name)),
             (Text::Report | Text::ReportMarkdown, None) => return,
         };
-        self.effects.push(Effect::Download(name.into(), content.into_bytes()));
+        self.effects.push(Effect::Download(file.into(), content.into_bytes()));
     }
 
     /// Gives the file worker a task, and starts the worker if it is not running.
     pub(super) fn file_task(&mut self, task: FileTask) {
+        self.watch_file_worker();
         match &mut self.model.file_worker {
             FileWorker::Absent => {
                 self.model.file_worker = FileWorker::Starting(vec![task]);
@@ -66,13 +79,32 @@ impl Update<'_> {
         }
     }
 
+    /// The file worker is at work: if nothing is heard from it for a while, it hangs.
+    fn watch_file_worker(&mut self) {
+        self.model.file_activity += 1;
+        let due = Msg::FileWorkerDue(self.model.file_activity);
+        self.effects.push(Effect::After(FILE_PATIENCE_MS, Box::new(due)));
+    }
+
+    pub(super) fn file_worker_due(&mut self, activity: u32) {
+        if activity == self.model.file_activity && self.model.file_worker != FileWorker::Absent {
+            self.lose_file_worker("the file worker has not answered for a minute; try again");
+        }
+    }
+
     pub(super) fn file_worker(&mut self, heard: FromWorker<FileEvent>) {
+        if self.model.file_worker != FileWorker::Absent {
+            self.watch_file_worker();
+        }
         let event = match heard {
             FromWorker::Message(event) => *event,
             FromWorker::Failed(reason) => FileEvent::Unavailable { reason },
         };
         match (event, &mut self.model.file_worker) {
             (_, FileWorker::Absent) | (FileEvent::Fetching { .. }, _) => {}
+            (FileEvent::Reading { done, total }, _) => {
+                self.model.data.note = format!("Reading your pictures: {done} of {total}…");
+            }
             (FileEvent::Ready { build }, FileWorker::Starting(waiting)) if build == BUILD => {
                 let waiting = std::mem::take(waiting);
                 self.model.file_worker = FileWorker::Busy(waiting.len());
@@ -91,8 +123,14 @@ impl Update<'_> {
                     }
                     FileEvent::Opened { weights } => self.import(weights),
                     FileEvent::Drawn { name, svg } => self.effects.push(Effect::Download(name, svg.into_bytes())),
+                    FileEvent::DataRead { data, note } => self.data_read(data, note),
+                    FileEvent::DataRefused(words) => self.data_refused(words),
+                    FileEvent::Failed(words) if self.model.data.reading => self.data_refused(words),
                     FileEvent::Failed(words) => self.warn(words),
-                    FileEvent::Fetching { .. } | FileEvent::Ready { .. } | FileEvent::Unavailable { .. } => {}
+                    FileEvent::Fetching { .. }
+                    | FileEvent::Reading { .. }
+                    | FileEvent::Ready { .. }
+                    | FileEvent::Unavailable { .. } => {}
                 }
             }
         }
@@ -112,6 +150,9 @@ impl Update<'_> {
     fn lose_file_worker(&mut self, reason: &str) {
         self.model.file_worker = FileWorker::Absent;
         self.effects.push(Effect::CloseFileWorker);
+        if self.model.data.reading {
+            return self.data_refused(format!("The data set was not read: {reason}."));
+        }
         self.warn(format!("The file could not be saved or opened: {reason}."));
     }
 }
@@ -125,6 +166,9 @@ fn drawing(model: &Model, chart: Chart) -> Drawing {
     match chart {
         Chart::Accuracy => Drawing::Curve(owned(model.curve(Metric::Accuracy))),
         Chart::Loss => Drawing::Curve(owned(model.curve(Metric::Loss))),
-        Chart::Matrix => Drawing::Matrix(Box::new(model.run.confusion_matrix.unwrap_or_default())),
+        Chart::Matrix => {
+            let empty = || ConfusionMatrix::new(model.run.data.classes());
+            Drawing::Matrix(model.run.confusion_matrix.clone().unwrap_or_else(empty), model.class_names())
+        }
     }
 }

@@ -10,25 +10,31 @@ mod saving;
 mod workbench;
 
 pub use answers::PREPARATIONS;
+pub use controls::EDITOR;
 
 use inkling_core::protocol::Command;
 
 use super::{
     effect::Effect,
     model::Model,
-    msg::{Found, Msg, Section},
+    msg::{Msg, Section},
 };
 
 /// Handles `msg`. Returns the effects to perform.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let mut update = Update { model, effects: Vec::new() };
     update.handle(msg);
+    if update.model.pad.fit(update.model.run.data.image()) {
+        update.ask_about_sketch();
+    }
     update.effects
 }
 
 /// The visitor opened a page with these settings: looks for a worker, and starts training if the address asks for it.
 pub fn start(model: &mut Model, autostart: bool) -> Vec<Effect> {
     let mut update = Update { model, effects: Vec::new() };
+    update.model.pad.fit(update.model.run.data.image());
+    update.check_network(false);
     update.engage(update.model.settings.backend);
     if autostart && update.model.errors.is_empty() {
         update.train();
@@ -55,15 +61,13 @@ impl Update<'_> {
             Msg::File(msg) => self.file(msg),
             Msg::Worker(id, msg) => self.worker(id, msg),
             Msg::FileWorker(said) => self.file_worker(said),
-            Msg::Found(Found::Run(run)) => self.model.kept = Some(*run),
-            Msg::Found(Found::History(history)) => self.model.history = history.numbered(),
-            Msg::Found(Found::Handwriting(digits)) => {
-                self.model.digits.kept = digits;
-                self.digits_changed();
-            }
+            Msg::FileWorkerDue(activity) => self.file_worker_due(activity),
+            Msg::Found(found) => self.found(found),
             Msg::RunSaved(result) => self.run_saved(result),
+            Msg::NotKept(record, reason) => self.not_kept(record, &reason),
+            Msg::SaveDue => self.save_due(),
+            Msg::Leaving => self.save_before_leaving(),
             Msg::Warn(words) => self.warn(words),
-            Msg::WarnOnce(words) => self.warn_once(words),
             Msg::Toggled(section, open) => self.toggled(section, open),
             Msg::Resized => {}
         }

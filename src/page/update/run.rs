@@ -2,14 +2,16 @@
 
 use inkling_core::{
     checkpoint::TrainerState,
-    protocol::{Command, Envelope, Event, FileTask, RunId, RunState},
+    protocol::{Command, Envelope, Event, FileTask, Query, RunId, RunState},
+    settings::DatasetName,
     summary::{RunSummary, SavedRun},
 };
 
 use super::Update;
 use crate::page::{
     effect::Effect,
-    model::OwnData,
+    model::{Saving, asked::Awaited},
+    msg::Record,
     worker::{Afterwards, Pending, WorkerState},
 };
 
@@ -18,6 +20,9 @@ impl Update<'_> {
     pub(super) fn train(&mut self) {
         if self.model.run.state.is_active() {
             return; // a second press before the effect of the first was drawn
+        }
+        if self.model.settings.dataset == DatasetName::Own && self.model.data.reading {
+            return self.warn("Your files are still being read. Press Train again in a moment.".into());
         }
         self.new_run();
         self.begin();
@@ -28,8 +33,9 @@ impl Update<'_> {
         if self.model.run.state.is_active() {
             return;
         }
-        if let Some(kept) = self.model.kept.take() {
-            self.resume_saved(kept);
+        if let Some(kept) = self.model.kept.clone() {
+            self.resume_saved(kept.run);
+            self.model.stored = kept.stored;
         }
     }
 
@@ -39,6 +45,7 @@ impl Update<'_> {
             return self.warn("A run is in progress. Stop it before opening another.".into());
         }
         self.model.settings = saved.settings.clone();
+        self.model.earlier_networks.clear();
         self.show_settings();
         let run = &self.model.run;
         self.model.run = RunSummary::restored(run.run + 1, saved, run.backend.clone());
@@ -46,13 +53,24 @@ impl Update<'_> {
     }
 
     fn new_run(&mut self) {
-        let run = &self.model.run;
-        self.model.run = RunSummary::new(run.run + 1, self.model.settings.clone(), run.backend.clone());
+        let (run, own) = (&self.model.run, self.model.own_shape());
+        self.model.run = RunSummary::new(run.run + 1, self.model.settings.clone(), run.backend.clone(), own);
     }
 
     /// Starts the run in the model as soon as there is a worker for it.
     fn begin(&mut self) {
-        (self.model.kept, self.model.epoch) = (None, None);
+        self.model.set_aside = self.model.kept.take();
+        (self.model.epoch, self.model.saves, self.model.failures) = (None, 0, 0);
+        self.model.stored = false;
+        if let Saving::Resting { .. } = self.model.saving {
+            self.model.saving = Saving::Idle;
+        }
+        let classes = self.model.run.data.classes();
+        let known = |class: Option<u8>| class.is_none_or(|class| usize::from(class) < classes);
+        let query = self.model.browse.query;
+        if !known(query.label) || !known(query.predicted) {
+            self.model.browse.query = Query::default();
+        }
         self.model.run.state = RunState::Loading;
         self.model.pending = Pending::Start(None);
         self.forget_answers();
@@ -81,6 +99,7 @@ impl Update<'_> {
                 self.model.pending = Pending::Nothing;
                 let run = &mut self.model.run;
                 (run.state, run.progress, run.imported) = (RunState::Stopped, None, false);
+                self.offer_again();
             }
             _ => {
                 self.model.pending = Pending::Stop;
@@ -92,12 +111,12 @@ impl Update<'_> {
     /// Ends the run and forgets it.
     pub(super) fn reset(&mut self) {
         self.model.pending = Pending::Nothing;
-        // A kept run that is only offered is another run.
-        if self.model.run.checkpoint.is_some() {
+        // A run that is only offered, or that can't be read, is another run.
+        if std::mem::take(&mut self.model.stored) {
             self.model.kept = None;
-            self.effects.push(Effect::ForgetRun);
+            self.effects.push(Effect::Forget(Record::Run));
         }
-        self.model.epoch = None;
+        (self.model.epoch, self.model.set_aside) = (None, None);
         self.send(Command::Reset);
         // The run gets a new number: messages that are still on their way belong to the forgotten run.
         self.new_run();
@@ -106,7 +125,7 @@ impl Update<'_> {
 
     /// Scores the test set with the current weights.
     pub(super) fn test(&mut self) {
-        self.model.run.testing = true;
+        self.model.run.testing = self.model.worker.is_ready();
         self.send(Command::Test);
     }
 
@@ -125,14 +144,21 @@ impl Update<'_> {
             return;
         }
         match envelope.event {
-            Event::Answer { id, answer } => self.answered(id, answer),
-            Event::Steps(_) => self.ask_what_is_missing(),
+            Event::Answer { id, answer } => {
+                self.model.failures = 0;
+                self.answered(id, answer);
+            }
+            Event::Refused { id } => self.refused(id),
+            Event::Steps(_) => {
+                self.model.failures = 0;
+                self.ask_what_is_missing();
+            }
             Event::Epoch { .. } => self.ask_again(),
             Event::Test(_) => {
                 self.ask_again();
                 self.read_digits();
                 self.update_history();
-                self.save_run();
+                self.save_now();
             }
             Event::Robustness { left: 0, .. } => self.update_history(),
             Event::Checkpoint(_) => {
@@ -145,27 +171,33 @@ impl Update<'_> {
                 self.read_digits();
             }
             Event::Imported { run } => self.imported(run),
-            Event::DataTaken { train, test } => {
-                self.model.data_note = format!("{train} images to train with, {test} to test with. Press Train.");
-                if let OwnData::Offered(files) = &mut self.model.data {
-                    self.model.data = OwnData::Accepted(std::mem::take(files));
+            Event::Export { format, weights } => {
+                self.model.export.forget();
+                if let Some(net) = self.model.run.network() {
+                    self.file_task(FileTask::Write { format, net, weights });
                 }
             }
-            Event::Export { format, weights } => self.file_task(FileTask::Write { format, weights }),
+            // It may refuse what was asked for.
+            Event::Warning(_) => self.model.export.forget(),
             Event::State(state) => self.state_changed(state),
             _ => {}
         }
     }
 
     fn imported(&mut self, run: RunId) {
-        let backend = self.model.run.backend.clone();
-        self.model.run = RunSummary::new(run, self.model.settings.clone(), backend);
+        let (backend, own) = (self.model.run.backend.clone(), self.model.own_shape());
+        self.model.run = RunSummary::new(run, self.model.settings.clone(), backend, own);
         self.model.run.imported = true;
         (self.model.kept, self.model.epoch, self.model.pending) = (None, None, Pending::Nothing);
         self.forget_answers();
     }
 
     fn state_changed(&mut self, state: RunState) {
+        match state {
+            RunState::Training => self.model.set_aside = None,
+            RunState::Failed | RunState::Stopped => self.offer_again(),
+            _ => {}
+        }
         if matches!(state, RunState::Finished | RunState::Stopped) {
             self.model.history.add(&self.model.run);
             self.save_history();

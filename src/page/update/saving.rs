@@ -1,41 +1,115 @@
-//! What the browser keeps: the run and the history of runs.
+//! What the browser keeps: the run, the history of runs, and the visitor's digits.
 //!
-//! Invariant: a kept run is replaced only after the visitor has resumed it, discarded it, or started another run.
+//! Invariant: a kept run is replaced only after the visitor has resumed it, discarded it, or started another run while it
+//! was offered. A record that could not be read is not replaced at all.
 
 use inkling_core::protocol::RunState;
 
 use super::Update;
-use crate::page::{effect::Effect, model::Saving};
+use crate::page::{
+    effect::Effect,
+    model::{Kept, Saving},
+    msg::{Found, Msg, Record, Unread},
+};
+
+/// So many checkpoints are kept as they come. Then the pauses between two writes grow by a second each,
+const EAGER_SAVES: u32 = 20;
+/// up to this many seconds: an hour writes 350 MB instead of 3.4 GB.
+const LONGEST_PAUSE: u32 = 30;
 
 impl Update<'_> {
     /// Keeps the run in the browser, so that it survives a reload, a crash or a closed tab.
     pub(super) fn save_run(&mut self) {
-        if self.model.kept.as_ref().is_some_and(|kept| !kept.is_finished()) {
-            return self.not_saved("the run offered above is kept until you resume or discard it");
+        match &mut self.model.saving {
+            Saving::Idle => self.save_now(),
+            Saving::Busy { newer } | Saving::Resting { newer } => *newer = true,
         }
-        if self.model.saving != Saving::Idle {
-            self.model.saving = Saving::Outdated;
+    }
+
+    /// Keeps the run without resting first.
+    pub(super) fn save_now(&mut self) {
+        // It was found while this run was in progress: another tab had kept it.
+        if self.model.kept.is_some() {
+            return self.not_kept(Record::Run, "the run offered above is kept until you resume or discard it");
+        }
+        if let Some(reason) = self.locked(Record::Run) {
+            return self.not_kept(Record::Run, &reason);
+        }
+        if let Saving::Busy { newer } = &mut self.model.saving {
+            *newer = true;
             return;
         }
         // After a reset there is nothing to keep.
         let saved = self.model.run.saved().filter(|_| self.model.run.state != RunState::Idle);
         if let Some(run) = saved {
-            (self.model.kept, self.model.saving) = (None, Saving::Busy);
+            self.model.saving = Saving::Busy { newer: false };
             self.effects.push(Effect::SaveRun(Box::new(run)));
         }
     }
 
     pub(super) fn run_saved(&mut self, result: Result<(), String>) {
-        let before = std::mem::take(&mut self.model.saving);
+        let newer = matches!(self.model.saving, Saving::Busy { newer: true });
+        self.model.saving = Saving::Idle;
         match result {
-            Err(error) => self.not_saved(error.trim_end_matches('.')),
-            Ok(()) if before == Saving::Outdated => self.save_run(),
-            Ok(()) => {}
+            Err(error) => self.not_kept(Record::Run, &error),
+            Ok(()) => {
+                self.model.saves += 1;
+                self.model.stored = true;
+                let pause = self.model.saves.saturating_sub(EAGER_SAVES).min(LONGEST_PAUSE);
+                if pause > 0 {
+                    self.model.saving = Saving::Resting { newer };
+                    self.effects.push(Effect::After(1000 * pause as i32, Box::new(Msg::SaveDue)));
+                } else if newer {
+                    self.save_now();
+                }
+            }
         }
     }
 
-    fn not_saved(&mut self, reason: &str) {
-        self.warn_once(format!("A reload would lose this run: {reason}."));
+    /// The rest is over.
+    pub(super) fn save_due(&mut self) {
+        if let Saving::Resting { newer } = self.model.saving {
+            self.model.saving = Saving::Idle;
+            if newer {
+                self.save_now();
+            }
+        }
+    }
+
+    /// A page that is hidden may never be shown again.
+    pub(super) fn save_before_leaving(&mut self) {
+        if self.model.saving == (Saving::Resting { newer: true }) {
+            self.save_now();
+        }
+    }
+
+    /// Says once what a reload would lose.
+    pub(super) fn not_kept(&mut self, record: Record, reason: &str) {
+        let reason = reason.trim_end_matches('.');
+        // The history is lost for the same reason as the run: that is said already.
+        let said = self.model.run.warnings.iter().any(|words| words.ends_with(&format!(": {reason}.")));
+        if record != Record::History || !said {
+            self.warn_once(format!("A reload would lose {}: {reason}.", record.title()));
+        }
+    }
+
+    /// Why this record must not be overwritten, if it must not.
+    fn locked(&self, record: Record) -> Option<String> {
+        self.model.unread.iter().find(|unread| unread.0 == record).map(|(_, unread)| match unread {
+            Unread::Unreachable(reason) => reason.clone(),
+            Unread::Damaged(_) => "what the browser has kept can't be read; save or discard it above".into(),
+        })
+    }
+
+    /// A run that did not get to train brings back the offer whose place it took. One that failed later is offered where
+    /// it can resume.
+    pub(in crate::page) fn offer_again(&mut self) {
+        if let Some(kept) = self.model.set_aside.take() {
+            self.model.kept = Some(kept);
+        } else if self.model.run.state == RunState::Failed && self.model.kept.is_none() {
+            let stored = self.model.stored;
+            self.model.kept = self.model.run.saved().map(|run| Kept { run, stored });
+        }
     }
 
     /// Updates a run in the history with what was measured after its end.
@@ -45,6 +119,50 @@ impl Update<'_> {
     }
 
     pub(super) fn save_history(&mut self) {
-        self.effects.push(Effect::SaveHistory(self.model.history.clone()));
+        match self.locked(Record::History) {
+            Some(reason) => self.not_kept(Record::History, &reason),
+            None => self.effects.push(Effect::SaveHistory(self.model.history.clone())),
+        }
+    }
+
+    pub(super) fn save_digits(&mut self) {
+        match self.locked(Record::Handwriting) {
+            Some(reason) => self.not_kept(Record::Handwriting, &reason),
+            None => self.effects.push(Effect::SaveHandwriting(self.model.digits.kept.clone())),
+        }
+    }
+
+    /// Takes what the browser has kept. Another tab may have written it while this one had its own: both are kept.
+    pub(super) fn found(&mut self, found: Found) {
+        let record = found.record();
+        self.model.unread.retain(|known| known.0 != record);
+        match found {
+            Found::Nothing(_) => {}
+            Found::Run(run) => self.model.kept = Some(Kept { run: *run, stored: true }),
+            Found::History(stored) => {
+                let stored = stored.numbered();
+                let merged = stored.clone().merged(&self.model.history, &self.model.read.0);
+                let more = merged != stored;
+                (self.model.history, self.model.read.0) = (merged, stored);
+                if more {
+                    self.save_history();
+                }
+            }
+            Found::Handwriting(stored) => {
+                let merged = stored.clone().merged(&self.model.digits.kept, &self.model.read.1);
+                let more = merged != stored;
+                (self.model.digits.kept, self.model.read.1) = (merged, stored);
+                if more {
+                    self.save_digits();
+                }
+                self.digits_changed();
+            }
+            Found::Unread(record, unread) => {
+                if let Unread::Unreachable(_) = unread {
+                    self.effects.push(Effect::ReadLater(record));
+                }
+                self.model.unread.push((record, unread));
+            }
+        }
     }
 }

@@ -3,14 +3,15 @@
 use std::mem;
 
 use inkling_core::{
-    data::{NamedFile, handwriting::Handwriting},
-    protocol::{Command, Part, Query},
+    data::{NamedFile, SharedDataset, handwriting::Handwriting},
+    protocol::{Command, FileTask, Look, Part, Query},
+    settings::DatasetName,
 };
 
 use super::{Update, answers::SHOWN};
 use crate::page::{
     effect::Effect,
-    model::OwnData,
+    model::{OwnData, asked::Awaited},
     msg::{Section, WorkbenchMsg},
 };
 
@@ -33,25 +34,27 @@ impl Update<'_> {
             WorkbenchMsg::TimeMachine(epoch) => self.travel(epoch),
             WorkbenchMsg::Examine => self.examine(),
             WorkbenchMsg::MeasureRobustness => {
-                self.model.run.begin_robustness();
-                self.send(Command::MeasureRobustness);
+                if self.model.worker.is_ready() {
+                    self.model.run.begin_robustness();
+                    self.send(Command::MeasureRobustness);
+                }
             }
             WorkbenchMsg::KeepDigit(label) => self.keep_digit(label),
             WorkbenchMsg::RemoveDigit(place) => {
                 let digits = &mut self.model.digits;
                 digits.removed = Some(digits.kept.clone());
                 digits.kept.remove(place);
-                self.save_digits();
+                self.keep_digits();
             }
             WorkbenchMsg::RemoveDigits => {
                 let digits = &mut self.model.digits;
                 digits.removed = Some(mem::take(&mut digits.kept));
-                self.save_digits();
+                self.keep_digits();
             }
             WorkbenchMsg::RestoreDigits => {
                 if let Some(before) = self.model.digits.removed.take() {
                     self.model.digits.kept = before;
-                    self.save_digits();
+                    self.keep_digits();
                 }
             }
             WorkbenchMsg::Teach => self.send(Command::FineTune(self.model.digits.kept.clone())),
@@ -70,9 +73,9 @@ impl Update<'_> {
                 }
             }
             WorkbenchMsg::NameClasses(names) => {
-                self.model.classes = names.split(',').map(|name| name.trim().to_string()).take(10).collect();
+                self.model.classes = names.split(',').map(|name| name.trim().to_string()).take(100).collect();
             }
-            WorkbenchMsg::UseData(files) => self.use_data(files),
+            WorkbenchMsg::UseData(files, look) => self.use_data(files, look),
         }
     }
 
@@ -95,26 +98,28 @@ impl Update<'_> {
     }
 
     fn travel(&mut self, epoch: u32) {
-        let last = self.model.run.snapshots.len() as u32;
-        self.model.epoch = (1..=last).contains(&epoch).then_some(epoch);
+        self.model.epoch = self.model.run.snapshot(epoch).map(|snapshot| snapshot.epoch);
         self.model.pad.prediction.forget();
         self.ask_about_sketch();
     }
 
     /// The sketch is a digit of class `label`; the pad is cleared for the next one.
     fn keep_digit(&mut self, label: u8) {
+        if !self.model.sees_digits() {
+            return;
+        }
         let Some(image) = self.model.pad.image().map(<[u8]>::to_vec) else { return };
         if self.model.digits.kept.add(&image, label) {
             self.model.digits.removed = None;
             self.model.pad.clear();
-            self.save_digits();
+            self.keep_digits();
         } else {
             self.warn(format!("No more than {} digits are kept. Remove some first.", Handwriting::MAX_DIGITS));
         }
     }
 
-    fn save_digits(&mut self) {
-        self.effects.push(Effect::SaveHandwriting(self.model.digits.kept.clone()));
+    fn keep_digits(&mut self) {
+        self.save_digits();
         self.digits_changed();
     }
 
@@ -123,19 +128,43 @@ impl Update<'_> {
         self.read_digits();
     }
 
-    fn use_data(&mut self, files: Vec<NamedFile>) {
+    fn use_data(&mut self, files: Vec<NamedFile>, look: Look) {
         if self.model.run.state.is_active() {
             return self.warn("A run is in progress. Stop it before choosing other data.".into());
         }
-        self.model.data = OwnData::Offered(files);
+        if self.model.data.reading {
+            return self.warn("Your files are still being read. Choose others in a moment.".into());
+        }
+        if !files.is_empty() {
+            self.model.data.reading = true;
+            self.model.data.note = "Reading your files…".into();
+            self.file_task(FileTask::ReadData { files, look });
+        }
+    }
+
+    /// The file worker has read the visitor's data set.
+    pub(super) fn data_read(&mut self, data: SharedDataset, note: String) {
+        let misfit = self.model.misfit(&self.model.settings).is_some();
+        self.model.data = OwnData { set: Some(data), reading: false, note };
+        // The settings of a run that was started meanwhile stay.
+        if !self.model.run.state.is_active() {
+            self.model.settings.dataset = DatasetName::Own;
+            self.effects.push(Effect::SetAddress(self.model.settings.to_query()));
+        }
+        self.check_network(misfit);
         self.send_data();
+    }
+
+    /// The files are no data set. One that was read before stays.
+    pub(super) fn data_refused(&mut self, words: String) {
+        (self.model.data.reading, self.model.data.note) = (false, words.clone());
+        self.warn(words);
     }
 
     /// Gives the worker the visitor's data set, if there is one.
     pub(in crate::page) fn send_data(&mut self) {
-        if let OwnData::Offered(files) | OwnData::Accepted(files) = &self.model.data {
-            let files = files.clone();
-            self.send(Command::UseData { run: self.model.run.run, files });
+        if let Some(data) = self.model.data.set.clone() {
+            self.send(Command::UseData(data));
         }
     }
 }

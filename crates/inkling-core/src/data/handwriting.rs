@@ -5,7 +5,7 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, CLASSES, IMAGE, Labelled, Picked};
+use super::{Batch, IMAGE, Labelled, Picked, Shape};
 use crate::{
     augment::Augmentation,
     random::{Purpose, generator},
@@ -52,23 +52,36 @@ impl Handwriting {
         self.labels.is_empty()
     }
 
-    /// Whether it is usable: as many images as labels, every label a digit, and at most [`Handwriting::MAX_DIGITS`] digits.
-    pub fn is_valid(&self) -> bool {
-        let digits = self.labels.iter().all(|&label| usize::from(label) < CLASSES);
-        let complete = self.pixels.len() == self.len() * IMAGE && self.aside.len() == self.len();
-        self.len() <= Self::MAX_DIGITS && complete && digits
-    }
-
     /// Adds a digit, if there is room and `pixels` is one image. Returns whether it was added.
     pub fn add(&mut self, pixels: &[u8], label: u8) -> bool {
         let room = self.len() < Self::MAX_DIGITS && pixels.len() == IMAGE;
         if room {
             self.pixels.extend_from_slice(pixels);
             self.labels.push(label);
-            self.drawn += 1;
+            self.drawn = self.drawn.saturating_add(1);
             self.aside.push(u8::from(self.drawn.is_multiple_of(ASIDE)));
         }
         room
+    }
+
+    /// Whether this digit is among them.
+    fn contains(&self, pixels: &[u8], label: u8) -> bool {
+        self.pixels.chunks_exact(IMAGE).zip(&self.labels).any(|(image, known)| image == pixels && *known == label)
+    }
+
+    /// These digits, and those that were added to `base` since and made `other` of it, as far as there is room.
+    pub fn merged(mut self, other: &Handwriting, base: &Handwriting) -> Self {
+        for place in 0..other.len() {
+            let (pixels, label) = (&other.pixels[place * IMAGE..(place + 1) * IMAGE], other.labels[place]);
+            let known = self.contains(pixels, label) || base.contains(pixels, label);
+            if !known && self.add(pixels, label) {
+                // It stays on the side that it was on: the network may have trained on it.
+                if let Some(aside) = self.aside.last_mut() {
+                    *aside = other.aside[place];
+                }
+            }
+        }
+        self
     }
 
     /// Removes digit `place`, if there is one.
@@ -87,7 +100,7 @@ impl Handwriting {
 
     /// All digits.
     pub fn images(&self) -> Labelled {
-        Labelled { pixels: self.pixels.clone(), labels: self.labels.clone() }
+        Labelled { shape: Shape::MNIST, pixels: self.pixels.clone(), labels: self.labels.clone() }
     }
 
     /// The digits that are set aside if `aside`, otherwise those that train the network.
@@ -117,9 +130,10 @@ pub fn mixed(own: &Labelled, images: &Labelled, train: &[u32], seed: u32, step: 
 mod tests {
     use super::*;
     use crate::data::synthetic;
+    use crate::restore::Restore;
 
     fn hand(len: usize) -> Handwriting {
-        let digits = synthetic::generate(120, 4).train;
+        let digits = synthetic::digits(120, 4).train;
         let mut hand = Handwriting::default();
         (0..len).for_each(|i| assert!(hand.add(digits.image(i), digits.labels[i])));
         hand
@@ -136,7 +150,7 @@ mod tests {
         hand.remove(0);
         assert_eq!((hand.len(), &hand.pixels[2 * IMAGE..3 * IMAGE]), (9, &fourth[..]));
         assert_eq!((hand.part(true), hand.part(false).len()), (aside, 6), "the same digits stay set aside");
-        assert!(hand.is_valid());
+        assert!(hand.check().is_ok());
     }
 
     #[test]
@@ -145,22 +159,22 @@ mod tests {
         let with = |change: fn(&mut Handwriting)| {
             let mut hand = good.clone();
             change(&mut hand);
-            hand.is_valid()
+            hand.check().is_ok()
         };
-        assert!(good.is_valid() && with(|hand| hand.remove(9)));
+        assert!(good.check().is_ok() && with(|hand| hand.remove(9)));
         assert!(!with(|hand| hand.labels[0] = 10));
         assert!(!with(|hand| hand.pixels.truncate(9)));
         assert!(!Handwriting::default().add(&[0; 5], 1));
         let mut full = Handwriting::default();
         (0..Handwriting::MAX_DIGITS).for_each(|_| assert!(full.add(&[0; IMAGE], 1)));
-        assert!(!full.add(&[0; IMAGE], 1) && full.is_valid());
+        assert!(!full.add(&[0; IMAGE], 1) && full.check().is_ok());
     }
 
     #[test]
     fn a_batch_mixes_handwriting_with_training_images_and_differs_at_each_step() {
         // The handwritten digits are all sevens and the set has none, so the labels tell them apart.
-        let own = Labelled { pixels: vec![9; 5 * IMAGE], labels: vec![7; 5] };
-        let set = Labelled { pixels: vec![200; 8 * IMAGE], labels: vec![1, 2, 3, 1, 2, 3, 1, 2] };
+        let own = Labelled { shape: Shape::MNIST, pixels: vec![9; 5 * IMAGE], labels: vec![7; 5] };
+        let set = Labelled { shape: Shape::MNIST, pixels: vec![200; 8 * IMAGE], labels: vec![1, 2, 3, 1, 2, 3, 1, 2] };
         let batch = |step| mixed(&own, &set, &[1, 4, 7], 5, step);
         let first = batch(0);
         assert_eq!(first.labels.iter().filter(|&&label| label == 7).count(), OWN);

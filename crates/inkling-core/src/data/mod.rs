@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-pub use crate::image::{CLASSES, IMAGE, SIDE};
+pub use crate::image::{CLASSES, DataShape, DataShapeError, IMAGE, SIDE, Shape};
 
 use crate::{
     augment::{self, Augmentation},
@@ -29,11 +29,15 @@ pub struct NamedFile {
 }
 
 /// Images with their labels.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Labelled {
-    /// Pixels, `[N, 28, 28]`, 0 (paper) to 255 (ink).
+    /// Shape of an image.
+    pub shape: Shape,
+    /// Pixels, `[N, C, H, W]`, 0 (paper, or dark) to 255 (ink, or bright).
+    #[serde(with = "serde_bytes")]
     pub pixels: Vec<u8>,
-    /// Labels, `[N]`, 0 to 9.
+    /// Labels, `[N]`, from 0.
+    #[serde(with = "serde_bytes")]
     pub labels: Vec<u8>,
 }
 
@@ -50,7 +54,8 @@ impl Labelled {
 
     /// Copies of the images at `indices`, with their numbers in this set.
     pub fn pick(&self, indices: &[u32]) -> Picked {
-        let mut images = Labelled { pixels: Vec::with_capacity(indices.len() * IMAGE), labels: Vec::new() };
+        let pixels = Vec::with_capacity(indices.len() * self.shape.values());
+        let mut images = Labelled { shape: self.shape, pixels, labels: Vec::new() };
         for &index in indices {
             images.pixels.extend_from_slice(self.image(index as usize));
             images.labels.push(self.labels[index as usize]);
@@ -58,9 +63,10 @@ impl Labelled {
         Picked { images, numbers: indices.to_vec() }
     }
 
-    /// Pixels of one image, row by row.
+    /// Pixels of one image: channel by channel, row by row.
     pub fn image(&self, index: usize) -> &[u8] {
-        &self.pixels[index * IMAGE..(index + 1) * IMAGE]
+        let len = self.shape.values();
+        &self.pixels[index * len..(index + 1) * len]
     }
 }
 
@@ -74,12 +80,49 @@ pub struct Picked {
 }
 
 /// A data set as its files provide it: images for training and validation, and the test set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dataset {
+    /// What its images look like, and how many classes they have.
+    pub shape: DataShape,
+    /// Names of the classes; empty if they are the numbers from 0.
+    pub names: Vec<String>,
     /// Training file: training and validation images.
     pub train: Labelled,
     /// Test file: used for scores only, never to choose anything.
     pub test: Labelled,
+}
+
+impl Dataset {
+    /// Ten digits.
+    pub fn digits(train: Labelled, test: Labelled) -> Self {
+        Dataset { shape: DataShape::DIGITS, names: Vec::new(), train, test }
+    }
+
+    /// Whether all images have its shape, and all labels are classes.
+    pub fn is_sound(&self) -> bool {
+        let sound = |set: &Labelled| {
+            set.shape == self.shape.image()
+                && set.pixels.len() == set.len() * set.shape.values()
+                && set.labels.iter().all(|&label| usize::from(label) < self.shape.classes())
+        };
+        let named = self.names.is_empty() || self.names.len() == self.shape.classes();
+        named && sound(&self.train) && sound(&self.test) && !self.train.is_empty() && !self.test.is_empty()
+    }
+
+    /// A number that tells this data set from others: 64-bit FNV-1a (Fowler, Noll, Vo) over eight bytes at a time, folded.
+    pub fn fingerprint(&self) -> u32 {
+        let parts = [&self.train.pixels, &self.train.labels, &self.test.pixels, &self.test.labels];
+        let mut hash = 0xcbf2_9ce4_8422_2325u64;
+        for part in parts {
+            let (words, rest) = part.as_chunks();
+            let words = words.iter().map(|&word| u64::from_le_bytes(word));
+            for word in words.chain(rest.iter().map(|&byte| u64::from(byte))).chain([part.len() as u64]) {
+                // The rotation brings the high bits, which only a multiplication reaches, back to the low ones.
+                hash = (hash ^ word).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
+            }
+        }
+        (hash ^ hash >> 32) as u32
+    }
 }
 
 /// Which images of the training file are for training and which for validation; the rest are unused.
@@ -96,7 +139,8 @@ impl Split {
     /// Uses `limit` images in total (again with each class in proportion), or all images if `limit` is `None` or
     /// exceeds their number.
     pub fn stratified(labels: &[u8], limit: Option<usize>, seed: u32) -> Self {
-        let mut by_class: Vec<Vec<u32>> = vec![Vec::new(); CLASSES];
+        let classes = labels.iter().max().map_or(0, |&last| usize::from(last) + 1);
+        let mut by_class: Vec<Vec<u32>> = vec![Vec::new(); classes];
         for (index, &label) in labels.iter().enumerate() {
             by_class[usize::from(label)].push(index as u32);
         }
@@ -132,15 +176,18 @@ impl Split {
 
 /// Distributes `total` seats over the classes in proportion to their counts (largest remainders; ties go to the lower
 /// class).
-fn apportion(labels: &[u8], total: usize) -> [usize; CLASSES] {
-    let mut counts = [0usize; CLASSES];
-    for &label in labels {
-        counts[usize::from(label)] += 1;
+fn apportion(labels: &[u8], total: usize) -> Vec<usize> {
+    let mut counts = Vec::new();
+    for label in labels.iter().map(|&label| usize::from(label)) {
+        counts.resize(counts.len().max(label + 1), 0usize);
+        counts[label] += 1;
     }
     let all = labels.len().max(1);
-    let mut seats = counts.map(|count| count * total / all);
-    let mut by_remainder: Vec<usize> = (0..CLASSES).collect();
-    by_remainder.sort_by_key(|&class| std::cmp::Reverse(counts[class] * total % all));
+    // In 64 bits: on wasm32, the product would wrap from 300,000 images on.
+    let product = |count: usize| count as u64 * total as u64;
+    let mut seats: Vec<usize> = counts.iter().map(|&count| (product(count) / all as u64) as usize).collect();
+    let mut by_remainder: Vec<usize> = (0..counts.len()).collect();
+    by_remainder.sort_by_key(|&class| std::cmp::Reverse(product(counts[class]) % all as u64));
     let left = total - seats.iter().sum::<usize>();
     for &class in by_remainder.iter().take(left) {
         seats[class] += 1;
@@ -151,7 +198,9 @@ fn apportion(labels: &[u8], total: usize) -> [usize; CLASSES] {
 /// One batch, ready for the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// Pixels in `[0, 1]`, `[N, 1, 28, 28]`.
+    /// Shape of an image.
+    pub shape: Shape,
+    /// Pixels in `[0, 1]`, `[N, C, H, W]`.
     pub pixels: Vec<f32>,
     /// Labels, `[N]`.
     pub labels: Vec<u8>,
@@ -160,7 +209,7 @@ pub struct Batch {
 impl Batch {
     /// The images at `indices`, without augmentation.
     pub fn plain(images: &Labelled, indices: impl IntoIterator<Item = usize>) -> Self {
-        let mut batch = Batch { pixels: Vec::new(), labels: Vec::new() };
+        let mut batch = Batch { shape: images.shape, pixels: Vec::new(), labels: Vec::new() };
         for index in indices {
             batch.pixels.extend(images.image(index).iter().map(|&p| f32::from(p) / 255.0));
             batch.labels.push(images.labels[index]);
@@ -170,12 +219,13 @@ impl Batch {
 
     /// The picked images, each transformed by its own random affine map for this `epoch`.
     pub fn augmented(picked: &Picked, ranges: &Augmentation, seed: u32, epoch: u32) -> Self {
-        let mut pixels = vec![0.0; picked.images.pixels.len()];
-        let images = picked.images.pixels.chunks_exact(IMAGE).zip(pixels.chunks_exact_mut(IMAGE));
-        for ((image, out), map) in images.zip(ranges.maps(&picked.numbers, seed, epoch)) {
-            augment::warp(image, &map, out);
+        let Picked { images: Labelled { shape, pixels, labels }, numbers } = picked;
+        let mut out = vec![0.0; pixels.len()];
+        let images = pixels.chunks_exact(shape.values()).zip(out.chunks_exact_mut(shape.values()));
+        for ((image, out), map) in images.zip(ranges.maps(shape.side, numbers, seed, epoch)) {
+            augment::warp(image, *shape, &map, out);
         }
-        Batch { pixels, labels: picked.images.labels.clone() }
+        Batch { shape: *shape, pixels: out, labels: labels.clone() }
     }
 
     /// Number of images.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Format, Question, RunId};
 use crate::{
     checkpoint::{Checkpoint, TrainerState},
-    data::{NamedFile, handwriting::Handwriting},
+    data::{SharedDataset, handwriting::Handwriting},
     settings::{Adjustable, Settings},
 };
 
@@ -33,12 +33,7 @@ pub enum Command {
         weights: TrainerState,
     },
     /// Take the visitor's own data set for later runs.
-    UseData {
-        /// The current run, which hears whether the files are usable.
-        run: RunId,
-        /// Two or four IDX files.
-        files: Vec<NamedFile>,
-    },
+    UseData(SharedDataset),
     /// Pause before the next step.
     Pause,
     /// While paused: do one training step, or evaluate one batch, and pause again.

@@ -73,13 +73,6 @@ pub enum Event {
         /// Number of the new run.
         run: RunId,
     },
-    /// The files of [`super::Command::UseData`] are usable.
-    DataTaken {
-        /// Images for training and validation.
-        train: u32,
-        /// Images for the test.
-        test: u32,
-    },
     /// The answer to [`super::Command::Adjust`].
     Adjusted {
         /// Steps done before the change.
@@ -100,6 +93,11 @@ pub enum Event {
         id: u32,
         /// The answer.
         answer: Answer,
+    },
+    /// [`super::Command::Ask`] will not be answered; a warning says why.
+    Refused {
+        /// Number of the question.
+        id: u32,
     },
     /// How far [`super::Command::FineTune`] is.
     FineTuning {

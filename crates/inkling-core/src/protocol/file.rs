@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     charts::{Drawing, Scheme},
     checkpoint::TrainerState,
+    data::{NamedFile, SharedDataset},
+    image::Shape,
+    network::Network,
 };
 
 /// What the page asks of the file worker. Each task has one answer.
@@ -14,14 +17,25 @@ pub enum FileTask {
     Write {
         /// The format.
         format: Format,
-        /// The weights.
+        /// The network.
+        net: Network,
+        /// Its weights.
         weights: TrainerState,
     },
     /// Read the weights in a safetensors or burnpack file: answered by [`FileEvent::Opened`].
     Read {
+        /// The network that they must fit.
+        net: Network,
         /// The file.
         #[serde(with = "serde_bytes")]
         file: Vec<u8>,
+    },
+    /// Read the visitor's own data set: answered by [`FileEvent::DataRead`].
+    ReadData {
+        /// Its files.
+        files: Vec<NamedFile>,
+        /// What pictures become. Numbers stay as they are.
+        look: Look,
     },
     /// Draw a chart as SVG: answered by [`FileEvent::Drawn`].
     Draw {
@@ -32,6 +46,28 @@ pub enum FileTask {
         /// Its colours.
         scheme: Scheme,
     },
+}
+
+/// What pictures of any size become: the middle square of each, at this size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    /// Rows and columns.
+    pub side: u32,
+    /// In colour, or gray.
+    pub colour: bool,
+}
+
+impl Look {
+    /// The shape of the images.
+    pub fn shape(self) -> Shape {
+        Shape { channels: if self.colour { 3 } else { 1 }, side: self.side as usize }
+    }
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Look { side: 32, colour: true }
+    }
 }
 
 /// What the file worker sends.
@@ -69,6 +105,22 @@ pub enum FileEvent {
         /// The weights, for the start of a run.
         weights: TrainerState,
     },
+    /// How far [`FileTask::ReadData`] is.
+    Reading {
+        /// Pictures done.
+        done: u32,
+        /// Pictures in all.
+        total: u32,
+    },
+    /// The answer to [`FileTask::ReadData`].
+    DataRead {
+        /// The data set.
+        data: SharedDataset,
+        /// What it is and how it was split, as sentences for the visitor.
+        note: String,
+    },
+    /// The data set can't be used: a sentence for the visitor.
+    DataRefused(String),
     /// The answer to [`FileTask::Draw`].
     Drawn {
         /// File name.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     calibration::Calibration,
+    image::DataShape,
     metrics::{ConfusionMatrix, Parts},
 };
 
@@ -23,6 +24,11 @@ pub struct Loading {
 pub struct Loaded {
     /// Where it came from, for the visitor.
     pub source: String,
+    /// What its images look like, and how many classes they have.
+    #[serde(flatten)]
+    pub shape: DataShape,
+    /// Names of the classes; empty if they are the numbers from 0.
+    pub names: Vec<String>,
     /// Training images.
     pub train: u32,
     /// Validation images.

@@ -7,9 +7,9 @@ use crate::data::handwriting::Handwriting;
 /// A question to the session. Each is answered by the [`Answer`] of the same name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Question {
-    /// What digit is this?
+    /// What is this?
     Predict {
-        /// Pixels `[28, 28]`, 0 (paper) to 255 (ink).
+        /// Pixels of one image, `[C, H, W]`, 0 (paper) to 255 (ink).
         #[serde(with = "serde_bytes")]
         pixels: Vec<u8>,
         /// Use the weights after this epoch; `None` uses the current ones.
@@ -19,13 +19,13 @@ pub enum Question {
     Browse(Query),
     /// What happens inside the network for this image?
     Explain {
-        /// Pixels `[28, 28]`.
+        /// Pixels of one image, `[C, H, W]`.
         #[serde(with = "serde_bytes")]
         pixels: Vec<u8>,
     },
-    /// What digits are these, and which training images are nearest to the first?
+    /// What are these, and which training images are nearest to the first?
     Diagnose {
-        /// Pixels `[N, 28, 28]`, at least one image.
+        /// Pixels `[N, C, H, W]`, at least one image.
         #[serde(with = "serde_bytes")]
         pixels: Vec<u8>,
     },
@@ -38,7 +38,7 @@ pub enum Question {
 pub enum Answer {
     /// What the network makes of an image.
     Predict {
-        /// Probability of each digit, or `None` while there is no network.
+        /// Probability of each class, or `None` while there is no network.
         probabilities: Option<Vec<f32>>,
         /// Training steps that the network has seen.
         steps: u32,
@@ -54,7 +54,7 @@ pub enum Answer {
     Explain(Box<Explanation>),
     /// What the network makes of several images.
     Diagnose {
-        /// Probability of each digit for each image.
+        /// Probability of each class for each image.
         probabilities: Vec<Vec<f32>>,
         /// The training images nearest to the first image, by the distance of their pixels.
         nearest: Vec<Specimen>,
@@ -116,7 +116,7 @@ pub struct Specimen {
     pub label: u8,
     /// The class that the last evaluation predicted, and its probability.
     pub answer: Option<(u8, f32)>,
-    /// Pixels `[28, 28]`.
+    /// Pixels `[C, H, W]`.
     #[serde(with = "serde_bytes")]
     pub pixels: Vec<u8>,
 }
@@ -126,14 +126,15 @@ pub struct Specimen {
 pub struct Explanation {
     /// Training steps that these weights have seen.
     pub steps: u32,
-    /// The network's output, `[10]`.
+    /// The network's output, one for each class.
     pub logits: Vec<f32>,
-    /// Softmax of the logits, `[10]`.
+    /// Softmax of the logits.
     pub probabilities: Vec<f32>,
-    /// Activations of both convolution blocks: 32 maps of 13x13, 64 of 5x5.
-    pub blocks: [Maps; 2],
+    /// The maps of each convolution, after the pooling that may follow it: see
+    /// [`Network::maps`](crate::network::Network::maps).
+    pub blocks: Vec<Maps>,
     /// How much each pixel changes the logit of the most probable class: the magnitude of the gradient (Simonyan et al.
-    /// 2013), `[28, 28]`.
+    /// 2013), `[H, W]`; of the colour that changes it most.
     pub saliency: Maps,
 }
 

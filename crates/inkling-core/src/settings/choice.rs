@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::image::DataShape;
+
 /// An enum whose values have a name in URLs and menus.
 pub(super) trait Choice: Copy + 'static {
     /// All values and their names, in the order of a menu.
@@ -36,8 +38,24 @@ choice! {
         Mnist = "mnist",
         /// Digits drawn in the tab. Not MNIST.
         Synthetic = "synthetic",
-        /// The visitor's own IDX files.
+        /// Capital letters drawn in the tab.
+        Letters = "letters",
+        /// Circles, squares and triangles in three colours, drawn in the tab.
+        Shapes = "shapes",
+        /// The visitor's own files.
         Own = "own",
+    }
+}
+
+impl DatasetName {
+    /// What its images look like; `None` if that depends on the visitor's files.
+    pub fn shape(self) -> Option<DataShape> {
+        match self {
+            Self::Mnist | Self::Synthetic => Some(DataShape::DIGITS),
+            Self::Letters => Some(DataShape::LETTERS),
+            Self::Shapes => Some(DataShape::SHAPES),
+            Self::Own => None,
+        }
     }
 }
 
@@ -53,6 +71,51 @@ choice! {
         Cpu = "cpu",
         /// burn-ndarray on the CPU: slower, for comparison.
         Ndarray = "ndarray",
+    }
+}
+
+choice! {
+    /// How gradients change the weights.
+    OptimizerName {
+        /// Adam (Kingma, Ba 2015): each weight has its own pace.
+        #[default]
+        Adam = "adam",
+        /// Adam with decoupled weight decay (Loshchilov, Hutter 2019).
+        Adamw = "adamw",
+        /// Stochastic gradient descent.
+        Sgd = "sgd",
+        /// Gradient descent that keeps nine tenths of its speed (Polyak 1964).
+        Momentum = "momentum",
+        /// The same, looking ahead (Nesterov 1983, as in Sutskever et al. 2013).
+        Nesterov = "nesterov",
+        /// RMSprop (Hinton 2012).
+        Rmsprop = "rmsprop",
+    }
+}
+
+impl OptimizerName {
+    /// How many numbers it keeps for each weight.
+    pub fn slots(self) -> usize {
+        match self {
+            Self::Sgd => 0,
+            Self::Momentum | Self::Nesterov | Self::Rmsprop => 1,
+            Self::Adam | Self::Adamw => 2,
+        }
+    }
+}
+
+choice! {
+    /// How the learning rate changes during a run, after the warm-up.
+    ScheduleName {
+        /// Falls along half a cosine, to nearly zero.
+        #[default]
+        Cosine = "cosine",
+        /// Stays.
+        Constant = "constant",
+        /// Falls to a tenth after half of the run, and to a hundredth after three quarters.
+        Step = "step",
+        /// Rises and falls along cosines, from a twenty-fifth to nearly nothing (Smith 2018).
+        Onecycle = "onecycle",
     }
 }
 

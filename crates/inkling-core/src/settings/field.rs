@@ -5,8 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::choice::{BackendChoice, Choice, DatasetName, Kernels};
-use crate::augment::Augmentation;
+use super::choice::{BackendChoice, Choice, DatasetName, Kernels, OptimizerName, ScheduleName};
+use crate::{
+    augment::Augmentation,
+    network::{Layers, NetworkError},
+};
 
 /// Maximum number of workers that may share a batch.
 pub const MAX_REPLICAS: u32 = 16;
@@ -28,8 +31,8 @@ pub struct Field {
     pub control: Control,
     /// Its text in a URL.
     pub(super) get: fn(&Settings) -> String,
-    /// Sets it from its text; false if the text breaks the rule.
-    pub(super) set: fn(&mut Settings, &Field, &str) -> bool,
+    /// Sets it from its text, or says what is wrong with the text, as the end of a sentence.
+    pub(super) set: fn(&mut Settings, &Field, &str) -> Result<(), String>,
 }
 
 /// The values a setting may have.
@@ -45,6 +48,8 @@ pub enum Rule {
     Number(f64, f64),
     /// `1` or `0`.
     Switch,
+    /// Layers, as in [`crate::network::Layers`].
+    Layers,
 }
 
 /// How a setting's control looks, and whether it stays enabled during a run.
@@ -54,6 +59,8 @@ pub enum Control {
     Half,
     /// A whole row, fixed during a run.
     Wide,
+    /// Half a row among those that few visitors need, fixed during a run.
+    More,
     /// A whole row, adjustable during a run.
     Live,
     /// A slider with this step beside a number, adjustable during a run; shown while augmentation is on.
@@ -83,42 +90,45 @@ impl fmt::Display for Rule {
             Rule::AllOr(low, high) => write!(f, "0 (all) or a whole number from {low} to {high}"),
             Rule::Number(low, high) => write!(f, "a number from {low} to {high}"),
             Rule::Switch => f.write_str("1 (on) or 0 (off)"),
+            Rule::Layers => f.write_str("a list of layers"),
         }
     }
 }
 
 /// A setting that can't be used, as a sentence for the visitor.
 #[derive(Clone, Debug, PartialEq, Error, Serialize, Deserialize)]
-#[error("{label} must be {rule}; it is {found:?}.")]
+#[error("{label} {problem}.")]
 pub struct SettingError {
     /// The setting's name in a URL, and the id of its control.
     pub key: String,
     /// The setting's label on the page.
     pub label: String,
-    /// What it must be.
-    pub rule: String,
-    /// What it is.
-    pub found: String,
+    /// What is wrong with it, as the end of a sentence.
+    pub problem: String,
 }
 
 /// A value that has a text in a URL.
 trait Value: Sized {
     fn text(&self) -> String;
-    fn parse(text: &str, rule: Rule) -> Option<Self>;
+    fn parse(text: &str, rule: Rule) -> Result<Self, String>;
+}
+
+/// What to say about a text that breaks `rule`.
+fn broken(text: &str, rule: Rule) -> String {
+    format!("must be {rule}; it is {text:?}")
 }
 
 impl Value for u32 {
     fn text(&self) -> String {
         self.to_string()
     }
-    fn parse(text: &str, rule: Rule) -> Option<Self> {
-        let value = text.parse().ok()?;
-        let allowed = match rule {
-            Rule::Whole(low, high) => (low..=high).contains(&value),
-            Rule::AllOr(low, high) => value == 0 || (low..=high).contains(&value),
+    fn parse(text: &str, rule: Rule) -> Result<Self, String> {
+        let allowed = |value: &u32| match rule {
+            Rule::Whole(low, high) => (low..=high).contains(value),
+            Rule::AllOr(low, high) => *value == 0 || (low..=high).contains(value),
             _ => false,
         };
-        allowed.then_some(value)
+        text.parse().ok().filter(allowed).ok_or_else(|| broken(text, rule))
     }
 }
 
@@ -126,9 +136,9 @@ impl Value for f64 {
     fn text(&self) -> String {
         self.to_string()
     }
-    fn parse(text: &str, rule: Rule) -> Option<Self> {
-        let value = text.parse().ok()?;
-        matches!(rule, Rule::Number(low, high) if (low..=high).contains(&value)).then_some(value)
+    fn parse(text: &str, rule: Rule) -> Result<Self, String> {
+        let allowed = |value: &f64| matches!(rule, Rule::Number(low, high) if (low..=high).contains(value));
+        text.parse().ok().filter(allowed).ok_or_else(|| broken(text, rule))
     }
 }
 
@@ -136,12 +146,21 @@ impl Value for bool {
     fn text(&self) -> String {
         u8::from(*self).to_string()
     }
-    fn parse(text: &str, _: Rule) -> Option<Self> {
+    fn parse(text: &str, rule: Rule) -> Result<Self, String> {
         match text {
-            "1" | "true" | "on" => Some(true),
-            "0" | "false" | "off" => Some(false),
-            _ => None,
+            "1" | "true" | "on" => Ok(true),
+            "0" | "false" | "off" => Ok(false),
+            _ => Err(broken(text, rule)),
         }
+    }
+}
+
+impl Value for Layers {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+    fn parse(text: &str, _: Rule) -> Result<Self, String> {
+        text.parse().map_err(|error: NetworkError| error.to_string())
     }
 }
 
@@ -149,8 +168,8 @@ impl<T: Choice + PartialEq> Value for T {
     fn text(&self) -> String {
         T::NAMES.iter().find(|name| name.0 == *self).map_or_else(String::new, |name| name.1.into())
     }
-    fn parse(text: &str, _: Rule) -> Option<Self> {
-        T::NAMES.iter().find(|name| name.1 == text).map(|name| name.0)
+    fn parse(text: &str, rule: Rule) -> Result<Self, String> {
+        T::NAMES.iter().find(|name| name.1 == text).map(|name| name.0).ok_or_else(|| broken(text, rule))
     }
 }
 
@@ -164,13 +183,7 @@ macro_rules! row {
             rule: $rule,
             control: $control,
             get: |settings| settings.$($path).+.text(),
-            set: |settings, field, text| match Value::parse(text, field.rule) {
-                Some(value) => {
-                    settings.$($path).+ = value;
-                    true
-                }
-                None => false,
-            },
+            set: |settings, field, text| Value::parse(text, field.rule).map(|value| settings.$($path).+ = value),
         }
     };
 }
@@ -207,7 +220,9 @@ macro_rules! settings {
 
 const DATASETS: Rule = Rule::OneOf(&[
     ("mnist", "MNIST (70,000 digits)"),
-    ("synthetic", "Synthetic (drawn here)"),
+    ("synthetic", "Digits (drawn here)"),
+    ("letters", "Letters (drawn here)"),
+    ("shapes", "Coloured shapes (drawn here)"),
     ("own", "My own files…"),
 ]);
 const BACKENDS: Rule = Rule::OneOf(&[
@@ -216,6 +231,16 @@ const BACKENDS: Rule = Rule::OneOf(&[
     ("cpu", "CPU: burn-flex"),
     ("ndarray", "CPU: burn-ndarray (slow)"),
 ]);
+const OPTIMIZERS: Rule = Rule::OneOf(&[
+    ("adam", "Adam"),
+    ("adamw", "AdamW"),
+    ("sgd", "SGD"),
+    ("momentum", "SGD with momentum"),
+    ("nesterov", "SGD with Nesterov momentum"),
+    ("rmsprop", "RMSprop"),
+]);
+const SCHEDULES: Rule =
+    Rule::OneOf(&[("cosine", "Cosine"), ("constant", "Constant"), ("step", "Steps"), ("onecycle", "One cycle")]);
 const KERNELS: Rule = Rule::OneOf(&[("fused", "Inkling's"), ("stock", "Burn's own")]);
 
 settings! {
@@ -228,15 +253,29 @@ settings! {
         "Passes over all training images.";
     batch: u32 = 64, "Batch size", "", Rule::Whole(1, 1024), Control::Half,
         "Images per training step; after each batch the weights change a little.";
-    patience: u32 = 0, "Patience", "0: off", Rule::Whole(0, 100), Control::Half,
+    optimizer: OptimizerName = OptimizerName::Adam, "Optimizer", "", OPTIMIZERS, Control::More,
+        "How gradients change the weights. Plain SGD and its momentum need a learning rate of about 0.05, Adam and RMSprop of about 0.003.";
+    schedule: ScheduleName = ScheduleName::Cosine, "Schedule", "", SCHEDULES, Control::More,
+        "How the learning rate changes during the run, after the warm-up.";
+    warmup: f64 = 0.1, "Warm-up", "", Rule::Number(0.0, 0.5), Control::More,
+        "Share of the run in which the learning rate rises to its peak.";
+    decay: f64 = 0.0, "Weight decay", "", Rule::Number(0.0, 1.0), Control::More,
+        "Keeps weights small: decoupled with AdamW (0.01 is usual), otherwise as a penalty in the gradient (0.0001 is usual).";
+    smoothing: f64 = 0.0, "Label smoothing", "", Rule::Number(0.0, 0.5), Control::More,
+        "Share of each answer that is spread over all classes, so that the network does not become too sure; 0.1 is usual.";
+    clip: f64 = 0.0, "Clipping", "0: off", Rule::Number(0.0, 1000.0), Control::More,
+        "The largest norm of the gradient over all weights; a longer one is shortened. 0 means no limit, 1 is usual.";
+    patience: u32 = 0, "Patience", "0: off", Rule::Whole(0, 100), Control::More,
         "Ends the run when the validation loss has not fallen for this many epochs; 0 means never.";
     seed: u32 = 42, "Seed", "", Rule::Whole(0, u32::MAX), Control::Half,
         "Fixes everything random: the same seed gives the same run.";
     images: u32 = 0, "Training images", "0 means all", Rule::AllOr(24, 60_000), Control::Wide,
         "How many training and validation images to use; 0 means all of MNIST, or 6,000 synthetic ones.";
-    replicas: u32 = 0, "Replicas", "0: auto", Rule::Whole(0, MAX_REPLICAS), Control::Half,
+    replicas: u32 = 0, "Replicas", "0: auto", Rule::Whole(0, MAX_REPLICAS), Control::More,
         "Workers that share each batch on the CPU; 0 means as many as the machine can use.";
-    kernels: Kernels = Kernels::Fused, "CPU kernels", "", KERNELS, Control::Half,
+    net: Layers = Layers::default(), "Network", "layer by layer", Rule::Layers, Control::Wide,
+        "Its layers from the image to the last one but one: conv 32, pool, avgpool, globalpool, dense 128, dropout 0.3. After conv may follow 1x1, 5x5 or 7x7, same, stride 2, and after conv and dense a function: leaky, gelu, silu, tanh, sigmoid or none. The last layer is always there: dense, with a unit for each class.";
+    kernels: Kernels = Kernels::Fused, "CPU kernels", "", KERNELS, Control::More,
         "Which operations compute the network on the CPU.";
     lr: f64 = 0.004, "Learning rate", "", Rule::Number(1e-6, 1.0), Control::Live,
         "How far each step moves the weights, at the peak of the schedule.";

@@ -7,8 +7,8 @@ mod preset;
 
 use serde::{Deserialize, Serialize};
 
-use crate::augment::Augmentation;
-pub use choice::{BackendChoice, DatasetName, Kernels};
+use crate::{augment::Augmentation, image::DataShape, network::Network};
+pub use choice::{BackendChoice, DatasetName, Kernels, OptimizerName, ScheduleName};
 pub use field::{Control, FIELDS, Field, MAX_REPLICAS, Rule, SettingError, Settings};
 pub use preset::{PRESETS, Preset};
 
@@ -23,7 +23,26 @@ pub struct Adjustable {
     pub augmentation: Augmentation,
 }
 
+/// How a step changes the weights, apart from the learning rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Method {
+    /// The optimizer.
+    pub optimizer: OptimizerName,
+    /// Weight decay: with AdamW, weights shrink by this share of the learning rate; otherwise, this share of the weight is added
+    /// to its gradient (L2).
+    pub decay: f64,
+    /// Share of the answer that is spread over all classes (Szegedy et al. 2016).
+    pub smoothing: f64,
+    /// The gradient's largest norm over all weights (Pascanu et al. 2013); 0 means no limit.
+    pub clip: f64,
+}
+
 impl Settings {
+    /// How a step changes the weights.
+    pub fn method(&self) -> Method {
+        Method { optimizer: self.optimizer, decay: self.decay, smoothing: self.smoothing, clip: self.clip }
+    }
+
     /// The text of the setting `key`, as it appears in a URL; empty for an unknown key.
     pub fn get(&self, key: &str) -> String {
         Field::of(key).map(|field| (field.get)(self)).unwrap_or_default()
@@ -36,12 +55,10 @@ impl Settings {
     pub fn set(&mut self, key: &str, text: &str) -> Result<(), SettingError> {
         match Field::of(key) {
             None => Ok(()),
-            Some(field) if (field.set)(self, field, text.trim()) => Ok(()),
-            Some(field) => Err(SettingError {
+            Some(field) => (field.set)(self, field, text.trim()).map_err(|problem| SettingError {
                 key: field.key.into(),
                 label: field.label.into(),
-                rule: field.rule.to_string(),
-                found: text.trim().into(),
+                problem,
             }),
         }
     }
@@ -55,6 +72,18 @@ impl Settings {
         FIELDS.iter().try_for_each(|field| scratch.set(field.key, &self.get(field.key)))
     }
 
+    /// The network for a data set.
+    ///
+    /// # Errors
+    /// A [`SettingError`] if a layer does not fit its images, or the whole is too large.
+    pub fn network(&self, data: DataShape) -> Result<Network, SettingError> {
+        self.net.fit(data).map_err(|error| SettingError {
+            key: "net".into(),
+            label: "Network".into(),
+            problem: error.to_string(),
+        })
+    }
+
     /// The settings in a URL's query (with or without `?`), and what is wrong with it. A missing or wrong setting keeps
     /// its default.
     pub fn from_query(query: &str) -> (Self, Vec<SettingError>) {
@@ -62,9 +91,10 @@ impl Settings {
         let mut errors = Vec::new();
         for pair in query.trim_start_matches('?').split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = decoded(value);
             let set = match PRESETS.iter().find(|preset| key == "preset" && preset.key == value) {
                 Some(preset) => preset.apply(&mut settings),
-                None => settings.set(key, value),
+                None => settings.set(key, &value),
             };
             errors.extend(set.err());
         }
@@ -73,7 +103,8 @@ impl Settings {
 
     /// The query that reproduces these settings. It names all of them, so that a link survives a change of defaults.
     pub fn to_query(&self) -> String {
-        let pairs: Vec<String> = FIELDS.iter().map(|f| format!("{}={}", f.key, self.get(f.key))).collect();
+        let text = |field: &Field| self.get(field.key).replace(", ", ",").replace(' ', "+");
+        let pairs: Vec<String> = FIELDS.iter().map(|field| format!("{}={}", field.key, text(field))).collect();
         pairs.join("&")
     }
 
@@ -91,6 +122,27 @@ impl Settings {
     pub fn active_augmentation(&self) -> Option<&Augmentation> {
         self.augment.then_some(&self.augmentation)
     }
+}
+
+/// A value of a URL's query as it was meant: `+` is a space, `%2C` a comma (URL standard, form encoding). What is not
+/// UTF-8 becomes U+FFFD.
+fn decoded(value: &str) -> String {
+    let bytes = value.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let code = value.get(at + 1..at + 3).and_then(|code| u8::from_str_radix(code, 16).ok());
+        match (byte, code) {
+            (b'%', Some(code)) => {
+                out.push(code);
+                at += 2;
+            }
+            (b'+', _) => out.push(b' '),
+            _ => out.push(byte),
+        }
+        at += 1;
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Whether a URL's query asks for the run to start by itself.
@@ -126,6 +178,18 @@ mod tests {
     }
 
     #[test]
+    fn a_network_in_a_url_may_be_written_in_several_ways() {
+        for query in ["net=conv+8,pool,dense+9", "?net=conv%208%2C%20pool%2c dense 9", "net=conv 8, pool, dense 9"] {
+            let (settings, errors) = Settings::from_query(query);
+            assert_eq!((settings.net.to_string().as_str(), errors), ("conv 8, pool, dense 9", vec![]));
+            assert!(settings.to_query().contains("&net=conv+8,pool,dense+9&"));
+        }
+        let (settings, errors) = Settings::from_query("net=conv%2X8");
+        assert_eq!(settings, Settings::default());
+        assert!(errors[0].to_string().starts_with("Network can't be built: in layer 1, \"conv%2X8\""), "{}", errors[0]);
+    }
+
+    #[test]
     fn a_value_that_did_not_come_through_set_is_validated_too() {
         let settings = Settings { lr: f64::INFINITY, ..Settings::default() };
         assert_eq!(settings.validate().map_err(|e| e.key), Err("lr".into()));
@@ -156,7 +220,7 @@ mod tests {
         fn every_valid_setting_survives_a_url(epochs in 1u32..=100, batch in 1u32..=1024, lr in 1e-6f64..=1.0, seed: u32,
             augment: bool, rotation in 0f64..=180.0, shift_x in 0f64..=0.5, zoom in 0f64..=0.9, images in 24u32..=60_000) {
             let augmentation = Augmentation { rotation, shift_x, shift_y: 0.25, zoom };
-            let settings = Settings { epochs, batch, replicas: batch % 17, kernels: Kernels::Stock, lr, patience: batch % 101, seed, augment, augmentation, images,
+            let settings = Settings { epochs, batch, optimizer: OptimizerName::Nesterov, schedule: ScheduleName::Step, warmup: zoom / 2.0, decay: zoom / 3.0, smoothing: 0.25, clip: rotation / 2.0, replicas: batch % 17, kernels: Kernels::Stock, lr, net: "conv 8 5x5 same gelu, avgpool, dropout 0.25".parse().unwrap(), patience: batch % 101, seed, augment, augmentation, images,
                 dataset: DatasetName::Synthetic, backend: BackendChoice::Ndarray };
             prop_assert_eq!(Settings::from_query(&settings.to_query()), (settings, vec![]));
         }

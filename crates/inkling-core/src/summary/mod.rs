@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     checkpoint::Checkpoint,
     healing::{Incident, Remedy},
+    image::DataShape,
     metrics::ConfusionMatrix,
+    network::Network,
     protocol::{
         BackendInfo, BackendName, Envelope, EpochRecord, Event, Knowledge, Loaded, Loading, Part, Progress,
         RobustnessPoint, RunId, RunState, TestResult,
@@ -17,6 +19,7 @@ use crate::{
 };
 pub use curves::Curves;
 pub use saved::SavedRun;
+pub(crate) use saved::{OLDEST_VERSION, SAVED_VERSION};
 
 /// A run as the page knows it.
 #[derive(Clone, Debug, Serialize)]
@@ -34,6 +37,9 @@ pub struct RunSummary {
     pub backend: BackendInfo,
     /// Settings of the run.
     pub settings: Settings,
+    /// What it is trained on, as far as that is known before the data is there.
+    #[serde(skip)]
+    pub data: DataShape,
     /// Workers that share each batch; 0 before there is a run.
     pub workers: u32,
     /// One record per epoch.
@@ -79,6 +85,9 @@ pub struct RunSummary {
     /// Where the run can resume.
     #[serde(skip)]
     pub checkpoint: Option<Box<Checkpoint>>,
+    /// Steps of the whole run; 0 before that is known.
+    #[serde(skip)]
+    pub steps: u32,
     /// How far the run is.
     #[serde(skip)]
     pub progress: Option<Progress>,
@@ -100,12 +109,13 @@ pub struct Snapshot {
     pub epoch: u32,
     /// Validation images by true and predicted class.
     pub confusion: ConfusionMatrix,
-    /// Weights of the first convolution, `[32, 3, 3]`; empty if none were handed out with that epoch.
+    /// Weights of the first convolution, `[out, in, side, side]`; empty if none were handed out with that epoch.
+    #[serde(with = "crate::packed::singles")]
     pub filters: Vec<f32>,
 }
 
-/// Weights of the first convolution: 32 filters of 3x3.
-const FILTER_WEIGHTS: usize = 32 * 9;
+/// A longer reason for the loss of a worker is cut off.
+const LONGEST_REASON: usize = 1_000;
 
 /// The data set of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -129,9 +139,10 @@ pub struct Timings {
 }
 
 impl RunSummary {
-    /// No run yet, with the settings of the page.
-    pub fn new(run: RunId, settings: Settings, backend: BackendInfo) -> Self {
+    /// No run yet, with the settings of the page; `own` is the shape of the visitor's own data set, if there is one.
+    pub fn new(run: RunId, settings: Settings, backend: BackendInfo, own: Option<DataShape>) -> Self {
         RunSummary {
+            data: settings.dataset.shape().or(own).unwrap_or_default(),
             run,
             state: RunState::Idle,
             error: None,
@@ -157,6 +168,7 @@ impl RunSummary {
             imported: false,
             snapshots: Vec::new(),
             checkpoint: None,
+            steps: 0,
             progress: None,
             loading: None,
             testing: false,
@@ -170,19 +182,24 @@ impl RunSummary {
             return false;
         }
         match &envelope.event {
-            Event::State(RunState::Idle) => *self = Self::new(self.run, self.settings.clone(), self.backend.clone()),
+            Event::State(RunState::Idle) => {
+                *self = Self::new(self.run, self.settings.clone(), self.backend.clone(), Some(self.data));
+            }
             Event::State(state) => self.state = *state,
             Event::Loading(loading) => self.loading = Some(loading.clone()),
             Event::Loaded(loaded) => {
                 self.loading = None;
                 self.timings.data_seconds = loaded.seconds;
+                self.data = loaded.shape;
                 self.dataset = Some(DatasetSummary { name: self.settings.dataset.key(), loaded: loaded.clone() });
             }
             Event::Progress(progress) => {
                 self.workers = progress.workers;
+                self.steps = progress.steps;
                 self.progress = Some(*progress);
             }
-            Event::Steps(points) => {
+            // Without the number of steps, a point has no place on the curve.
+            Event::Steps(points) if self.steps > 0 => {
                 let per_epoch = self.steps_per_epoch();
                 for point in points {
                     self.curves.push(f64::from(point.step) / per_epoch, point);
@@ -191,7 +208,11 @@ impl RunSummary {
             Event::Epoch { record, confusion } => {
                 self.timings.epochs_seconds += record.seconds;
                 self.history.push(*record);
-                self.snapshots.push(Snapshot { epoch: record.epoch, confusion: *confusion, filters: Vec::new() });
+                self.snapshots.push(Snapshot {
+                    epoch: record.epoch,
+                    confusion: confusion.clone(),
+                    filters: Vec::new(),
+                });
                 self.show(confusion, Part::Validation);
             }
             Event::Test(result) => {
@@ -222,7 +243,10 @@ impl RunSummary {
                 (self.robustness_left, self.testing) = (0, false);
             }
             Event::Warning(message) => {
-                self.testing = false; // the warning may refuse the test
+                self.testing = false; // the warning may refuse the test or the measurement
+                if self.robustness.is_empty() {
+                    self.robustness_left = 0;
+                }
                 self.warnings.push(message.clone());
             }
             Event::Failed(reason) => {
@@ -233,17 +257,19 @@ impl RunSummary {
             Event::Checkpoint(checkpoint) => {
                 self.checkpoint = Some(checkpoint.clone());
                 self.curves.mark();
+                let filter_weights = self.network().map_or(0, |net| net.filter_weights());
                 // A checkpoint at an epoch's end has that epoch's weights; in a later one, they may be fine-tuned.
                 let ended = |snapshot: &&mut Snapshot| checkpoint.done == 0 && snapshot.filters.is_empty();
                 if let Some(snapshot) = self.snapshots.last_mut().filter(ended) {
-                    snapshot.filters = checkpoint.trainer.first(FILTER_WEIGHTS);
+                    snapshot.filters = checkpoint.trainer.first(filter_weights);
                 }
             }
-            Event::Fetching { .. }
+            Event::Steps(_)
+            | Event::Fetching { .. }
             | Event::Imported { .. }
-            | Event::DataTaken { .. }
             | Event::Export { .. }
             | Event::Answer { .. }
+            | Event::Refused { .. }
             | Event::Ready { .. }
             | Event::Unavailable { .. } => {}
         }
@@ -252,7 +278,7 @@ impl RunSummary {
 
     /// Steps per epoch; 1 before that is known.
     pub fn steps_per_epoch(&self) -> f64 {
-        self.progress.map_or(1.0, |p| f64::from(p.steps) / f64::from(p.epochs.max(1))).max(1.0)
+        (f64::from(self.steps) / f64::from(self.settings.epochs)).max(1.0)
     }
 
     /// The worker was lost, for `reason`: forgets what came after the last checkpoint, and returns the remedy.
@@ -260,7 +286,8 @@ impl RunSummary {
         let remedy = Remedy::after(&self.incidents, backend);
         let from = self.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.trainer.step);
         let step = self.progress.map_or(0, |progress| progress.step);
-        self.incidents.push(Incident { backend, reason: reason.into(), step, from, remedy });
+        let reason = reason.chars().take(LONGEST_REASON).collect();
+        self.incidents.push(Incident { backend, reason, step, from, remedy });
         if remedy != Remedy::None {
             self.back_to_checkpoint();
         }
@@ -294,6 +321,11 @@ impl RunSummary {
         self.robustness_left = 1;
     }
 
+    /// The network after `epoch`, if the page was told of that epoch's end.
+    pub fn snapshot(&self, epoch: u32) -> Option<&Snapshot> {
+        self.snapshots.iter().find(|snapshot| snapshot.epoch == epoch)
+    }
+
     /// The history as CSV (RFC 4180), one line per epoch.
     pub fn history_csv(&self) -> String {
         let mut csv = String::from(
@@ -318,13 +350,19 @@ impl RunSummary {
         self.test = Some(test);
     }
 
-    /// Weights of the first convolution at the last checkpoint, `[32, 3, 3]`.
+    /// Its network, if that fits its data.
+    pub fn network(&self) -> Option<Network> {
+        self.settings.network(self.data).ok()
+    }
+
+    /// Weights of the filters that look at the image, at the last checkpoint: see [`Network::filters`].
     pub fn filters(&self) -> Option<Vec<f32>> {
-        self.checkpoint.as_ref().map(|checkpoint| checkpoint.trainer.first(FILTER_WEIGHTS))
+        let count = self.network()?.filter_weights();
+        self.checkpoint.as_ref().map(|checkpoint| checkpoint.trainer.first(count))
     }
 
     fn show(&mut self, confusion: &ConfusionMatrix, of: Part) {
-        self.confusion_matrix = Some(*confusion);
+        self.confusion_matrix = Some(confusion.clone());
         self.confusion_matrix_of = Some(of);
     }
 }
@@ -336,7 +374,7 @@ mod tests {
     #[test]
     fn stale_events_are_dropped_and_a_reset_forgets_all_but_the_settings() {
         let settings = Settings { epochs: 3, ..Settings::default() };
-        let mut summary = RunSummary::new(2, settings.clone(), BackendInfo::default());
+        let mut summary = RunSummary::new(2, settings.clone(), BackendInfo::default(), None);
         assert!(!summary.apply(&Envelope { run: 1, event: Event::State(RunState::Training) }));
         assert_eq!(summary.state, RunState::Idle);
         assert!(summary.apply(&Envelope { run: 2, event: Event::Failed("no".into()) }));
@@ -347,7 +385,7 @@ mod tests {
 
     #[test]
     fn the_json_has_the_fields_that_are_promised() {
-        let json = serde_json::to_value(RunSummary::new(0, Settings::default(), BackendInfo::default())).unwrap();
+        let json = serde_json::to_value(RunSummary::new(0, Settings::default(), BackendInfo::default(), None)).unwrap();
         for field in [
             "state",
             "error",

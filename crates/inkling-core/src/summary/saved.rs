@@ -6,6 +6,7 @@ use super::{Curves, RunSummary, Snapshot};
 use crate::{
     checkpoint::Checkpoint,
     healing::Incident,
+    image::DataShape,
     protocol::{BackendInfo, EpochRecord, Knowledge, Part, RobustnessPoint, RunId, RunState, TestResult},
     settings::{Adjustable, Settings},
 };
@@ -14,33 +15,34 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedRun {
     /// Version of the format.
-    version: u32,
+    pub(crate) version: u32,
     /// Its settings.
     pub settings: Settings,
-    history: Vec<EpochRecord>,
-    curves: Curves,
-    incidents: Vec<Incident>,
-    adjustments: Vec<(u32, Adjustable)>,
-    robustness: Vec<RobustnessPoint>,
-    snapshots: Vec<Snapshot>,
-    /// The score on the test set, once nothing is left to train.
-    test: Option<TestResult>,
+    /// What it is trained on: digits, in a record of an earlier version.
     #[serde(default)]
-    fine_tuned: Option<[Knowledge; 2]>,
+    pub data: DataShape,
+    pub(crate) history: Vec<EpochRecord>,
+    pub(crate) curves: Curves,
+    pub(crate) incidents: Vec<Incident>,
+    pub(crate) adjustments: Vec<(u32, Adjustable)>,
+    pub(crate) robustness: Vec<RobustnessPoint>,
+    pub(crate) snapshots: Vec<Snapshot>,
+    /// The score on the test set, once nothing is left to train.
+    pub(crate) test: Option<TestResult>,
+    #[serde(default)]
+    pub(crate) fine_tuned: Option<[Knowledge; 2]>,
     /// Steps of the whole run.
-    steps: u32,
-    checkpoint: Box<Checkpoint>,
+    pub(crate) steps: u32,
+    pub(crate) checkpoint: Box<Checkpoint>,
 }
 
-/// Version of the format of [`SavedRun`] that this build writes and reads.
-const SAVED_VERSION: u32 = 2;
+/// Version of the format of [`SavedRun`] that this build writes.
+pub(crate) const SAVED_VERSION: u32 = 3;
+/// The oldest version that it reads. Version 2 has lists of numbers where version 3 has bytes, a point for each step, and
+/// no fingerprint of the data set.
+pub(crate) const OLDEST_VERSION: u32 = 2;
 
 impl SavedRun {
-    /// Whether this build can resume it.
-    pub fn is_readable(&self) -> bool {
-        self.version == SAVED_VERSION && self.settings.validate().is_ok()
-    }
-
     /// Whether nothing is left to train.
     pub fn is_finished(&self) -> bool {
         self.checkpoint.epoch > self.settings.epochs
@@ -50,7 +52,7 @@ impl SavedRun {
     pub fn sentence(&self) -> String {
         let (step, steps, epochs) = (self.checkpoint.trainer.step, self.steps, self.settings.epochs);
         if self.is_finished() {
-            let epochs = self.history.len();
+            let epochs = self.history.last().map_or(0, |record| record.epoch);
             let plural = if epochs == 1 { "" } else { "s" };
             return format!("This browser has kept a finished run of {epochs} epoch{plural}.");
         }
@@ -63,7 +65,6 @@ impl RunSummary {
     /// The run to keep, once there is a checkpoint.
     pub fn saved(&self) -> Option<SavedRun> {
         let checkpoint = self.checkpoint.clone()?;
-        let per_epoch = self.steps_per_epoch();
         let mut curves = self.curves.clone();
         curves.cut();
         // A run that continues has a different network from the one that was scored.
@@ -71,6 +72,7 @@ impl RunSummary {
         Some(SavedRun {
             version: SAVED_VERSION,
             settings: self.settings.clone(),
+            data: self.data,
             history: self.history.iter().filter(|record| record.epoch < checkpoint.epoch).copied().collect(),
             curves,
             incidents: self.incidents.clone(),
@@ -79,7 +81,7 @@ impl RunSummary {
             snapshots: self.snapshots.iter().filter(|shot| shot.epoch < checkpoint.epoch).cloned().collect(),
             test: self.test.clone().filter(|_| over),
             fine_tuned: self.fine_tuned.filter(|_| over),
-            steps: (per_epoch * f64::from(self.settings.epochs)).round() as u32,
+            steps: self.steps.max(checkpoint.trainer.step), // it may have missed how many there are
             checkpoint,
         })
     }
@@ -87,10 +89,21 @@ impl RunSummary {
     /// The run that was kept, about to resume.
     pub fn restored(run: RunId, saved: SavedRun, backend: BackendInfo) -> Self {
         let SavedRun {
-            settings, history, curves, incidents, adjustments, robustness, snapshots, test, fine_tuned, ..
+            settings,
+            data,
+            history,
+            curves,
+            incidents,
+            adjustments,
+            robustness,
+            snapshots,
+            test,
+            fine_tuned,
+            steps,
+            ..
         } = saved;
-        let mut summary = RunSummary::new(run, settings, backend);
-        summary.state = RunState::Loading;
+        let mut summary = RunSummary::new(run, settings, backend, Some(data));
+        (summary.state, summary.steps) = (RunState::Loading, steps);
         summary.timings.epochs_seconds = history.iter().map(|record| record.seconds).sum();
         if let Some(snapshot) = snapshots.last() {
             summary.show(&snapshot.confusion, Part::Validation);
@@ -98,6 +111,8 @@ impl RunSummary {
         if let Some(test) = test {
             summary.scored(test);
         }
+        let mut curves = curves;
+        curves.thin(); // those of an earlier version have a point for each step
         let checkpoint = Some(saved.checkpoint);
         RunSummary { history, curves, incidents, adjustments, robustness, snapshots, fine_tuned, checkpoint, ..summary }
     }

@@ -16,7 +16,6 @@ use inkling_core::{
     augment::Augmentation,
     data::{Batch, Labelled, Picked},
     metrics::Parts,
-    settings::Kernels,
 };
 use serde::{Deserialize, Serialize};
 use web_time::Instant;
@@ -24,7 +23,7 @@ use web_time::Instant;
 use crate::{
     evaluated::Evaluated,
     feed::{Feed, assemble, upload},
-    model::Cnn,
+    model::Model,
     pass::{Pass, Recipe, Shard},
     read::{ReadError, read_flat},
 };
@@ -37,14 +36,16 @@ pub use threads::Threads;
 pub struct Task {
     /// What to do with the images.
     pub work: Work,
-    /// Pixels of the images, `[N, 28, 28]`.
+    /// The recipe of the run.
+    pub recipe: Recipe,
+    /// Pixels of the images, `[N, C, H, W]`.
     #[serde(with = "serde_bytes")]
     pub pixels: Vec<u8>,
     /// Labels of the images, `[N]`.
     #[serde(with = "serde_bytes")]
     pub labels: Vec<u8>,
-    /// Current weights, flat: [`PARAMETERS`](inkling_core::parameters::PARAMETERS) values. They are sent separately
-    /// because of their size.
+    /// Current weights, one after another in the order of
+    /// [`Network::parameters`](inkling_core::network::Network::parameters). They are sent separately because of their size.
     #[serde(skip)]
     pub weights: Arc<Vec<f32>>,
 }
@@ -56,8 +57,6 @@ pub enum Work {
     Train {
         /// The shard.
         shard: Shard,
-        /// The training recipe.
-        recipe: Recipe,
         /// Augmentation ranges and the current epoch; `None` if the images are not augmented.
         augmentation: Option<(Augmentation, u32)>,
         /// Positions of the images in the training set.
@@ -79,8 +78,7 @@ pub struct Reply {
 /// The result of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// Shares of the gradients, flat, followed by the shares of the loss and of the accuracy:
-    /// [`PARAMETERS`](inkling_core::parameters::PARAMETERS) + 2 values.
+    /// Shares of the gradients, in the order of the weights, followed by the shares of the loss and of the accuracy.
     Trained(Vec<f32>),
     /// Loss and predictions of the evaluated images.
     Evaluated(Evaluated),
@@ -104,8 +102,13 @@ pub trait Replicas {
     /// Sends `replica` a task. Returns false if the replica is lost or not ready yet.
     fn send(&mut self, replica: usize, task: Task) -> bool;
     /// Receives the reply to the last task. The leader's own share took `own` seconds, which serves to choose a
-    /// timeout. After an error the replica is lost, and a new one may take its place.
-    fn receive(&mut self, replica: usize, own: f64) -> PendingReply<'_>;
+    /// timeout, and the leader has waited for other replicas for `waited` seconds since. After an error the replica is
+    /// lost, and a new one may take its place.
+    fn receive(&mut self, replica: usize, own: f64, waited: f64) -> PendingReply<'_>;
+    /// Removes the replicas that were lost for good. Returns their number.
+    fn remove_lost(&mut self) -> usize {
+        0
+    }
 }
 
 /// No replicas, for a backend that trains alone.
@@ -122,7 +125,7 @@ impl Replicas for NoReplicas {
     fn send(&mut self, _: usize, _: Task) -> bool {
         false
     }
-    fn receive(&mut self, _: usize, _: f64) -> PendingReply<'_> {
+    fn receive(&mut self, _: usize, _: f64, _: f64) -> PendingReply<'_> {
         Box::pin(std::future::ready(Err("there are no replicas".into())))
     }
 }
@@ -132,12 +135,13 @@ impl Task {
     ///
     /// # Errors
     /// [`ReadError`] if the device is lost or out of memory.
-    pub async fn perform(self, model: &Cnn, device: &Device, parts: &mut Parts) -> Result<Outcome, ReadError> {
-        let images = Labelled { pixels: self.pixels, labels: self.labels };
+    pub async fn perform(self, model: &Model, device: &Device, parts: &mut Parts) -> Result<Outcome, ReadError> {
+        let images = Labelled { shape: self.recipe.net.data().image(), pixels: self.pixels, labels: self.labels };
         match self.work {
-            Work::Train { shard, recipe, augmentation, numbers } => {
-                let batch = assemble(Picked { images, numbers }, augmentation, recipe.seed, parts);
-                let pass = Pass::new(model, Feed::upload(batch, device), shard, recipe, parts);
+            Work::Train { shard, augmentation, numbers } => {
+                let seed = self.recipe.seed;
+                let batch = assemble(Picked { images, numbers }, augmentation, seed, parts);
+                let pass = Pass::new(model, Feed::upload(batch, device), shard, &self.recipe, parts);
                 let start = Instant::now();
                 let mut shares = model.gradients(&pass.gradients);
                 shares.push(pass.metrics.0);
@@ -162,9 +166,8 @@ impl Task {
 pub async fn perform(mut task: Task, device: &Device) -> Result<Reply, ReadError> {
     let start = Instant::now();
     let device = device.clone().autodiff();
-    let kernels = if let Work::Train { recipe, .. } = &task.work { recipe.kernels } else { Kernels::default() };
     let weights = Arc::unwrap_or_clone(std::mem::take(&mut task.weights));
-    let model = Cnn::from_flat(weights, kernels, &device);
+    let model = Model::new(&task.recipe.net, weights, task.recipe.kernels, &device);
     let outcome = task.perform(&model, &device, &mut Parts::default()).await?;
     Ok(Reply { outcome, seconds: start.elapsed().as_secs_f64() })
 }

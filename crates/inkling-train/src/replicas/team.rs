@@ -4,8 +4,7 @@ use std::{mem, sync::Arc};
 
 use inkling_core::{
     augment::Augmentation,
-    data::{IMAGE, Labelled, Picked},
-    parameters::PARAMETERS,
+    data::{Labelled, Picked},
 };
 use web_time::Instant;
 
@@ -13,7 +12,7 @@ use super::{Outcome, Replicas, Task, Work, shards};
 use crate::{
     evaluated::Evaluated,
     model::split,
-    pass::Shard,
+    pass::{Recipe, Shard},
     read::{ReadError, StepMetrics, read_flat},
     trainer::Trainer,
 };
@@ -23,18 +22,21 @@ pub struct Team {
     replicas: Box<dyn Replicas>,
     /// Why replicas were lost, until [`Team::losses`] asks.
     losses: Vec<String>,
+    /// Whether the visitor knows that a replica was lost in this run.
+    told: bool,
 }
 
 impl Team {
     /// A team that is led from here.
     pub fn new(replicas: impl Replicas + 'static) -> Self {
-        Team { replicas: Box::new(replicas), losses: Vec::new() }
+        Team { replicas: Box::new(replicas), losses: Vec::new(), told: false }
     }
 
     /// Sets the number of workers, the leader included; 0 means as many as this machine can use.
     pub fn resize(&mut self, workers: usize) {
         let workers = if workers == 0 { self.replicas.max_workers() } else { workers };
         self.replicas.resize(workers - 1);
+        self.told = false;
     }
 
     /// Number of workers, the leader included.
@@ -42,9 +44,21 @@ impl Team {
         self.replicas.len() + 1
     }
 
-    /// Why replicas were lost since the last call.
-    pub fn losses(&mut self) -> Vec<String> {
-        mem::take(&mut self.losses)
+    /// What happened to replicas since the last call, as a sentence. The first loss is told, and each change of their
+    /// number; what is mended in between is not.
+    pub fn losses(&mut self) -> Option<String> {
+        let reason = mem::take(&mut self.losses).pop()?;
+        let removed = self.replicas.remove_lost();
+        let first = !mem::replace(&mut self.told, true);
+        if removed > 0 {
+            let left = match self.workers() {
+                1 => "one worker".into(),
+                workers => format!("{workers} workers"),
+            };
+            return Some(format!("A replica was lost again ({reason}). The run goes on with {left}."));
+        }
+        let words = "The leading worker computed its share, and another replica takes its place.";
+        first.then(|| format!("A replica was lost ({reason}). {words}"))
     }
 
     /// One training step with the batch split over all workers.
@@ -61,11 +75,10 @@ impl Team {
         let tasks = shards(of, self.workers()).into_iter().map(|range| {
             let work = Work::Train {
                 shard: Shard { step: trainer.steps_done(), first: range.start, of },
-                recipe: trainer.recipe(),
                 augmentation,
                 numbers: picked.numbers[range.clone()].to_vec(),
             };
-            Task::new(work, &picked.images, range)
+            Task::new(work, trainer.recipe(), &picked.images, range)
         });
         let tasks = tasks.collect();
         let mut sum = Vec::new();
@@ -75,9 +88,10 @@ impl Team {
             }
         }
         let unpacking = Instant::now();
-        let (loss, accuracy) = (sum[PARAMETERS], sum[PARAMETERS + 1]);
-        sum.truncate(PARAMETERS);
-        let gradients = split(&sum, &trainer.device().clone().inner());
+        let net = trainer.model().network();
+        let (loss, accuracy) = (sum[net.count()], sum[net.count() + 1]);
+        sum.truncate(net.count());
+        let gradients = split(net, &sum, &trainer.device().clone().inner());
         trainer.parts.messages += unpacking.elapsed().as_secs_f64();
         trainer.update(gradients);
         Ok(StepMetrics::known(loss, accuracy, trainer.device()))
@@ -89,7 +103,7 @@ impl Team {
     /// [`ReadError`] if the device is lost or out of memory.
     pub async fn evaluate(&mut self, trainer: &mut Trainer, images: &Labelled) -> Result<Vec<Evaluated>, ReadError> {
         let parts = shards(images.len(), self.workers()).into_iter();
-        let tasks = parts.map(|range| Task::new(Work::Evaluate, images, range)).collect();
+        let tasks = parts.map(|range| Task::new(Work::Evaluate, trainer.recipe(), images, range)).collect();
         let outcomes = self.perform(trainer, tasks).await?;
         let evaluated = |outcome| if let Outcome::Evaluated(evaluated) = outcome { Some(evaluated) } else { None };
         Ok(outcomes.into_iter().filter_map(evaluated).collect())
@@ -107,13 +121,15 @@ impl Team {
             sent.push(self.replicas.send(replica, Task { weights: weights.clone(), ..task.clone() }));
         }
         trainer.parts.messages += start.elapsed().as_secs_f64();
-        let (mut outcomes, mut worked, mut own) = (Vec::new(), 0.0, 0.0);
+        let (mut outcomes, mut worked, mut own, mut waited) = (Vec::new(), 0.0, 0.0, 0.0);
         let workers = tasks.len();
         for (worker, task) in tasks.into_iter().enumerate() {
             if worker > 0 && sent[worker - 1] {
                 let asked = Instant::now();
-                let reply = self.replicas.receive(worker - 1, own).await;
-                trainer.parts.waiting += asked.elapsed().as_secs_f64();
+                let reply = self.replicas.receive(worker - 1, own, waited).await;
+                let seconds = asked.elapsed().as_secs_f64();
+                waited += seconds;
+                trainer.parts.waiting += seconds;
                 match reply {
                     Ok(reply) => {
                         worked += reply.seconds;
@@ -136,10 +152,12 @@ impl Team {
 
 impl Task {
     /// `work` on the images in `range`. The weights are added when the task is sent.
-    fn new(work: Work, images: &Labelled, range: std::ops::Range<usize>) -> Self {
+    fn new(work: Work, recipe: &Recipe, images: &Labelled, range: std::ops::Range<usize>) -> Self {
+        let len = images.shape.values();
         Task {
             work,
-            pixels: images.pixels[range.start * IMAGE..range.end * IMAGE].to_vec(),
+            recipe: recipe.clone(),
+            pixels: images.pixels[range.start * len..range.end * len].to_vec(),
             labels: images.labels[range].to_vec(),
             weights: Arc::default(),
         }

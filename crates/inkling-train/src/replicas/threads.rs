@@ -59,7 +59,7 @@ impl Replicas for Threads {
         self.members.get(replica).is_some_and(|member| member.tasks.send(task).is_ok())
     }
 
-    fn receive(&mut self, replica: usize, _: f64) -> PendingReply<'_> {
+    fn receive(&mut self, replica: usize, _: f64, _: f64) -> PendingReply<'_> {
         let reply = match self.members.get(replica) {
             Some(member) => member.replies.recv().unwrap_or_else(|_| Err("its thread ended".into())),
             None => Err("there is no such replica".into()),

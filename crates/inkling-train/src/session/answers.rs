@@ -11,7 +11,7 @@ use crate::{
 };
 use inkling_core::{
     checkpoint::TrainerState,
-    data::{Batch, CLASSES, Labelled, handwriting::Handwriting},
+    data::{Batch, Labelled, handwriting::Handwriting},
     protocol::{Answer, Event, Format, Part, Query, Question, RobustnessPoint, Specimen},
     robustness,
 };
@@ -30,6 +30,12 @@ impl Session {
             Request::TakeBack => return self.take_back().await,
             Request::Question(id, question) => (id, question),
         };
+        // Another run may have begun since it was asked.
+        if let Some(refusal) = self.refuse_question(&question) {
+            self.warn(&refusal.to_string());
+            self.emit(Event::Refused { id });
+            return Ok(());
+        }
         let answer = match (question, self.training.as_ref()) {
             (Question::Predict { pixels, epoch }, training) => Some(predict(training, &pixels, epoch).await?),
             (Question::Browse(query), Some(training)) => Some(browse(training, query)),
@@ -41,9 +47,10 @@ impl Session {
             (Question::ReadHandwriting(digits), Some(training)) => Some(read(training, &digits).await?),
             (_, None) => None,
         };
-        if let Some(answer) = answer {
-            self.emit(Event::Answer { id, answer });
-        }
+        self.emit(match answer {
+            Some(answer) => Event::Answer { id, answer },
+            None => Event::Refused { id }, // there is no network yet
+        });
         Ok(())
     }
 
@@ -88,7 +95,7 @@ async fn predict(training: Option<&Training>, pixels: &[u8], epoch: Option<u32>)
 
 async fn diagnose(training: &Training, pixels: &[u8]) -> Result<Answer, ReadError> {
     let probabilities = training.trainer.predict(pixels, None).await?;
-    let probabilities = probabilities.chunks_exact(CLASSES).map(<[f32]>::to_vec).collect();
+    let probabilities = probabilities.chunks_exact(training.data.shape.classes()).map(<[f32]>::to_vec).collect();
     let images = &training.data.train;
     let mut near: Vec<(u32, u32)> =
         training.split.train.iter().map(|&n| (distance(images.image(n as usize), pixels), n)).collect();

@@ -37,9 +37,9 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// Starts an evaluation and its stopwatch.
-    pub fn new() -> Self {
-        let (confusion, predictions) = (ConfusionMatrix::default(), Predictions::default());
+    /// Starts an evaluation of images of this many classes, and its stopwatch.
+    pub fn new(classes: usize) -> Self {
+        let (confusion, predictions) = (ConfusionMatrix::new(classes), Predictions::default());
         Evaluation { done: 0, confusion, watch: Stopwatch::started(), predictions, loss: 0.0 }
     }
 
@@ -84,7 +84,7 @@ impl Evaluation {
             accuracy: self.confusion.accuracy(),
             interval: wilson_interval(self.confusion.correct(), self.confusion.total()),
             loss: self.mean_loss(),
-            confusion: self.confusion,
+            confusion: self.confusion.clone(),
             calibration,
             right,
             seconds: self.watch.seconds(),

@@ -15,11 +15,11 @@ use crate::{
 use inkling_core::{
     checkpoint::TrainerState,
     data::{
-        Batch, Labelled,
+        Batch, DataShape, Labelled,
         handwriting::{Handwriting, mixed},
     },
-    parameters::PARAMETERS,
     protocol::{Event, Knowledge, Part, RunState},
+    settings::Method,
 };
 
 /// Steps of a fine-tuning. Batches of 64 with 16 handwritten digits each: 3,200 views of handwriting.
@@ -45,6 +45,11 @@ enum Phase {
     Steps(Box<Trainer>),
 }
 
+/// The test before or after the steps. Only digits are taught.
+fn test() -> Phase {
+    Phase::Test(Box::new(Evaluation::new(DataShape::DIGITS.classes())))
+}
+
 /// What it takes to restore a network.
 pub struct Before {
     state: TrainerState,
@@ -56,7 +61,7 @@ impl FineTuning {
     /// Starts with the test before the steps.
     pub fn new(digits: &Handwriting) -> Self {
         let digits = [digits.part(false), digits.part(true)];
-        FineTuning { digits, phase: Phase::Test(Box::new(Evaluation::new())), before: None }
+        FineTuning { digits, phase: test(), before: None }
     }
 }
 
@@ -125,9 +130,9 @@ impl Session {
         let knowledge = Knowledge { own, aside, test: (test.confusion.correct(), test.confusion.total()) };
         let Some(before) = tuning.before else {
             let state = training.trainer.state().await?;
-            let schedule = Schedule { peak: PEAK, steps: STEPS };
-            let recipe = Recipe { schedule, ..training.trainer.recipe() };
-            let weights = TrainerState::new(0, &state.first(PARAMETERS));
+            let schedule = Schedule::new(PEAK, STEPS);
+            let recipe = Recipe { schedule, method: Method::default(), ..training.trainer.recipe().clone() };
+            let weights = TrainerState::new(0, &state.first(recipe.net.count()));
             if let Some(student) = Trainer::restored(recipe, &weights, &self.backend.device) {
                 let before = Some(Before { state, knowledge, test });
                 self.side_work.fine_tuning =
@@ -143,13 +148,13 @@ impl Session {
     /// Gives the network the student's weights and starts the second test.
     async fn take_over(&mut self, tuning: FineTuning) -> Result<(), ReadError> {
         let FineTuning { phase: Phase::Steps(student), before: Some(before), digits } = tuning else { return Ok(()) };
-        let mut values = student.state().await?.first(PARAMETERS);
-        values.extend(&before.state.values()[PARAMETERS..]);
+        let count = student.recipe().net.count();
+        let mut values = student.state().await?.first(count);
+        values.extend(before.state.values().iter().skip(count));
         let taught = TrainerState::new(before.state.step, &values);
         if taught.is_finite() {
             self.restore(&taught);
-            self.side_work.fine_tuning =
-                Some(FineTuning { digits, phase: Phase::Test(Box::new(Evaluation::new())), before: Some(before) });
+            self.side_work.fine_tuning = Some(FineTuning { digits, phase: test(), before: Some(before) });
         } else {
             self.emit(Event::TakenBack);
             self.warn("Fine-tuning was stopped: the weights were no longer valid numbers. The network is unchanged.");
@@ -180,7 +185,7 @@ impl Session {
         self.side_work.test = None;
         self.side_work.robustness.clear();
         let Some(training) = &mut self.training else { return };
-        if let Some(trainer) = Trainer::restored(training.trainer.recipe(), state, &self.backend.device) {
+        if let Some(trainer) = Trainer::restored(training.trainer.recipe().clone(), state, &self.backend.device) {
             training.trainer = trainer;
         }
     }

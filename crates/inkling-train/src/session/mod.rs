@@ -22,9 +22,10 @@ mod training;
 use std::{collections::VecDeque, mem, time::Duration};
 
 use inkling_core::{
-    data::IMAGE,
+    data::{DataShape, handwriting::Handwriting},
     metrics::Stopwatch,
     protocol::{Command, Envelope, Event, Format, Motion, Question, RunId, RunState},
+    restore::Restore,
     robustness,
     settings::{Adjustable, Settings},
 };
@@ -94,8 +95,12 @@ enum Refusal {
     NoNetwork,
     #[error("There are no digits to teach. Draw some first.")]
     NoDigits,
-    #[error("A sketch must have 28x28 pixels.")]
-    NotASketch,
+    #[error("This image does not have the size of the network's.")]
+    OtherSize,
+    #[error("Your digits are images of 28 by 28 gray pixels in ten classes, and this network sees others.")]
+    OtherImages,
+    #[error("The data set is damaged. Choose its files again.")]
+    DamagedData,
 }
 
 impl Session {
@@ -132,12 +137,16 @@ impl Session {
     /// the current state is ignored: the page may send a command twice before the first one's event arrives.
     pub fn command(&mut self, command: Command) {
         if let Some(refusal) = self.refuse(&command) {
-            return self.warn(&refusal.to_string());
+            self.warn(&refusal.to_string());
+            if let Command::Ask { id, .. } = command {
+                self.emit(Event::Refused { id });
+            }
+            return;
         }
         match command {
             Command::Start { run, settings, from } => self.start(run, settings, from),
             Command::Import { run, next, settings, weights } => self.import(run, next, settings, weights),
-            Command::UseData { run, files } => self.use_data(run, &files),
+            Command::UseData(data) => self.use_data(data),
             Command::Pause => self.pause(),
             Command::Resume => self.resume(),
             Command::Step => self.step_requested |= self.state == RunState::Paused,
@@ -148,7 +157,8 @@ impl Session {
                 self.set_state(RunState::Idle);
             }
             Command::Test => {
-                self.side_work.test.get_or_insert_with(Evaluation::new);
+                let classes = self.training.as_ref().map_or(0, |training| training.data.shape.classes());
+                self.side_work.test.get_or_insert_with(|| Evaluation::new(classes));
             }
             Command::MeasureRobustness => self.side_work.robustness = robustness::points().into(),
             Command::FineTune(digits) => self.fine_tune(&digits),
@@ -165,14 +175,40 @@ impl Session {
         match command {
             Command::Start { .. } if active => Some(Refusal::RunInProgress("starting another")),
             Command::Import { .. } if active => Some(Refusal::RunInProgress("opening weights")),
-            Command::UseData { .. } if active => Some(Refusal::RunInProgress("choosing other data")),
             Command::Test if no_network => Some(Refusal::NothingToTest),
             Command::Export(_) | Command::MeasureRobustness | Command::FineTune(_) if no_network => {
                 Some(Refusal::NoNetwork)
             }
             Command::FineTune(_) if active => Some(Refusal::RunInProgress("teaching the network your digits")),
-            Command::FineTune(digits) if digits.is_empty() || !digits.is_valid() => Some(Refusal::NoDigits),
-            Command::Ask { question, .. } => refuse_question(question, no_network),
+            Command::FineTune(digits) => self.refuse_digits(digits),
+            Command::UseData(data) if !data.is_sound() => Some(Refusal::DamagedData),
+            Command::Ask { question, .. } => self.refuse_question(question),
+            _ => None,
+        }
+    }
+
+    fn refuse_digits(&self, digits: &Handwriting) -> Option<Refusal> {
+        let others = self.training.as_ref().is_some_and(|training| training.data.shape != DataShape::DIGITS);
+        if digits.is_empty() || digits.check().is_err() {
+            Some(Refusal::NoDigits)
+        } else {
+            others.then_some(Refusal::OtherImages)
+        }
+    }
+
+    fn refuse_question(&self, question: &Question) -> Option<Refusal> {
+        let Some(training) = &self.training else {
+            return matches!(question, Question::Browse(_)).then_some(Refusal::NoNetwork);
+        };
+        let len = training.data.shape.image().values();
+        match question {
+            Question::ReadHandwriting(digits) => self.refuse_digits(digits),
+            Question::Predict { pixels, .. } | Question::Explain { pixels } if pixels.len() != len => {
+                Some(Refusal::OtherSize)
+            }
+            Question::Diagnose { pixels } if pixels.is_empty() || !pixels.len().is_multiple_of(len) => {
+                Some(Refusal::OtherSize)
+            }
             _ => None,
         }
     }
@@ -201,10 +237,8 @@ impl Session {
         } else {
             return false;
         };
-        for loss in self.team.losses() {
-            self.warn(&format!(
-                "A replica was lost ({loss}). The leading worker computed its share, and another replica takes its place."
-            ));
+        if let Some(loss) = self.team.losses() {
+            self.warn(&loss);
         }
         if let Err(error) = result {
             self.device_lost(&error);
@@ -298,25 +332,12 @@ impl SideWork {
     }
 }
 
-fn refuse_question(question: &Question, no_network: bool) -> Option<Refusal> {
-    match question {
-        Question::Browse(_) if no_network => Some(Refusal::NoNetwork),
-        Question::ReadHandwriting(digits) if digits.is_empty() || !digits.is_valid() => Some(Refusal::NoDigits),
-        Question::Predict { pixels, .. } | Question::Explain { pixels } if pixels.len() != IMAGE => {
-            Some(Refusal::NotASketch)
-        }
-        Question::Diagnose { pixels } if pixels.is_empty() || !pixels.len().is_multiple_of(IMAGE) => {
-            Some(Refusal::NotASketch)
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{device::BackendKind, replicas::NoReplicas};
     use inkling_core::{
+        data::IMAGE,
         protocol::{Answer, StepPoint},
         settings::DatasetName,
     };

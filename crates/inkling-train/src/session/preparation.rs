@@ -4,20 +4,17 @@ use std::{mem, sync::Arc};
 
 use inkling_core::{
     checkpoint::{Checkpoint, TrainerState},
-    data::{Dataset, NamedFile, SharedDataset, Split, synthetic},
+    data::{Dataset, SharedDataset, Split, synthetic},
     metrics::Stopwatch,
-    parameters::PARAMETERS,
+    network::Network,
     protocol::{Event, Loaded, RunId, RunState},
+    restore::Damage,
     settings::{DatasetName, Settings},
 };
-use inkling_formats::pairs;
 use web_time::Instant;
 
 use super::{Session, training::Training};
 use crate::{pass::Recipe, schedule::Schedule, trainer::Trainer};
-
-/// Fraction of the hidden units that each step drops.
-const DROPOUT: f64 = 0.3;
 
 /// The data sets that the session has been given.
 #[derive(Default)]
@@ -101,7 +98,7 @@ impl Session {
         self.set_state(RunState::Loading);
         match (self.settings.dataset, &self.sources.mnist) {
             (DatasetName::Own, _) if self.sources.own.is_none() => {
-                self.fail("Choose the files of your data set first: images and labels as IDX files, like MNIST's.");
+                self.fail("Choose the files of your data set first.");
             }
             (DatasetName::Mnist, Mnist::Here(..)) => self.prepare(),
             // A download that an earlier run started serves this run as well.
@@ -113,27 +110,28 @@ impl Session {
     /// Starts a run from imported weights. Weights that do not fit change nothing.
     pub(super) fn import(&mut self, run: RunId, next: RunId, settings: Settings, trainer: TrainerState) {
         self.run = run;
-        if trainer.step != 0 || trainer.values().len() != PARAMETERS {
+        let own = self.sources.own.as_ref().map(|data| data.shape);
+        let net = match settings.network(settings.dataset.shape().or(own).unwrap_or_default()) {
+            Ok(net) => net,
+            Err(error) => return self.warn(&error.to_string()),
+        };
+        if trainer.step != 0 || trainer.len() != net.count() {
             return self.warn("These are not this network's weights.");
         }
-        let beginning = Checkpoint { epoch: 1, done: 0, loss: 0.0, hits: 0.0, seconds: 0.0, best: None, trainer };
+        if !trainer.is_finite() {
+            return self.warn("These weights are not all numbers: they come from a training that diverged.");
+        }
+        let beginning =
+            Checkpoint { epoch: 1, done: 0, loss: 0.0, hits: 0.0, seconds: 0.0, best: None, data: None, trainer };
         self.emit(Event::Imported { run: next });
         self.start(next, settings, Some(Box::new(beginning)));
         self.preparation.pause_first = true;
         self.pause_if_imported();
     }
 
-    /// Takes the visitor's own data set. Files that are not a data set change nothing.
-    pub(super) fn use_data(&mut self, run: RunId, files: &[NamedFile]) {
-        self.run = run;
-        match pairs::assemble(files) {
-            Ok(data) => {
-                let (train, test) = (data.train.len() as u32, data.test.len() as u32);
-                self.sources.own = Some(Arc::new(data));
-                self.emit(Event::DataTaken { train, test });
-            }
-            Err(error) => self.warn(&format!("The data set was not accepted: {error}.")),
-        }
+    /// Takes the visitor's own data set.
+    pub(super) fn use_data(&mut self, data: SharedDataset) {
+        self.sources.own = Some(data);
     }
 
     /// Whether the run is loading and its data needs no download.
@@ -149,17 +147,30 @@ impl Session {
         let split = Split::stratified(&data.train.labels, (images > 0).then_some(images), self.settings.seed);
         let loaded = Loaded {
             source,
+            shape: data.shape,
+            names: data.names.clone(),
             train: split.train.len() as u32,
             validation: split.validation.len() as u32,
             test: data.test.len() as u32,
             seconds: self.preparation.since.elapsed().as_secs_f64(),
         };
         let from = self.preparation.from.take();
-        let Some(trainer) = self.trainer(split.train.len(), from.as_deref()) else {
-            return self.fail("The checkpoint does not belong to this run. Press Train to start again.");
+        let fingerprint = data.fingerprint();
+        if from.as_ref().and_then(|from| from.data).is_some_and(|of| of != fingerprint) {
+            let words = "it was trained on other images; choose the files that it was trained on";
+            return self.fail(&format!("The run can't be resumed: {words}. Train starts a new one."));
+        }
+        let net = match self.settings.network(data.shape) {
+            Ok(net) => net,
+            Err(error) => return self.fail(&error.to_string()),
+        };
+        let trainer = match self.trainer(net, split.train.len(), from.as_deref()) {
+            Ok(trainer) => trainer,
+            Err(damage) => return self.fail(&format!("The run can't be resumed: {damage}. Train starts a new one.")),
         };
         let resident = self.backend.resident(&data);
-        self.training = Some(Training::new(&self.settings, data, resident, split, trainer, from.as_deref()));
+        self.training =
+            Some(Training::new(&self.settings, (data, fingerprint), resident, split, trainer, from.as_deref()));
         self.emit(Event::Loaded(loaded));
         if let Some(from) = from.filter(|from| from.trainer.step == 0) {
             // Until the first steps are done, the weights from the file are all there is to lose.
@@ -170,16 +181,27 @@ impl Session {
         self.pause_if_imported();
     }
 
-    /// The network to train: fresh, or as it was at `from`; `None` if `from` does not fit the run.
-    fn trainer(&self, images: usize, from: Option<&Checkpoint>) -> Option<Trainer> {
-        let Settings { seed, batch, epochs, lr, kernels, .. } = self.settings;
-        let steps = images.div_ceil(batch as usize) as u32 * epochs;
-        let recipe = Recipe { seed, dropout: DROPOUT, schedule: Schedule { peak: lr, steps }, kernels };
-        match from {
-            Some(from) if from.epoch <= epochs && from.done as usize >= images => None,
-            Some(from) => Trainer::restored(recipe, &from.trainer, &self.backend.device),
-            None => Some(Trainer::new(recipe, &self.backend.device)),
+    /// The network to train on this many images: fresh, or as it was at `from`.
+    fn trainer(&self, net: Network, images: usize, from: Option<&Checkpoint>) -> Result<Trainer, Damage> {
+        let Settings { seed, batch, epochs, lr, kernels, warmup, schedule, .. } = self.settings;
+        let per_epoch = images.div_ceil(batch as usize) as u32;
+        let steps = per_epoch * epochs;
+        if let Some(from) = from {
+            from.check(&self.settings, &net)?;
         }
+        let schedule = Schedule { peak: lr, steps, warm_up: warmup, shape: schedule };
+        let recipe = Recipe { seed, net, schedule, method: self.settings.method(), kernels };
+        let Some(from) = from else { return Ok(Trainer::new(recipe, &self.backend.device)) };
+        let Checkpoint { epoch, done, trainer, .. } = from;
+        let place = trainer.step.checked_sub((epoch - 1) * per_epoch);
+        let fits = if *epoch > epochs {
+            // A run that was stopped early skipped the epochs after its best one.
+            trainer.step <= steps && trainer.step.is_multiple_of(per_epoch)
+        } else {
+            (*done as usize) < images && place == Some(done / batch) && done.is_multiple_of(batch)
+        };
+        let restored = fits.then(|| Trainer::restored(recipe, trainer, &self.backend.device)).flatten();
+        restored.ok_or(Damage::Contradiction("its checkpoint belongs to another run"))
     }
 
     fn pause_if_imported(&mut self) {
@@ -191,16 +213,20 @@ impl Session {
 }
 
 impl Sources {
-    /// The data set of a run, with a description of its source. Synthetic digits are drawn here.
+    /// The data set of a run, with a description of its source. Synthetic ones are drawn here.
     fn choose(&self, settings: &Settings) -> (SharedDataset, String) {
         match (&self.mnist, &self.own, settings.dataset) {
             (Mnist::Here(data, source), _, DatasetName::Mnist) => (data.clone(), source.clone()),
             (_, Some(data), DatasetName::Own) => (data.clone(), "your own files".into()),
-            _ => {
+            (.., name) => {
                 let images = settings.images as usize;
                 let len = if images == 0 { synthetic::DEFAULT_LEN } else { images };
-                let source = "synthetic digits drawn in this tab, not MNIST".into();
-                (Arc::new(synthetic::generate(len, settings.seed)), source)
+                let (draw, source): (fn(usize, u32) -> Dataset, _) = match name {
+                    DatasetName::Letters => (synthetic::letters, "letters drawn in this tab"),
+                    DatasetName::Shapes => (synthetic::shapes, "coloured shapes drawn in this tab"),
+                    _ => (synthetic::digits, "synthetic digits drawn in this tab, not MNIST"),
+                };
+                (Arc::new(draw(len, settings.seed)), source.into())
             }
         }
     }

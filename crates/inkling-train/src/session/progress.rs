@@ -5,7 +5,6 @@ use std::time::Duration;
 use inkling_core::{
     checkpoint::Checkpoint,
     metrics::{Stopwatch, Throughput},
-    parameters::PARAMETERS,
     protocol::{EpochRecord, Event, Part, RunState, StepPoint},
 };
 use web_time::Instant;
@@ -51,7 +50,7 @@ impl Session {
         if epoch_over {
             let seconds = training.watch.seconds();
             training.throughput = Throughput { images: training.done as u64, seconds };
-            training.phase = Phase::Validate(Evaluation::new());
+            training.phase = Phase::Validate(Evaluation::new(training.data.shape.classes()));
         }
         let late = training.last_checkpoint.elapsed() >= self.checkpoint_after;
         let due = !epoch_over && (late || training.checkpoint_due);
@@ -73,6 +72,10 @@ impl Session {
     async fn end_epoch(&mut self, evaluation: Evaluation) -> Result<(), ReadError> {
         let Some(training) = &mut self.training else { return Ok(()) };
         let record: EpochRecord = training.end_epoch(&evaluation);
+        if !record.validation_loss.is_finite() {
+            self.diverged("the validation loss", record.step);
+            return Ok(());
+        }
         let early = training.stops_early(&record, &self.settings);
         training.predictions.validation = Some(evaluation.predictions);
         match early {
@@ -91,8 +94,9 @@ impl Session {
         let Some(training) = &mut self.training else { return Ok(()) };
         match training.evaluate(&mut self.team, Part::Test).await? {
             Some(evaluation) => {
-                self.tested(evaluation);
-                self.set_state(RunState::Finished);
+                if self.tested(evaluation) {
+                    self.set_state(RunState::Finished);
+                }
             }
             None => self.report_progress(),
         }
@@ -106,12 +110,19 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn tested(&mut self, evaluation: Evaluation) {
+    /// Reports a test; false if its loss is not a number, which ends the run.
+    pub(super) fn tested(&mut self, evaluation: Evaluation) -> bool {
         let result = evaluation.result();
+        if !result.loss.is_finite() {
+            let step = self.training.as_ref().map_or(0, |training| training.trainer.steps_done());
+            self.diverged("the test loss", step);
+            return false;
+        }
         if let Some(training) = &mut self.training {
             training.predictions.test = Some(evaluation.predictions);
         }
         self.emit(Event::Test(result));
+        true
     }
 
     /// The next batch of the test that the visitor asked for. The run's own clocks stop during it.
@@ -167,7 +178,7 @@ impl Session {
         }
         training.checkpoint_due = false;
         if let Some(epoch) = ended {
-            training.keep(epoch, trainer.first(PARAMETERS));
+            training.keep(epoch, trainer.first(training.trainer.recipe().net.count()));
         }
         let checkpoint = Checkpoint {
             best: training.best,
@@ -176,6 +187,7 @@ impl Session {
             loss: training.loss,
             hits: training.hits,
             seconds: training.watch.seconds(),
+            data: Some(training.fingerprint),
             trainer,
         };
         self.emit(Event::Checkpoint(Box::new(checkpoint)));

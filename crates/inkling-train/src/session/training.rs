@@ -27,6 +27,8 @@ const MAX_SNAPSHOTS: usize = 32;
 /// A run whose data is loaded.
 pub struct Training {
     pub data: SharedDataset,
+    /// Fingerprint of the data set.
+    pub fingerprint: u32,
     pub resident: ResidentSets,
     pub split: Split,
     pub trainer: Trainer,
@@ -92,7 +94,7 @@ impl Training {
     /// A run at its beginning, or at the checkpoint `from`.
     pub fn new(
         settings: &Settings,
-        data: SharedDataset,
+        (data, fingerprint): (SharedDataset, u32),
         resident: ResidentSets,
         split: Split,
         trainer: Trainer,
@@ -108,6 +110,7 @@ impl Training {
             loss: 0.0,
             hits: 0.0,
             watch: Stopwatch::started(),
+            fingerprint,
             data,
             resident,
             split,
@@ -255,7 +258,11 @@ impl Training {
     /// Begins `epoch`, or the test if that is past the last epoch.
     pub fn begin_epoch(&mut self, epoch: u32, settings: &Settings) {
         self.epoch = epoch;
-        self.phase = if epoch > settings.epochs { Phase::Test(Evaluation::new()) } else { Phase::Train };
+        self.phase = if epoch > settings.epochs {
+            Phase::Test(Evaluation::new(self.data.shape.classes()))
+        } else {
+            Phase::Train
+        };
         self.order = self.split.order(settings.seed, epoch);
         (self.done, self.loss, self.hits) = (0, 0.0, 0.0);
     }

@@ -1,0 +1,119 @@
+//! What the file worker does for the page.
+
+use inkling_core::{
+    checkpoint::TrainerState,
+    data::{NamedFile, SharedDataset},
+    protocol::{FileEvent, FileTask, Look},
+};
+
+use crate::{
+    own::{self, Opened, OwnError, Picture},
+    svg, weights,
+};
+
+/// The page hears how far a task is after this many pictures.
+const REPORT_EVERY: usize = 25;
+
+/// What a task needs from the browser.
+pub trait Browser {
+    /// The pixels of a picture as `look` wants them, `[C, H, W]`.
+    ///
+    /// # Errors
+    /// Why it can't be decoded.
+    fn decode(&self, picture: &Picture, look: Look) -> impl Future<Output = Result<Vec<u8>, String>>;
+
+    /// Tells the page how far the task is.
+    fn report(&self, event: FileEvent);
+}
+
+/// Performs a task. If it fails, the answer is a sentence for the visitor.
+pub async fn perform(task: FileTask, browser: &impl Browser) -> FileEvent {
+    let done = match task {
+        FileTask::Write { format, net, weights } => weights::file(format, &net, &weights.values())
+            .map(|bytes| FileEvent::Written { format, step: weights.step, bytes })
+            .map_err(|error| format!("The weights could not be saved: {error}.")),
+        FileTask::Draw { name, drawing, scheme } => Ok(FileEvent::Drawn { name, svg: svg::draw(&drawing, scheme) }),
+        FileTask::Read { net, file } => weights::read(&net, &file)
+            .map(|weights| FileEvent::Opened { weights: TrainerState::new(0, &weights) })
+            .map_err(|error| format!("The file was not opened: {error}.")),
+        FileTask::ReadData { files, look } => read(files, look, browser)
+            .await
+            .map(|(data, note)| FileEvent::DataRead { data, note })
+            .or_else(|error| Ok(FileEvent::DataRefused(format!("The data set was not accepted: {error}.")))),
+    };
+    done.unwrap_or_else(FileEvent::Failed)
+}
+
+async fn read(files: Vec<NamedFile>, look: Look, browser: &impl Browser) -> Result<(SharedDataset, String), OwnError> {
+    let (data, note) = match own::open(files)? {
+        Opened::Arrays(arrays) => own::assemble(arrays)?,
+        Opened::Pictures(pictures) => {
+            let total = pictures.len() as u32;
+            own::check_room(pictures.len(), look.shape())?;
+            let (mut decoded, mut broken) = (Vec::new(), Vec::new());
+            for (done, picture) in pictures.into_iter().enumerate() {
+                if done % REPORT_EVERY == 0 {
+                    browser.report(FileEvent::Reading { done: done as u32, total });
+                }
+                match browser.decode(&picture, look).await {
+                    Ok(pixels) if pixels.len() == look.shape().values() => {
+                        decoded.push((picture.without_file(), pixels))
+                    }
+                    Ok(_) | Err(_) => broken.push(picture.file.name),
+                }
+            }
+            if decoded.is_empty() {
+                return Err(OwnError::Undecodable(broken.len()));
+            }
+            let (data, note) = own::pictures(look.shape(), decoded)?;
+            match broken.first() {
+                None => (data, note),
+                Some(first) => {
+                    let words = format!("{} of the pictures could not be decoded, such as {first}. ", broken.len());
+                    (data, words + &note)
+                }
+            }
+        }
+    };
+    Ok((data.into(), note))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    /// Decodes a picture to its last byte; 0 is broken.
+    #[derive(Default)]
+    struct Fake(RefCell<Vec<FileEvent>>);
+
+    impl Browser for Fake {
+        async fn decode(&self, picture: &Picture, look: Look) -> Result<Vec<u8>, String> {
+            let last = picture.file.bytes.last().copied().filter(|&byte| byte > 0).ok_or("broken")?;
+            Ok(vec![last; look.shape().values()])
+        }
+
+        fn report(&self, event: FileEvent) {
+            self.0.borrow_mut().push(event);
+        }
+    }
+
+    #[test]
+    fn pictures_become_a_data_set_and_broken_ones_are_counted() {
+        let png = |at: usize| NamedFile {
+            name: format!("{}/{at}.png", ["cat", "dog"][at % 2]),
+            bytes: [&b"\x89PNG"[..], &[(at % 200) as u8]].concat(),
+        };
+        let (browser, look) = (Fake::default(), Look { side: 16, colour: true });
+        let task = FileTask::ReadData { files: (0..201).map(png).collect(), look };
+        let FileEvent::DataRead { data, note } = pollster::block_on(perform(task, &browser)) else { panic!("refused") };
+        assert!(data.is_sound());
+        assert_eq!((data.shape.image(), &data.names[..]), (look.shape(), &["cat".to_string(), "dog".into()][..]));
+        assert_eq!(data.train.len() + data.test.len(), 199);
+        assert!(note.starts_with("2 of the pictures could not be decoded, such as cat/0.png. "), "{note}");
+        assert_eq!(browser.0.borrow().len(), 9);
+        let task = FileTask::ReadData { files: vec![png(0)], look };
+        let FileEvent::DataRefused(words) = pollster::block_on(perform(task, &browser)) else { panic!("accepted") };
+        assert_eq!(words, format!("The data set was not accepted: {}.", OwnError::Undecodable(1)));
+    }
+}

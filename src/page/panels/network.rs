@@ -1,0 +1,232 @@
+//! The editor: the network as a row of layers, each with its shape and size, which can be changed, moved, removed and added.
+
+use inkling_core::network::{Activation, Conv, Edit, Layer, LayerSize, Outline, Pool, grouped};
+use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
+
+use super::{Emit, Panel, words::percent};
+use crate::page::{
+    dom,
+    element::{Element, element, show, text},
+    model::Model,
+    msg::{ControlMsg, Msg},
+    update::EDITOR,
+};
+
+/// What can be added, and the text of a new layer.
+const NEW: [(&str, &str); 6] = [
+    ("Convolution", "conv 16"),
+    ("Max-pool", "pool"),
+    ("Average pool", "avgpool"),
+    ("Global average", "globalpool"),
+    ("Dense layer", "dense 64"),
+    ("Dropout", "dropout 0.3"),
+];
+
+/// Shows and edits the layers of the network.
+pub struct Editor;
+
+impl Panel for Editor {
+    fn mount(&mut self, emit: Emit) {
+        let tell = move |msg: ControlMsg| emit(Msg::Control(msg));
+        dom::listen("layers", "change", move |event: Event| {
+            if let Some(at) = dom::pressed(&event, "layer") {
+                tell(ControlMsg::Edit(Edit::Change(at, layer_text(at))));
+            }
+        });
+        dom::listen("layers", "click", move |event: Event| {
+            let pressed = |name: &str| dom::pressed(&event, name);
+            let edits = [
+                pressed("before").map(Edit::MoveUp),
+                pressed("after").map(Edit::MoveDown),
+                pressed("drop").map(Edit::Remove),
+            ];
+            edits.into_iter().flatten().for_each(|edit| tell(ControlMsg::Edit(edit)));
+        });
+        show(
+            "add-layer",
+            NEW.map(|(name, layer)| text("button", format!("+ {name}")).with("type", "button").with("data-new", layer)),
+        );
+        dom::listen("add-layer", "click", move |event: Event| {
+            if let Some(layer) = dom::attribute(&event, "new") {
+                tell(ControlMsg::Edit(Edit::Add(layer)));
+            }
+        });
+        dom::listen("undo-layer", "click", move |_: Event| tell(ControlMsg::UndoEdit));
+    }
+
+    fn draw(&mut self, model: &Model) {
+        let layers = &model.settings.net;
+        let data = model.settings.dataset.shape().or(model.own_shape()).unwrap_or_default();
+        let (outline, fused) = (layers.outline(data), layers.fused(data));
+        let total: u64 = outline.iter().filter_map(|layer| Some(layer.size.as_ref().ok()?.multiply_adds)).sum();
+        let image = element("li")
+            .with("class", "layer fixed")
+            .child(text("b", "Image"))
+            .child(text("span", data.image().to_string()));
+        let cards = outline
+            .iter()
+            .enumerate()
+            .map(|(at, layer)| card(at, layer, outline.len() - 1, total, fused.get(at).copied().unwrap_or(false)));
+        show("layers", [image].into_iter().chain(cards));
+        for (at, layer) in outline.iter().enumerate() {
+            choose(at, layer.layer);
+        }
+        dom::set_enabled(
+            "undo-layer",
+            !model.earlier_networks.is_empty() && !model.run.state.is_active(),
+            "layers-row",
+        );
+        let error = model.errors.get(EDITOR).or(model.errors.get("net"));
+        dom::set_text("layers-error", error.map_or("", String::as_str));
+        dom::set_hidden("layers-error", error.is_none());
+        let parameters: Result<Vec<usize>, _> =
+            outline.iter().map(|layer| layer.size.as_ref().map(|size| size.parameters)).collect();
+        let words = parameters.map_or(String::new(), |parameters| {
+            let count = grouped(parameters.iter().sum::<usize>() as u64);
+            format!("{count} parameters, {} multiply-adds for an image.", grouped(total))
+        });
+        dom::set_text("layers-text", &words);
+        for id in ["editor", "adding"] {
+            if let Some(fieldset) = dom::element::<web_sys::HtmlElement>(id) {
+                let _ = fieldset.toggle_attribute_with_force("disabled", model.run.state.is_active());
+            }
+        }
+    }
+}
+
+fn card(at: usize, outline: &Outline, last: usize, total: u64, fused: bool) -> Element {
+    let number = at.to_string();
+    let name = match outline.layer {
+        Some(Layer::Conv(_)) => "Convolution",
+        Some(Layer::Pool(_)) => "Pool",
+        Some(Layer::GlobalPool) => "Global average",
+        Some(Layer::Dropout(_)) => "Dropout",
+        Some(Layer::Dense(..)) => "Dense",
+        None => "Answer",
+    };
+    let class = match (&outline.size, outline.layer) {
+        (Err(_), _) => "layer wrong",
+        (_, None) => "layer fixed",
+        _ => "layer",
+    };
+    let li = element("li").with("class", class).with("data-layer", &number).child(text("b", name));
+    let size = match &outline.size {
+        Ok(size) => sizes(size, total, fused),
+        Err(problem) => vec![text("span", problem.as_deref().unwrap_or("–")).with("class", "hint")],
+    };
+    let Some(layer) = outline.layer else { return li.children(size) };
+    let button = |name: &'static str, sign: &str, words: &str, enabled: bool| {
+        // Not disabled: the focus would jump away when the layer arrives at an end.
+        text("button", sign)
+            .with("type", "button")
+            .with("id", control_id(at, name.trim_start_matches("data-")))
+            .with(name, &number)
+            .with("aria-label", format!("{words} layer {}", at + 1))
+            .with("aria-disabled", if enabled { "false" } else { "true" })
+    };
+    // Before the controls, whose number differs: so the buttons stay in place, and keep the focus, when a layer moves.
+    let tools = element("span")
+        .with("class", "layer-tools")
+        .child(button("data-before", "←", "Move forward", at > 0))
+        .child(button("data-after", "→", "Move back", at + 1 < last))
+        .child(button("data-drop", "×", "Remove", true));
+    li.child(tools).children(controls(at, layer)).children(size)
+}
+
+/// Shape, size and share of the work.
+fn sizes(size: &LayerSize, total: u64, fused: bool) -> Vec<Element> {
+    let LayerSize { shape, parameters, multiply_adds } = size;
+    let hint = |words: String| text("span", words).with("class", "hint");
+    let mut lines = vec![text("span", format!("→ {shape}"))];
+    if *parameters > 0 {
+        let share = *multiply_adds as f64 / total.max(1) as f64;
+        lines.push(hint(format!("{} parameters", grouped(*parameters as u64))));
+        lines.push(hint(format!("{} of the multiply-adds", percent(share))));
+        lines.push(element("i").with("class", "share").with("style", format!("--p:{share:.4}")));
+    }
+    if fused {
+        lines.push(hint("Inkling’s kernel".into()));
+    }
+    lines
+}
+
+fn control_id(at: usize, name: &str) -> String {
+    format!("layer-{at}-{name}")
+}
+
+/// The controls of a layer. `choose` sets what their menus show.
+fn controls(at: usize, layer: Layer) -> Vec<Element> {
+    let number = |name: &str, label: &str, value: String| {
+        let input = element("input")
+            .with("id", control_id(at, name))
+            .with("inputmode", "decimal")
+            .with("autocomplete", "off")
+            .with("aria-label", format!("{label} of layer {}", at + 1))
+            .with("value", value);
+        element("label").text(label).child(input)
+    };
+    let menu = |name: &str, label: &str, entries: &[(&str, &str)]| {
+        let options = entries.iter().map(|(value, words)| text("option", *words).with("value", *value));
+        let menu = element("select")
+            .with("id", control_id(at, name))
+            .with("aria-label", format!("{label} of layer {}", at + 1))
+            .children(options);
+        element("label").text(label).child(menu)
+    };
+    let functions: Vec<_> = Activation::NAMES.iter().map(|(_, name)| (*name, *name)).collect();
+    match layer {
+        Layer::Conv(conv) => vec![
+            number("size", "filters", conv.channels.to_string()),
+            menu("kernel", "size", &[("1x1", "1 x 1"), ("3x3", "3 x 3"), ("5x5", "5 x 5"), ("7x7", "7 x 7")]),
+            menu("border", "border", &[("valid", "cut off"), ("same", "zeros")]),
+            menu("stride", "stride", &[("1", "1"), ("2", "2")]),
+            menu("function", "function", &functions),
+        ],
+        Layer::Pool(_) => vec![menu("kind", "of 2 x 2", &[("pool", "largest"), ("avgpool", "mean")])],
+        Layer::GlobalPool => Vec::new(),
+        Layer::Dropout(share) => vec![number("size", "share", share.to_string())],
+        Layer::Dense(units, _) => {
+            vec![number("size", "units", units.to_string()), menu("function", "function", &functions)]
+        }
+    }
+}
+
+/// Shows a layer in its menus, wherever a change of it came from.
+fn choose(at: usize, layer: Option<Layer>) {
+    let set = |name: &str, value: &str| {
+        let menu = dom::element::<HtmlSelectElement>(&control_id(at, name));
+        if let Some(menu) = menu.filter(|menu| menu.value() != value) {
+            menu.set_value(value);
+        }
+    };
+    let function = |function: Activation| {
+        let name = Activation::NAMES.iter().find(|(known, _)| *known == function);
+        set("function", name.map_or("relu", |(_, name)| name));
+    };
+    match layer {
+        Some(Layer::Conv(Conv { kernel, same, stride, activation, .. })) => {
+            set("kernel", &format!("{kernel}x{kernel}"));
+            set("border", if same { "same" } else { "valid" });
+            set("stride", &stride.to_string());
+            function(activation);
+        }
+        Some(Layer::Pool(kind)) => set("kind", if kind == Pool::Max { "pool" } else { "avgpool" }),
+        Some(Layer::Dense(_, activation)) => function(activation),
+        Some(Layer::Dropout(_) | Layer::GlobalPool) | None => {}
+    }
+}
+
+/// The text of a layer as its controls have it.
+fn layer_text(at: usize) -> String {
+    let chosen = |name: &str| dom::element::<HtmlSelectElement>(&control_id(at, name)).map(|menu| menu.value());
+    let size = dom::element::<HtmlInputElement>(&control_id(at, "size")).map(|input| input.value()).unwrap_or_default();
+    match (chosen("kernel"), chosen("kind"), chosen("function")) {
+        (Some(kernel), _, function) => {
+            let (border, stride) = (chosen("border").unwrap_or_default(), chosen("stride").unwrap_or_default());
+            format!("conv {size} {kernel} {border} stride {stride} {}", function.unwrap_or_default())
+        }
+        (_, Some(kind), _) => kind,
+        (_, _, Some(function)) => format!("dense {size} {function}"),
+        _ => format!("dropout {size}"),
+    }
+}

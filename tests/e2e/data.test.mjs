@@ -1,0 +1,203 @@
+// Data sets other than digits: drawn in the tab, from arrays, from tables, and from folders of pictures.
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { crc32, deflateRawSync, deflateSync } from "node:zlib";
+import { SEVEN, draw, launch, open, serve, summary, until } from "./lib.mjs";
+
+let server, browser, folder;
+before(async () => ([server, browser, folder] = [await serve(), await launch(), await mkdtemp(join(tmpdir(), "inkling-data-"))]));
+after(async () => (await browser.close(), await server.close(), await rm(folder, { recursive: true })));
+
+const finished = (page) => until(page, "finished run", (s) => s.state === "finished" || s.state === "failed", 120);
+const texts = (page, selector) => page.locator(selector).allTextContents();
+
+const word = (value, write = "writeUInt32BE") => { const b = Buffer.alloc(write.includes("16") ? 2 : 4); b[write](value); return b; };
+
+/** A picture of `width` by `height` pixels as PNG; `colour` gives the red, green and blue of each. */
+function png(width, height, colour) {
+  const chunk = (name, data) => {
+    const body = Buffer.concat([Buffer.from(name), data]);
+    return Buffer.concat([word(data.length), body, word(crc32(body))]);
+  };
+  const rows = [];
+  for (let y = 0; y < height; y++) rows.push(Buffer.from([0, ...Array.from({ length: width }, (_, x) => colour(x, y)).flat()]));
+  const head = Buffer.concat([word(width), word(height), Buffer.from([8, 2, 0, 0, 0])]);
+  return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), chunk("IHDR", head), chunk("IDAT", deflateSync(Buffer.concat(rows))), chunk("IEND", Buffer.alloc(0))]);
+}
+
+/** A ZIP archive of `[name, bytes]`. */
+function zip(files) {
+  const [local, central] = [[], []];
+  let at = 0;
+  for (const [name, bytes] of files) {
+    const packed = deflateRawSync(bytes);
+    const [short, long] = [(v) => word(v, "writeUInt16LE"), (v) => word(v, "writeUInt32LE")];
+    const common = Buffer.concat([short(20), short(0), short(8), short(0), short(0), long(crc32(bytes)), long(packed.length), long(bytes.length), short(name.length), short(0)]);
+    local.push(Buffer.from("PK\x03\x04"), common, Buffer.from(name), packed);
+    central.push(Buffer.from("PK\x01\x02"), short(20), common, Buffer.alloc(10), long(at), Buffer.from(name));
+    at += 30 + name.length + packed.length;
+  }
+  const directory = Buffer.concat(central);
+  const end = Buffer.concat([Buffer.from("PK\x05\x06"), Buffer.alloc(4), word(files.length, "writeUInt16LE"), word(files.length, "writeUInt16LE"), word(directory.length, "writeUInt32LE"), word(at, "writeUInt32LE"), Buffer.alloc(2)]);
+  return Buffer.concat([...local, directory, end]);
+}
+
+/** An array of bytes in NumPy's format. */
+function npy(shape, values) {
+  const header = `{'descr': '|u1', 'fortran_order': False, 'shape': (${shape.join(", ")},), }\n`;
+  return Buffer.concat([Buffer.from("\x93NUMPY\x01\x00", "latin1"), word(header.length, "writeUInt16LE"), Buffer.from(header), values]);
+}
+
+const pick = (page, list) => page.locator("#own-files").setInputFiles(list.map(([name, buffer]) => ({ name, mimeType: "application/octet-stream", buffer })));
+const own = async (query = "") => {
+  const page = await open(browser, `${server.url}?dataset=own&backend=cpu&epochs=3&batch=16&lr=0.01&seed=3&replicas=1&augment=0&net=conv+8,pool,dense+32${query}`);
+  await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+  await page.locator("#fold").evaluate((fold) => (fold.open = true));
+  return page;
+};
+
+test("capital letters are learned, sketched and named, with 26 classes everywhere", async () => {
+  const page = await open(browser, `${server.url}?dataset=letters&backend=cpu&images=1300&epochs=3&batch=32&seed=3&lr=0.006&autostart=1`);
+  const done = await finished(page);
+  assert.equal(done.state, "finished", done.error);
+  assert.ok(done.test_accuracy > 0.6, `${done.test_accuracy}`);
+  assert.deepEqual([done.dataset.classes, done.dataset.names.length, done.confusion_matrix.length], [26, 26, 26]);
+  assert.equal((await texts(page, "#bars li")).length, 5);
+  await draw(page, [[[0.2, 0.15], [0.8, 0.15]], [[0.5, 0.15], [0.5, 0.85]]]);
+  await page.locator("#sketch-note").getByText(/looks like an? [A-Z] /).waitFor();
+  const bars = await texts(page, "#bars b");
+  assert.ok(bars.every((name) => /^[A-Z]$/.test(name)), bars.join());
+  await page.locator("#matrix-mistakes").filter({ hasText: /^Most frequent mistakes: [A-Z] taken for [A-Z] \(\d+\)/ }).waitFor();
+  await page.locator("#matrix-table > summary").click();
+  await page.locator("#matrix-head th").nth(26).filter({ hasText: "Z" }).waitFor();
+  assert.equal((await texts(page, "#report tr")).length, 29);
+  await page.locator("#look > summary").click();
+  await page.locator("#look-class").selectOption({ label: "Q" });
+  await page.locator("#look-text").filter({ hasText: /images of Q in the validation set/ }).waitFor();
+  await page.locator("#hand > summary").click();
+  await page.locator("#hand-text").filter({ hasText: /This network sees other images/ }).waitFor();
+  assert.deepEqual(page.problems, []);
+
+  // What the browser has kept goes on with its classes.
+  await page.waitForTimeout(300);
+  await page.goto(`${server.url}?backend=cpu`);
+  await page.locator("#offer-text").filter({ hasText: /finished run of 3 epochs/ }).waitFor();
+  await page.locator("#resume-run").click();
+  const again = await finished(page);
+  assert.equal(again.test_accuracy, done.test_accuracy);
+  await page.context().close();
+});
+
+test("coloured shapes are learned, shown and explained in colour, and the pad says that it can't draw them", async () => {
+  const page = await open(browser, `${server.url}?dataset=shapes&backend=cpu&images=900&epochs=4&batch=32&seed=3&lr=0.006&autostart=1`);
+  const done = await finished(page);
+  assert.equal(done.state, "finished", done.error);
+  assert.ok(done.test_accuracy > 0.6, `${done.test_accuracy}`);
+  assert.deepEqual([done.dataset.channels, done.dataset.side, done.dataset.classes], [3, 32, 9]);
+  await page.locator("#sketch-note").getByText("sees images in colour").waitFor();
+  await page.locator("#look > summary").click();
+  await page.locator("#specimens button").first().click();
+  await page.getByText(/The network says (red|green|blue) (circle|square|triangle)/).waitFor();
+  for (const id of ["explained", "filters", "specimens-0"]) {
+    const coloured = await page.locator(`#${id}`).evaluate((canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      return data.some((_, at) => at % 4 === 0 && Math.abs(data[at] - data[at + 1]) + Math.abs(data[at] - data[at + 2]) > 60);
+    });
+    assert.ok(coloured, `${id} is gray`);
+  }
+  await draw(page, SEVEN);
+  assert.equal((await summary(page)).state, "finished");
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("NumPy's arrays of 12 by 10 coloured pixels and three classes are trained on", async () => {
+  const count = 300;
+  const labels = Buffer.from(Array.from({ length: count }, (_, i) => i % 3));
+  const pixels = Buffer.alloc(count * 12 * 10 * 3);
+  for (let i = 0; i < count; i++) for (let p = 0; p < 120; p++) pixels[(i * 120 + p) * 3 + labels[i]] = 100 + ((i * 31 + p * 7) % 150);
+  const page = await own();
+  await pick(page, [["colours.npz", zip([["x_train.npy", npy([count, 12, 10, 3], pixels)], ["y_train.npy", npy([count], labels)]])]]);
+  await page.locator("#own-note").filter({ hasText: /^\d+ images to train with, \d+ to test with: 12 by 12 pixels, in colour, 3 classes\. A seventh/ }).waitFor();
+  await page.locator("#class-names").fill("reddish, greenish, blueish");
+  await page.locator("#class-names").blur();
+  await page.locator("#train").click();
+  const done = await finished(page);
+  assert.equal(done.state, "finished", done.error);
+  assert.equal(done.test_accuracy, 1);
+  await page.locator("#report").filter({ hasText: "greenish" }).waitFor();
+  await page.context().close();
+});
+
+/** Sixty pictures of each class, of various sizes: a bright square that is red or blue, in the middle of a wide picture. */
+const pictures = (formats) => {
+  const files = [];
+  for (const [label, colour] of [["cherry", [220, 30, 30]], ["plum", [40, 40, 220]]]) {
+    for (let i = 0; i < 70; i++) {
+      const [width, height] = formats[i % formats.length];
+      const inside = (x, y) => Math.max(Math.abs(x - width / 2), Math.abs(y - height / 2)) < height / 3;
+      files.push([`${label}/${i}.png`, png(width, height, (x, y) => (inside(x, y) ? colour.map((c) => Math.max(0, c - (i % 20))) : [20, 90, 20]))]);
+    }
+  }
+  return files;
+};
+
+test("a ZIP with a folder of pictures for each class is decoded, cut to squares and trained on", async () => {
+  const page = await own();
+  await pick(page, [["fruit.zip", zip([...pictures([[60, 40], [33, 50], [16, 16]]), ["cherry/broken.png", Buffer.from("\x89PNG but no more", "latin1")], ["__MACOSX/cherry/._1.png", Buffer.from("x")]])]]);
+  await page.locator("#own-note").filter({ hasText: /^1 of the pictures could not be decoded, such as fruit\/cherry\/broken\.png\. \d+ images .*: 32 by 32 pixels, in colour, 2 classes/ }).waitFor();
+  await page.locator("#train").click();
+  const done = await finished(page);
+  assert.equal(done.state, "finished", done.error);
+  assert.deepEqual(done.dataset.names, ["cherry", "plum"]);
+  assert.equal(done.test_accuracy, 1);
+  await page.context().close();
+});
+
+test("a folder of pictures becomes gray images of the size that the visitor chooses", async () => {
+  for (const [name, bytes] of pictures([[24, 24]])) {
+    await mkdir(join(folder, "fruit", name.split("/")[0]), { recursive: true });
+    await writeFile(join(folder, "fruit", name), bytes);
+  }
+  const page = await own();
+  await page.locator("#own-look").selectOption("28 gray");
+  await page.locator("#own-folder").setInputFiles(join(folder, "fruit"));
+  await page.locator("#own-note").filter({ hasText: /28 by 28 pixels, gray, 2 classes/ }).waitFor();
+  await page.locator("#train").click();
+  const done = await finished(page);
+  assert.equal(done.state, "finished", done.error);
+  assert.ok(done.test_accuracy > 0.9);
+  await page.context().close();
+});
+
+test("a network that does not fit the images is named before Train starts, and files that are no data set are refused in words", async () => {
+  const page = await own();
+  const small = (side) => zip([["x.npy", npy([140, side, side], Buffer.alloc(140 * side * side, 9))], ["y.npy", npy([140], Buffer.from(Array.from({ length: 140 }, (_, i) => i % 2)))]]);
+  await pick(page, [["small.npz", small(8)]]);
+  await page.locator("#own-note").filter({ hasText: /8 by 8 pixels, gray, 2 classes/ }).waitFor();
+  await page.locator("#net").fill("conv 8, pool, conv 8, pool");
+  await page.locator("#train").click();
+  await page.locator("#net-error").filter({ hasText: /in layer 4, "pool", the image is 1x1 here/ }).waitFor();
+  await page.locator("#net").fill("conv 8 same, pool");
+  await page.locator("#net").blur();
+  await page.locator("#net-note").filter({ hasText: /^1 x 8 x 8 → 8 x 8 x 8 → 8 x 4 x 4 → 2\./ }).waitFor();
+  assert.ok(await page.locator("#net-error").isHidden());
+  for (const [name, bytes, words] of [
+    ["large.npz", small(99), /is no shape of images/],
+    ["damaged.zip", small(8).subarray(0, 200), /the archive is damaged/],
+    ["notes.csv", Buffer.from("hello\nworld"), /it has no line with a class and its pixels/],
+    ["loose.zip", zip([["a.png", png(9, 9, () => [1, 2, 3])]]), /the pictures are in no folders|there are 1 classes/],
+    ["photo.gif", Buffer.from("GIF89a"), /this is not a file of images or labels/],
+  ]) {
+    await pick(page, [[name, bytes]]);
+    await page.locator("#own-note").filter({ hasText: words }).waitFor();
+    await page.locator("#error").filter({ hasText: words }).waitFor();
+  }
+  // What was read before is still there.
+  await page.locator("#train").click();
+  assert.deepEqual((await finished(page)).dataset.side, 8);
+  await page.context().close();
+});

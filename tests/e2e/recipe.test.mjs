@@ -1,0 +1,65 @@
+// The recipe: optimizer, schedule, weight decay, label smoothing and clipping, in the form and in the address.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch, open, serve, until } from "./lib.mjs";
+
+let server, browser;
+before(async () => ([server, browser] = [await serve(), await launch()]));
+after(async () => (await browser.close(), await server.close()));
+
+const RUN = "?dataset=synthetic&backend=cpu&images=600&batch=32&epochs=3&seed=3&net=conv+8,pool,dense+32";
+const ended = (page) => until(page, "end of the run", (s) => s.state === "finished" || s.state === "failed", 90);
+
+test("a recipe is chosen under More, trains on two workers, and is resumed with its own optimizer", async () => {
+  const page = await open(browser, `${server.url}${RUN}&replicas=2`);
+  await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+  await page.locator("#fold").evaluate((fold) => (fold.open = true));
+  assert.ok(await page.locator("#optimizer").isHidden(), "what few visitors need is folded away");
+  await page.locator("#more > summary").click();
+  await page.getByLabel("Optimizer").selectOption({ label: "SGD with Nesterov momentum" });
+  await page.getByLabel("Schedule").selectOption("onecycle");
+  for (const [label, value] of [["Warm-up", "0.3"], ["Weight decay", "0.0005"], ["Label smoothing", "0.1"], ["Clipping", "2"], ["Learning rate", "0.05"]]) {
+    await page.getByLabel(label).fill(value);
+  }
+  await page.locator("#train").click();
+  const done = await ended(page);
+  assert.equal(done.state, "finished", done.error);
+  const { optimizer, schedule, warmup, decay, smoothing, clip, lr } = done.settings;
+  assert.deepEqual([optimizer, schedule, warmup, decay, smoothing, clip, lr], ["nesterov", "onecycle", 0.3, 0.0005, 0.1, 2, 0.05]);
+  assert.match(page.url(), /optimizer=nesterov&schedule=onecycle&warmup=0\.3&decay=0\.0005&smoothing=0\.1&clip=2/);
+  assert.ok(done.test_accuracy > 0.8, `${done.test_accuracy}`);
+  // Smoothed labels keep the training loss above the entropy of the smoothed answers; the validation loss is not smoothed.
+  assert.ok(done.history.at(-1).train_loss > 0.5, `${done.history.at(-1).train_loss}`);
+  await page.waitForTimeout(300);
+  await page.goto(`${server.url}?backend=cpu`);
+  await page.locator("#resume-run").click();
+  assert.equal((await ended(page)).test_accuracy, done.test_accuracy);
+  assert.equal(await page.locator("#optimizer").inputValue(), "nesterov");
+  // A preset stands for the whole recipe.
+  await page.locator("#fold").evaluate((fold) => (fold.open = true));
+  await page.getByRole("button", { name: "Fast", exact: true }).click();
+  await page.waitForFunction(() => document.getElementById("optimizer").value === "adam" && document.getElementById("smoothing").value === "0");
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("plain SGD that is interrupted ends as if it had not been", async () => {
+  const address = `${server.url}${RUN.replace("epochs=3", "epochs=8")}&optimizer=sgd&schedule=step&warmup=0&lr=0.1&replicas=1`;
+  const page = await open(browser, `${address}&autostart=1`);
+  const curve = (run) => run.history.map((epoch) => [epoch.train_loss, epoch.validation_loss]);
+  const whole = curve(await ended(page));
+  await page.goto(`${address}&autostart=1`);
+  await until(page, "third epoch", (s) => s.history.length >= 2);
+  await page.waitForTimeout(300);
+  await page.goto(`${server.url}?backend=cpu`);
+  await page.locator("#resume-run").click();
+  assert.deepEqual(curve(await ended(page)), whole);
+  await page.context().close();
+});
+
+test("an error under More is shown, wherever the value came from", async () => {
+  const page = await open(browser, `${server.url}${RUN}&smoothing=0.7&optimizer=adagrad`);
+  await page.locator("#smoothing-error").filter({ hasText: "Label smoothing must be a number from 0 to 0.5" }).waitFor();
+  await page.locator("#optimizer-error").filter({ hasText: "Optimizer must be one of adam, adamw, sgd, momentum, nesterov, rmsprop" }).waitFor();
+  await page.context().close();
+});

@@ -1,0 +1,11 @@
+// Runs where the welcome is, before the first paint, so that nothing moves. A browser without storage shows it on every visit.
+"use strict";
+{
+  const key = `inkling ${new URL(".", location).pathname} welcomed`;
+  const kept = (action) => { try { return action(); } catch { return null; } };
+  const welcome = document.getElementById("welcome");
+  welcome.hidden = kept(() => localStorage.getItem(key)) !== null;
+  const done = () => kept(() => localStorage.setItem(key, ""));
+  document.getElementById("welcomed").addEventListener("click", () => (done(), (welcome.hidden = true), document.getElementById("train").focus()));
+  addEventListener("submit", () => (done(), (welcome.hidden = true)));
+}
