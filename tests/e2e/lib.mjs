@@ -62,12 +62,15 @@ export async function serve(options = {}) {
   };
 }
 
-/** An `intercept` for `serve`: the session's first, second, ... worker first runs the first, second, ... script in `faults`. */
+/**
+ * An `intercept` for `serve`: the session's first, second, ... worker first runs the first, second, ... script in `faults`. There is
+ * no service worker: one that is ready before the session's worker starts would hand out its own copy of the loader.
+ */
 export function sabotage(faults) {
   let workers = 0;
   return (path, response, query) => {
-    // The service worker asks for the loader as well, without naming a worker.
-    if (!path.endsWith("worker-loader.js") || !query.has("worker") || query.get("role") === "replica") return false;
+    if (path.endsWith("/sw.js")) return response.writeHead(404).end(), true;
+    if (!path.endsWith("worker-loader.js") || query.get("role") === "replica") return false;
     const fault = faults[workers++] ?? "";
     const loader = readFileSync(join(SITE, "worker-loader.js"));
     response.writeHead(200, { "content-type": "text/javascript" }).end(`${fault}\n${loader}`);
