@@ -229,8 +229,8 @@ impl Restore for SavedRun {
     fn check(&self) -> Result<(), Damage> {
         Self::check_version(self.version)?;
         self.settings.check()?;
-        let built_in = self.settings.dataset.shape();
-        agree(built_in.is_none_or(|shape| shape == self.data), "its images are not those of its data set")?;
+        let expected = self.settings.dataset.shape(Some(self.data));
+        agree(expected == self.data, "its images are not those of its data set")?;
         let net = self.settings.network(self.data).map_err(|error| Damage::Setting(error.to_string()))?;
         self.checkpoint.check(&self.settings, &net)?;
         let classes = self.data.classes();

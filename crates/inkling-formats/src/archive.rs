@@ -29,6 +29,11 @@ pub enum ArchiveError {
     TooMany,
 }
 
+/// Whether a file is one that systems and programs add for themselves.
+pub(crate) fn is_hidden(name: &str) -> bool {
+    name.split('/').any(|part| part.starts_with('.') || part == "__MACOSX" || part == "Thumbs.db")
+}
+
 /// The files in an archive, up to `limit` bytes in all. Folders and what systems add for themselves are left out.
 pub(crate) fn open(bytes: &[u8], limit: usize) -> Result<Vec<NamedFile>, ArchiveError> {
     let damaged = |error: rawzip::Error| ArchiveError::Damaged(error.to_string());
@@ -36,8 +41,7 @@ pub(crate) fn open(bytes: &[u8], limit: usize) -> Result<Vec<NamedFile>, Archive
     let (mut entries, mut files, mut size) = (archive.entries(), Vec::new(), 0);
     while let Some(entry) = entries.next_entry().map_err(damaged)? {
         let name = String::from_utf8_lossy(entry.file_path().as_bytes()).into_owned();
-        let hidden = name.split('/').any(|part| part.starts_with('.') || part == "__MACOSX");
-        if entry.is_dir() || hidden {
+        if entry.is_dir() || is_hidden(&name) {
             continue;
         }
         if files.len() == MAX_FILES {

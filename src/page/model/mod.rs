@@ -5,6 +5,8 @@ pub mod curve;
 pub mod digits;
 pub mod pad;
 
+use std::borrow::Cow;
+
 use inkling_core::{
     data::{DataShape, SharedDataset, handwriting::Handwriting, synthetic},
     history::RunHistory,
@@ -276,21 +278,21 @@ impl Model {
     }
 
     /// Names of the classes of the current run: the visitor's own, or those of the data set; empty if they are numbers.
-    pub fn class_names(&self) -> Vec<String> {
+    pub fn class_names(&self) -> Cow<'_, [String]> {
         let dataset = self.run.settings.dataset;
         let given = self.classes.iter().any(|name| !name.is_empty());
         match (&self.run.dataset, &self.data.set) {
-            _ if dataset == DatasetName::Own && given => self.classes.clone(),
-            (Some(data), _) => data.loaded.names.clone(),
-            (None, Some(data)) if dataset == DatasetName::Own => data.names.clone(),
-            _ => synthetic::names(dataset),
+            _ if dataset == DatasetName::Own && given => Cow::Borrowed(&self.classes),
+            (Some(data), _) => Cow::Borrowed(&data.loaded.names),
+            (None, Some(data)) if dataset == DatasetName::Own => Cow::Borrowed(&data.names),
+            _ => Cow::Owned(synthetic::names(dataset)),
         }
     }
 
     /// The name of a class: see [`Model::class_names`].
     pub fn class(&self, class: u8) -> String {
-        let name = self.class_names().into_iter().nth(class.into()).filter(|name| !name.is_empty());
-        name.unwrap_or_else(|| class.to_string())
+        let names = self.class_names();
+        names.get(usize::from(class)).filter(|name| !name.is_empty()).cloned().unwrap_or_else(|| class.to_string())
     }
 
     /// Shape of the visitor's own data set, if there is one.
@@ -317,7 +319,7 @@ impl Model {
     /// # Errors
     /// A layer that does not fit.
     pub fn network_of(&self, settings: &Settings) -> Result<Network, SettingError> {
-        settings.network(settings.dataset.shape().or(self.own_shape()).unwrap_or_default())
+        settings.network(settings.dataset.shape(self.own_shape()))
     }
 
     /// Whether the current network sees images like the visitor's digits.

@@ -68,14 +68,12 @@ impl Panel for Matrix {
         };
         dom::set_text("matrix-caption", &caption);
         dom::set_hidden("matrix-hint", matrix.total() == 0);
-        let label = format!(
-            "Confusion matrix, rows true, columns predicted. {caption}, {}. {}",
-            percent(matrix.accuracy()),
-            mistakes(model, &matrix)
-        );
+        let mistakes = mistakes(model, &matrix);
+        let accuracy = percent(matrix.accuracy());
+        let label = format!("Confusion matrix, rows true, columns predicted. {caption}, {accuracy}. {mistakes}");
         dom::set_attribute("matrix", "aria-label", &label);
         dom::set_attribute("matrix", CLASSES, &matrix.classes().to_string());
-        dom::set_text("matrix-mistakes", &mistakes(model, &matrix));
+        dom::set_text("matrix-mistakes", &mistakes);
         if model.is_open(Section::MatrixTable) {
             let head = |class| text("th", model.class(class)).with("scope", "col");
             let true_class = text("th", "true").with("scope", "col");
@@ -84,7 +82,7 @@ impl Panel for Matrix {
             show("matrix-cells", classes.map(|label| row(model, &matrix, label)));
         }
         let Some((area, scale)) = dom::drawing_area("matrix") else { return };
-        let wanted = (matrix, model.class_names(), area.dim_in_pixel().0, theme());
+        let wanted = (matrix, model.class_names().into_owned(), area.dim_in_pixel().0, theme());
         if self.shown.as_ref() != Some(&wanted) {
             let _ = charts::heatmap(&area, &wanted.0, &wanted.1, &theme(), scale);
             self.shown = Some(wanted);

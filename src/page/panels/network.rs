@@ -56,7 +56,7 @@ impl Panel for Editor {
 
     fn draw(&mut self, model: &Model) {
         let layers = &model.settings.net;
-        let data = model.settings.dataset.shape().or(model.own_shape()).unwrap_or_default();
+        let data = model.settings.dataset.shape(model.own_shape());
         let (outline, fused) = (layers.outline(data), layers.fused(data));
         let total: u64 = outline.iter().filter_map(|layer| Some(layer.size.as_ref().ok()?.multiply_adds)).sum();
         let image = element("li")

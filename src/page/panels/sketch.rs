@@ -107,7 +107,6 @@ fn position(event: &PointerEvent) -> Point {
 
 /// A bar for each class; of more than ten, for the most probable ones.
 fn draw_bars(model: &Model, probabilities: Option<&[f32]>) {
-    let names = model.class_names();
     let mut classes: Vec<usize> = (0..model.run.data.classes()).collect();
     if classes.len() > ALL_BARS {
         if let Some(found) = probabilities {
@@ -118,15 +117,14 @@ fn draw_bars(model: &Model, probabilities: Option<&[f32]>) {
     let bar = |(place, class): (usize, usize)| {
         let probability = probabilities.map_or(0.0, |found| found[class]);
         let words = if probabilities.is_some() { format!("{:.1} %", 100.0 * probability) } else { "–".into() };
-        let name = names.get(class).filter(|name| !name.is_empty()).cloned().unwrap_or_else(|| class.to_string());
         element("li")
             .with("id", format!("bar-{place}"))
             .with("style", format!("--p:{probability:.4}"))
-            .child(text("b", name))
+            .child(text("b", model.class(class as u8)))
             .child(element("i"))
             .child(text("span", words).with("id", format!("bar-{place}-value")))
     };
-    let long = names.iter().any(|name| name.chars().count() > 2);
+    let long = model.class_names().iter().any(|name| name.chars().count() > 2);
     dom::set_attribute("bars", "class", if long { "bars named" } else { "bars" });
     show("bars", classes.into_iter().enumerate().map(bar));
 }

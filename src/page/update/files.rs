@@ -168,7 +168,7 @@ fn drawing(model: &Model, chart: Chart) -> Drawing {
         Chart::Loss => Drawing::Curve(owned(model.curve(Metric::Loss))),
         Chart::Matrix => {
             let empty = || ConfusionMatrix::new(model.run.data.classes());
-            Drawing::Matrix(model.run.confusion_matrix.clone().unwrap_or_else(empty), model.class_names())
+            Drawing::Matrix(model.run.confusion_matrix.clone().unwrap_or_else(empty), model.class_names().into_owned())
         }
     }
 }

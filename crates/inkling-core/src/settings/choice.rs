@@ -48,13 +48,13 @@ choice! {
 }
 
 impl DatasetName {
-    /// What its images look like; `None` if that depends on the visitor's files.
-    pub fn shape(self) -> Option<DataShape> {
+    /// What its images look like. Those of the visitor look like `own`, or like digits as long as that is not known.
+    pub fn shape(self, own: Option<DataShape>) -> DataShape {
         match self {
-            Self::Mnist | Self::Synthetic => Some(DataShape::DIGITS),
-            Self::Letters => Some(DataShape::LETTERS),
-            Self::Shapes => Some(DataShape::SHAPES),
-            Self::Own => None,
+            Self::Mnist | Self::Synthetic => DataShape::DIGITS,
+            Self::Letters => DataShape::LETTERS,
+            Self::Shapes => DataShape::SHAPES,
+            Self::Own => own.unwrap_or_default(),
         }
     }
 }

@@ -142,7 +142,7 @@ impl RunSummary {
     /// No run yet, with the settings of the page; `own` is the shape of the visitor's own data set, if there is one.
     pub fn new(run: RunId, settings: Settings, backend: BackendInfo, own: Option<DataShape>) -> Self {
         RunSummary {
-            data: settings.dataset.shape().or(own).unwrap_or_default(),
+            data: settings.dataset.shape(own),
             run,
             state: RunState::Idle,
             error: None,

@@ -111,7 +111,7 @@ impl Session {
     pub(super) fn import(&mut self, run: RunId, next: RunId, settings: Settings, trainer: TrainerState) {
         self.run = run;
         let own = self.sources.own.as_ref().map(|data| data.shape);
-        let net = match settings.network(settings.dataset.shape().or(own).unwrap_or_default()) {
+        let net = match settings.network(settings.dataset.shape(own)) {
             Ok(net) => net,
             Err(error) => return self.warn(&error.to_string()),
         };
