@@ -47,6 +47,27 @@ test("layers are added, changed, moved and removed, each change can be undone, a
   await page.context().close();
 });
 
+test("batch norm and a residual block are added, changed and trained", async () => {
+  const page = await begin("&net=conv+8+none,dense+16");
+  await page.getByRole("button", { name: "+ Batch norm" }).click();
+  await network(page, "conv 8 none, batchnorm, dense 16");
+  await page.locator("#layer-1-function").selectOption("relu");
+  await network(page, "conv 8 none, batchnorm relu, dense 16");
+  await page.getByRole("button", { name: "+ Residual block" }).click();
+  await network(page, "conv 8 none, batchnorm relu, residual 16, dense 16");
+  await page.locator("#layer-2-size").fill("4");
+  await page.locator("#layer-2-size").press("Tab");
+  await page.locator("#layer-2-function").selectOption("tanh");
+  await network(page, "conv 8 none, batchnorm relu, residual 4 tanh, dense 16");
+  // 8 x 4 x 9 + 4, 4 x 4 x 9 + 4, and 8 x 4 + 4 for the shortcut.
+  await page.locator("#layers > li").nth(3).filter({ hasText: /→ 4 x 26 x 26.*476 parameters/ }).waitFor();
+  await page.locator("#train").click();
+  const done = await until(page, "finished run", (s) => s.state === "finished" || s.state === "failed", 60);
+  assert.equal(done.state, "finished");
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
 test("a layer that does not fit is marked with what would work, and the layers before it keep their sizes", async () => {
   const page = await begin("&net=pool,pool,pool,dense+8");
   await page.getByRole("button", { name: "+ Convolution" }).click();

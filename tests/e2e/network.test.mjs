@@ -52,7 +52,8 @@ test("a network is chosen, changed and corrected in the form, and trained as it 
   assert.deepEqual(page.problems, []);
 });
 
-const NETS = ["none", "dense 24 sigmoid, dense 16 none", "conv 4 5x5 same stride 2 gelu, avgpool, conv 6 silu, dropout 0.2, conv 4 1x1 leaky, globalpool, dense 12 tanh"];
+const NETS = ["none", "dense 24 sigmoid, dense 16 none", "conv 4 5x5 same stride 2 gelu, avgpool, conv 6 silu, dropout 0.2, conv 4 1x1 leaky, globalpool, dense 12 tanh",
+  "conv 4 none, batchnorm relu, pool, residual 4, pool, residual 6 silu, globalpool, dense 12 none, batchnorm tanh"];
 for (const net of NETS) {
   test(`ONNX Runtime computes what the page does: ${net}`, { skip: NO_PYTHON }, async () => {
     const page = await open(browser, `${server.url}${RUN}&net=${encodeURIComponent(net)}&autostart=1`);
@@ -62,7 +63,7 @@ for (const net of NETS) {
     await page.locator("#inside > summary").click();
     await page.locator("#explain-sketch").click();
     await page.getByText(/Your sketch\. The network says/).waitFor();
-    const convolutions = (net.match(/conv/g) ?? []).length;
+    const convolutions = (net.match(/conv|residual/g) ?? []).length;
     assert.equal(await page.locator("#maps canvas").count(), convolutions);
     assert.equal(await page.locator("#filters").isVisible(), net.startsWith("conv"));
     const said = (await page.locator("#logits td:nth-child(2)").allTextContents()).map(Number);

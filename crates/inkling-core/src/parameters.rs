@@ -4,7 +4,7 @@ use rand::RngExt;
 
 use crate::random::{Purpose, generator};
 
-/// One tensor that training changes.
+/// One tensor that training changes, or a statistic that it keeps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
     /// The name, as in `conv1.weight`.
@@ -13,6 +13,17 @@ pub struct Parameter {
     pub shape: Vec<usize>,
     /// How its first values are drawn.
     pub initial: Initial,
+    /// What changes it.
+    pub follows: Follows,
+}
+
+/// What changes a parameter in training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follows {
+    /// The optimizer, by its gradient.
+    Gradient,
+    /// The mean or the variance of the batches: it goes a step towards that of each.
+    Batches,
 }
 
 /// How the first values of a parameter are drawn.
@@ -20,8 +31,9 @@ pub struct Parameter {
 pub enum Initial {
     /// Zeros.
     Zero,
-    /// Uniformly up to this limit, either way. He uniform before a rectifier (He et al. 2015, limit `sqrt(6 / fan_in)`),
-    /// otherwise Glorot uniform (Glorot, Bengio 2010, limit `sqrt(6 / (fan_in + fan_out))`).
+    /// Ones.
+    One,
+    /// Uniformly up to this limit, either way.
     Uniform(f32),
 }
 
@@ -43,6 +55,7 @@ pub fn random_weights(parameters: &[Parameter], seed: u32) -> Vec<f32> {
     for (index, parameter) in parameters.iter().enumerate() {
         match parameter.initial {
             Initial::Zero => weights.resize(weights.len() + parameter.len(), 0.0),
+            Initial::One => weights.resize(weights.len() + parameter.len(), 1.0),
             Initial::Uniform(limit) => {
                 let mut rng = generator(seed, Purpose::Weights, index as u64, 0);
                 weights.extend((0..parameter.len()).map(|_| rng.random_range(-limit..limit)));

@@ -5,7 +5,7 @@ use prost::Message;
 
 use crate::tensors::{Found, Order, WeightsError, bytes, floats, gather, parts};
 use inkling_core::{
-    network::{Activation, Conv, Layer, Network, Pool},
+    network::{Activation, Conv, Layer, NORM_EPSILON, Network, Pool, Residual},
     parameters::Parameter,
 };
 
@@ -190,13 +190,24 @@ impl Nodes {
     /// All nodes of `net`, from `image` to `logits`.
     fn of(net: &Network) -> Vec<Node> {
         let mut nodes = Nodes { list: Vec::new(), last: "image".into() };
-        let (mut convolutions, mut dense, mut pools) = (0, 0, 0);
-        for (layer, _) in net.layers() {
+        let (mut convolutions, mut norms, mut dense, mut pools) = (0, 0, 0, 0);
+        let mut channels = net.data().image().channels;
+        for (layer, shape) in net.layers() {
             match layer {
                 Layer::Dropout(_) => {} // it does nothing after training
                 Layer::Conv(conv) => {
                     convolutions += 1;
                     nodes.convolution(*conv, &format!("conv{convolutions}"));
+                }
+                Layer::Residual(block) => {
+                    let name = |number| format!("conv{}", convolutions + number);
+                    nodes.residual(*block, [name(1), name(2), name(3)], channels);
+                    convolutions += if channels == shape.channels { 2 } else { 3 };
+                }
+                Layer::BatchNorm(activation) => {
+                    norms += 1;
+                    nodes.norm(&format!("norm{norms}"));
+                    nodes.activation(*activation);
                 }
                 Layer::Pool(pool) => {
                     pools += 1;
@@ -214,6 +225,7 @@ impl Nodes {
                     nodes.activation(*activation);
                 }
             }
+            channels = shape.channels;
         }
         nodes.dense(dense + 1, "logits");
         nodes.list
@@ -247,6 +259,32 @@ impl Nodes {
         ];
         self.add("Conv", &[&format!("{name}.weight"), &format!("{name}.bias")], name, &attributes);
         self.activation(conv.activation);
+    }
+
+    /// Two convolutions with a shortcut past them; a third one is on the shortcut if the number of maps changes.
+    fn residual(&mut self, block: Residual, [first, second, third]: [String; 3], channels: usize) {
+        let before = self.last.clone();
+        let conv = Conv { activation: Activation::None, ..block.conv() };
+        self.convolution(block.conv(), &first);
+        self.convolution(conv, &second);
+        let inner = self.last.clone();
+        self.last = before;
+        if channels != block.channels as usize {
+            self.convolution(Conv { kernel: 1, ..conv }, &third);
+        }
+        self.add("Add", &[&inner], &format!("{second}.sum"), &[]);
+        self.activation(block.activation);
+    }
+
+    /// Batch norm with its running statistics.
+    fn norm(&mut self, name: &str) {
+        let inputs = ["weight", "bias", "running_mean", "running_var"].map(|part| format!("{name}.{part}"));
+        self.add(
+            "BatchNormalization",
+            &inputs.each_ref().map(String::as_str),
+            name,
+            &[Given::Float("epsilon", NORM_EPSILON as f32)],
+        );
     }
 
     fn dense(&mut self, number: usize, output: &str) {

@@ -5,12 +5,13 @@ use burn::{
     nn::Linear,
     tensor::{
         Device, Gradients, Tensor, TensorData, activation,
-        module::{avg_pool2d, conv2d, max_pool2d},
+        module::{avg_pool2d, batch_norm, batch_norm_train, conv2d, max_pool2d},
         ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions},
     },
 };
 use inkling_core::{
-    network::{Activation, Conv, Layer, Network, Pool},
+    network::{Activation, Conv, Layer, NORM_EPSILON, Network, Pool, Residual},
+    parameters::Follows,
     settings::Kernels,
 };
 use inkling_kernels::{conv_block, stock_conv_block};
@@ -40,64 +41,141 @@ impl Convolution {
     }
 }
 
+/// Batch normalization of `C` maps or units: scale and shift `[C]`, and the running mean and variance `[C]` of what comes in.
+#[derive(Module, Debug)]
+struct Norm {
+    weight: Param<Tensor<1>>,
+    bias: Param<Tensor<1>>,
+    running_mean: Param<Tensor<1>>,
+    running_var: Param<Tensor<1>>,
+}
+
+impl Norm {
+    /// Normalizes `x` `[N, C, H, W]` with the running statistics.
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let (mean, variance) = (self.running_mean.val().detach(), self.running_var.val().detach());
+        // A file may have a negative variance.
+        batch_norm(x, self.weight.val(), self.bias.val(), mean, variance.clamp_min(0.0), NORM_EPSILON)
+    }
+
+    /// Normalizes the first `counted` images of `x` `[N, C, H, W]` with their mean and variance, which it also returns, without
+    /// autodiff. The rest is padding.
+    fn forward_training(&self, x: Tensor<4>, counted: usize) -> (Tensor<4>, [Tensor<1>; 2]) {
+        let [n, ..] = x.dims();
+        let images = if counted < n { x.clone().slice(0..counted) } else { x.clone() };
+        let normal = batch_norm_train(images, self.weight.val(), self.bias.val(), NORM_EPSILON);
+        let statistics = [normal.mean.inner(), normal.variance.inner()];
+        let padded = if counted < n { Tensor::cat(vec![normal.output, x.slice(counted..n)], 0) } else { normal.output };
+        (padded, statistics)
+    }
+}
+
+/// What has parameters.
+#[derive(Module, Debug)]
+enum Part {
+    Convolution(Convolution),
+    Dense(Linear),
+    Norm(Norm),
+}
+
 /// The network: images `[N, C, H, W]` in `[0, 1]` to logits `[N, classes]`.
 #[derive(Module, Debug)]
 pub struct Model {
-    convolutions: Vec<Convolution>,
-    /// The last one gives the logits.
-    dense: Vec<Linear>,
+    /// In the order of the layers. The last one gives the logits.
+    parts: Vec<Part>,
     #[module(skip)]
     network: Network,
     #[module(skip)]
     kernels: Kernels,
 }
 
+/// How a network is computed.
+enum Mode {
+    /// As it answers: nothing is dropped, and batch norm uses its running statistics.
+    Answer,
+    /// As it is trained.
+    Train(Training),
+}
+
+/// What a training pass needs besides the images.
+pub struct Training {
+    /// For each dropout layer, a tensor `[N, units]`: its values multiply the units; a 0 drops the unit.
+    pub dropout: Vec<Tensor<2>>,
+    /// Number of images that count, from the first on; the rest are padding.
+    pub counted: usize,
+}
+
 impl Model {
     /// Logits of `images`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.run(images, Vec::new(), self.kernels, |_| {})
+        self.run(images, Mode::Answer, self.kernels, |_, _| {}).0
     }
 
-    /// Logits of `images` during training. There is a tensor `[N, units]` for each dropout layer: its values multiply the units;
-    /// a 0 drops the unit.
-    pub fn forward_dropping(&self, images: Tensor<4>, dropout: Vec<Tensor<2>>) -> Tensor<2> {
-        self.run(images, dropout, self.kernels, |_| {})
+    /// Logits of `images` during training; and the mean and variance that each batch norm found in them, `[C]` each, without
+    /// autodiff.
+    pub fn forward_training(&self, images: Tensor<4>, training: Training) -> (Tensor<2>, Vec<Tensor<1>>) {
+        self.run(images, Mode::Train(training), self.kernels, |_, _| {})
     }
 
-    /// The maps of each convolution, as in [`Network::maps`], and the logits. Uses Burn's own operations, which also
-    /// provide the gradient with respect to the images.
+    /// The maps at [`Network::map_places`], and the logits. Uses Burn's own operations, which also provide the gradient with
+    /// respect to the images.
     pub fn trace(&self, images: Tensor<4>) -> (Vec<Tensor<4>>, Tensor<2>) {
+        let places: Vec<usize> = self.network.map_places().collect();
         let mut maps = Vec::new();
-        let logits = self.run(images, Vec::new(), Kernels::Stock, |map| maps.push(map.clone()));
+        let see = |place, map: &Tensor<4>| {
+            if places.contains(&place) {
+                maps.push(map.clone());
+            }
+        };
+        let (logits, _) = self.run(images, Mode::Answer, Kernels::Stock, see);
         (maps, logits)
     }
 
-    /// Runs the layers; `see` gets the maps of each convolution.
+    /// Runs the layers; `see` gets the place of each layer and its result. Returns the logits and the statistics of each batch norm,
+    /// which only a training pass has.
     fn run(
         &self,
         images: Tensor<4>,
-        dropout: Vec<Tensor<2>>,
+        mode: Mode,
         kernels: Kernels,
-        mut see: impl FnMut(&Tensor<4>),
-    ) -> Tensor<2> {
-        let (mut convolutions, mut dense) = (self.convolutions.iter(), self.dense.iter());
-        let mut dropout = dropout.into_iter();
-        let mut layers = self.network.layers().iter().map(|(layer, _)| *layer).peekable();
+        mut see: impl FnMut(usize, &Tensor<4>),
+    ) -> (Tensor<2>, Vec<Tensor<1>>) {
+        let (dropout, counted) = match mode {
+            Mode::Answer => (Vec::new(), None),
+            Mode::Train(Training { dropout, counted }) => (dropout, Some(counted)),
+        };
+        let (mut parts, mut dropout) = (self.parts.iter(), dropout.into_iter());
+        let mut statistics = Vec::new();
+        let mut layers = self.network.layers().iter().map(|(layer, _)| *layer).enumerate().peekable();
         let mut x = images; // [N, C, H, W]; after a dense layer [N, units, 1, 1]
-        while let Some(layer) = layers.next() {
+        while let Some((mut place, layer)) = layers.next() {
             x = match layer {
                 Layer::Conv(conv) => {
-                    let Some(convolution) = convolutions.next() else { continue };
-                    let pool = layers.next_if(|next| matches!(next, Layer::Pool(_)));
-                    let maps = match pool {
-                        Some(Layer::Pool(Pool::Max)) if conv.is_block() => convolution.block(x, kernels),
-                        Some(Layer::Pool(kind)) => pooled(convolution.forward(x, conv), kind),
-                        _ => convolution.forward(x, conv),
-                    };
-                    see(&maps);
-                    maps
+                    let Some(Part::Convolution(convolution)) = parts.next() else { continue };
+                    let is_block = conv.is_block();
+                    match layers.next_if(|(_, next)| is_block && *next == Layer::Pool(Pool::Max)) {
+                        Some((pool, _)) => {
+                            place = pool;
+                            convolution.block(x, kernels)
+                        }
+                        None => convolution.forward(x, conv),
+                    }
                 }
-                Layer::Pool(kind) => pooled(x, kind),
+                Layer::Residual(block) => residual(&mut parts, x, block),
+                Layer::BatchNorm(function) => {
+                    let Some(Part::Norm(norm)) = parts.next() else { continue };
+                    let normal = match counted {
+                        Some(counted) => {
+                            let (normal, found) = norm.forward_training(x, counted);
+                            statistics.extend(found);
+                            normal
+                        }
+                        None => norm.forward(x),
+                    };
+                    activate(normal, function)
+                }
+                Layer::Pool(Pool::Max) => max_pool2d(x, MaxPoolOptions::new([2, 2])),
+                Layer::Pool(Pool::Average) => avg_pool2d(x, AvgPoolOptions::new([2, 2])),
                 Layer::GlobalPool => x.mean_dim(2).mean_dim(3),
                 Layer::Dropout(_) => match dropout.next() {
                     Some(factors) => {
@@ -107,15 +185,16 @@ impl Model {
                     None => x,
                 },
                 Layer::Dense(_, function) => {
-                    let Some(layer) = dense.next() else { continue };
+                    let Some(Part::Dense(layer)) = parts.next() else { continue };
                     activate(layer.forward(x.flatten::<2>(1, 3)), function).unsqueeze_dims(&[2, 3])
                 }
             };
+            see(place, &x);
         }
         let flat = x.flatten(1, 3);
-        match dense.next() {
-            Some(last) => last.forward(flat),
-            None => flat,
+        match parts.next() {
+            Some(Part::Dense(last)) => (last.forward(flat), statistics),
+            _ => (flat, statistics),
         }
     }
 
@@ -123,20 +202,27 @@ impl Model {
     pub fn new(network: &Network, weights: Vec<f32>, kernels: Kernels, device: &Device) -> Self {
         let len = weights.len();
         let mut rest = Rest { flat: Tensor::from_data(TensorData::new(weights, [len]), device), next: 0 };
-        let mut model = Model { convolutions: Vec::new(), dense: Vec::new(), network: network.clone(), kernels };
-        // A weight and its bias alternate.
-        for parameter in network.parameters() {
-            match parameter.shape[..] {
+        let mut model = Model { parts: Vec::new(), network: network.clone(), kernels };
+        // A weight comes with its bias, a scale with its shift and two statistics.
+        let mut parameters = network.parameters().iter();
+        while let Some(parameter) = parameters.next() {
+            let (part, others) = match parameter.shape[..] {
                 [out, inputs, height, width] => {
                     let (weight, bias) = (rest.param([out, inputs, height, width]), rest.param([out]));
-                    model.convolutions.push(Convolution { weight, bias });
+                    (Part::Convolution(Convolution { weight, bias }), 1)
                 }
                 [inputs, out] => {
                     let (weight, bias) = (rest.param([inputs, out]), Some(rest.param([out])));
-                    model.dense.push(Linear { weight, bias });
+                    (Part::Dense(Linear { weight, bias }), 1)
                 }
-                _ => {}
-            }
+                [channels] => {
+                    let [weight, bias, running_mean, running_var] = std::array::from_fn(|_| rest.param([channels]));
+                    (Part::Norm(Norm { weight, bias, running_mean, running_var }), 3)
+                }
+                _ => continue,
+            };
+            model.parts.push(part);
+            parameters.by_ref().take(others).for_each(drop);
         }
         model
     }
@@ -146,9 +232,25 @@ impl Model {
         &self.network
     }
 
-    /// The gradient of each parameter, flat, in the order of [`Network::parameters`].
+    /// The gradient of each parameter, flat, in the order of [`Network::parameters`]. It is zero for the statistics of batch norm.
     pub fn gradients(&self, gradients: &Gradients) -> Vec<Tensor<1>> {
         self.collect(Some(gradients))
+    }
+
+    /// What a training pass changes, for each parameter, flat, in the order of [`Network::parameters`]: its gradient; for the statistics
+    /// of batch norm, how far they are from those that the pass `found`, times `share`.
+    pub fn changes(&self, gradients: &Gradients, found: Vec<Tensor<1>>, share: f64) -> Vec<Tensor<1>> {
+        let mut changes = self.gradients(gradients);
+        if !found.is_empty() {
+            let (mut found, parameters) = (found.into_iter(), self.parameters());
+            let places = self.network.parameters().iter().zip(parameters).zip(&mut changes);
+            for ((_, value), change) in places.filter(|((known, _), _)| known.follows == Follows::Batches) {
+                if let Some(found) = found.next() {
+                    *change = (value - found) * share;
+                }
+            }
+        }
+        changes
     }
 
     /// Each parameter, flat, in the order of [`Network::parameters`].
@@ -168,11 +270,19 @@ impl Model {
     }
 }
 
-fn pooled(x: Tensor<4>, kind: Pool) -> Tensor<4> {
-    match kind {
-        Pool::Max => max_pool2d(x, MaxPoolOptions::new([2, 2])),
-        Pool::Average => avg_pool2d(x, AvgPoolOptions::new([2, 2])),
-    }
+/// The result of a residual block, whose convolutions are the next `parts`.
+fn residual<'a>(parts: &mut impl Iterator<Item = &'a Part>, x: Tensor<4>, block: Residual) -> Tensor<4> {
+    let mut convolution = |x: Tensor<4>, conv: Conv| match parts.next() {
+        Some(Part::Convolution(convolution)) => convolution.forward(x, conv),
+        _ => x,
+    };
+    let first = block.conv();
+    let second = Conv { activation: Activation::None, ..first };
+    let inner = convolution(x.clone(), first);
+    let inner = convolution(inner, second);
+    let [_, channels, ..] = x.dims();
+    let shortcut = if channels == block.channels as usize { x } else { convolution(x, Conv { kernel: 1, ..second }) };
+    activate(inner + shortcut, block.activation)
 }
 
 fn activate<const D: usize>(x: Tensor<D>, function: Activation) -> Tensor<D> {
@@ -209,11 +319,12 @@ struct Collect<'a> {
 
 impl ModuleVisitor for Collect<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let value = match self.gradients {
-            Some(gradients) => param.val().grad(gradients),
-            None => Some(param.val().inner()),
+        let value = param.val();
+        let found = match self.gradients {
+            Some(gradients) => value.grad(gradients).unwrap_or_else(|| value.inner().zeros_like()),
+            None => value.inner(),
         };
-        self.out.extend(value.map(|value| value.flatten(0, D - 1)));
+        self.out.push(found.flatten(0, D - 1));
     }
 }
 

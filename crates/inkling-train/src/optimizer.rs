@@ -12,6 +12,7 @@ use burn::{
 use crate::model::{Model, split};
 use inkling_core::{
     network::Network,
+    parameters::Follows,
     settings::{Kernels, Method, OptimizerName},
 };
 use inkling_kernels::adam::{EPSILON, FusedAdam};
@@ -20,6 +21,8 @@ use inkling_kernels::adam::{EPSILON, FusedAdam};
 const MOMENTUM: f32 = 0.9;
 /// Share of the mean square that RMSprop keeps, as in Keras.
 const RHO: f32 = 0.9;
+/// Share of the way to a batch's mean or variance that the running one goes, as in PyTorch.
+const NORM_SHARE: f32 = 0.1;
 
 /// The optimizer of a network.
 pub struct NetworkOptimizer {
@@ -65,14 +68,25 @@ impl NetworkOptimizer {
         (0..self.method.optimizer.slots()).flat_map(slot).collect()
     }
 
-    /// The network after one step with the `gradients` of its parameters.
-    pub fn step(&mut self, rate: f64, model: Model, gradients: Vec<Tensor<1>>) -> Model {
+    /// The network after one step with the [changes](Model::changes) of its parameters.
+    pub fn step(&mut self, rate: f64, model: Model, changes: Vec<Tensor<1>>) -> Model {
+        let network = model.network().clone();
+        let follows: Vec<Follows> = network.parameters().iter().map(|parameter| parameter.follows).collect();
         let mut slots = std::mem::take(&mut self.slots).into_iter();
-        let mut gradients = self.clipped(gradients).into_iter();
+        let mut changes = self.clipped(changes, &follows).into_iter().zip(&follows);
         let mut next = Vec::new();
         let model = model.map_parameters(|parameter| {
-            let Some(gradient) = gradients.next() else { return parameter };
-            let (parameter, kept) = self.update(rate, parameter, gradient, slots.next().unwrap_or_default());
+            let (Some((change, follows)), kept) = (changes.next(), slots.next().unwrap_or_default()) else {
+                return parameter;
+            };
+            let (parameter, kept) = match follows {
+                Follows::Gradient => self.update(rate, parameter, change, kept),
+                // The slots keep their places.
+                Follows::Batches => {
+                    let none = vec![change.zeros_like(); self.method.optimizer.slots()];
+                    (parameter - change * NORM_SHARE, none)
+                }
+            };
             next.push(kept);
             parameter
         });
@@ -81,13 +95,16 @@ impl NetworkOptimizer {
         model
     }
 
-    /// The gradients, shortened together if their norm is above the limit.
-    fn clipped(&self, gradients: Vec<Tensor<1>>) -> Vec<Tensor<1>> {
+    /// The changes with the gradients among them shortened together if their norm is above the limit.
+    fn clipped(&self, changes: Vec<Tensor<1>>, follows: &[Follows]) -> Vec<Tensor<1>> {
         let limit = self.method.clip;
-        let squares = gradients.iter().map(|gradient| gradient.clone().square().sum());
-        let Some(square) = squares.reduce(|a, b| a + b).filter(|_| limit > 0.0) else { return gradients };
+        let is_gradient = |follows: &Follows| *follows == Follows::Gradient;
+        let gradients = changes.iter().zip(follows).filter(|(_, follows)| is_gradient(follows));
+        let squares = gradients.map(|(gradient, _)| gradient.clone().square().sum());
+        let Some(square) = squares.reduce(|a, b| a + b).filter(|_| limit > 0.0) else { return changes };
         let factor = (square.sqrt() + 1e-6).recip().mul_scalar(limit).clamp_max(1.0); // [1]
-        gradients.into_iter().map(|gradient| gradient * factor.clone()).collect()
+        let shorten = |(change, follows)| if is_gradient(follows) { change * factor.clone() } else { change };
+        changes.into_iter().zip(follows).map(shorten).collect()
     }
 
     /// One parameter after a step, and what is kept for the next one.
@@ -244,7 +261,7 @@ mod tests {
             let optimizer =
                 NetworkOptimizer::new(Method { clip, ..Method::default() }, Kernels::Fused, &Device::flex());
             let gradient = |values: [f32; 2]| Tensor::<1>::from_floats(values, &Device::flex());
-            values(optimizer.clipped(vec![gradient([3.0, 0.0]), gradient([0.0, 4.0])]))
+            values(optimizer.clipped(vec![gradient([3.0, 0.0]), gradient([0.0, 4.0])], &[Follows::Gradient; 2]))
         };
         assert_eq!(clipped(0.0), [3.0, 0.0, 0.0, 4.0]);
         assert_eq!(clipped(6.0), [3.0, 0.0, 0.0, 4.0]);

@@ -1,6 +1,6 @@
 //! One forward and backward pass: dropout, loss, gradients.
 
-use burn::tensor::{Device, Gradients, Int, Tensor, TensorData, activation::log_softmax};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
 use inkling_core::{
     metrics::Parts,
     network::Network,
@@ -11,7 +11,13 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use web_time::Instant;
 
-use crate::{feed::Feed, model::Model, read::StepMetrics, resident, schedule::Schedule};
+use crate::{
+    feed::Feed,
+    model::{Model, Training},
+    read::StepMetrics,
+    resident,
+    schedule::Schedule,
+};
 
 /// The part of a run's recipe that a training step needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,11 +45,11 @@ pub struct Shard {
     pub of: usize,
 }
 
-/// One forward and backward pass. Gradients and metrics are shares of the whole batch's means: the shares of all shards
+/// One forward and backward pass. Changes and metrics are shares of the whole batch's means: the shares of all shards
 /// add up to the means.
 pub struct Pass {
-    /// Share of the gradients.
-    pub gradients: Gradients,
+    /// Share of what the step changes, as [`Model::changes`] has it: the gradients, above all.
+    pub changes: Vec<Tensor<1>>,
     /// Share of the loss and of the accuracy.
     pub metrics: StepMetrics,
 }
@@ -56,17 +62,17 @@ impl Pass {
         let [n, ..] = images.dims();
         let packed = resident::POSSIBLE && weights.is_some();
         let dropout = dropout(model.network(), recipe.seed, shard, n, &images.device(), packed);
-        let logits = model.forward_dropping(images, dropout);
+        let (logits, statistics) = model.forward_training(images, Training { dropout, counted });
         let losses = smoothed(logits.clone(), labels.clone(), recipe.method.smoothing); // [N]
         let hits = logits.inner().argmax(1).squeeze_dim::<1>(1).equal(labels.inner()).float(); // [N]
         let share = counted as f64 / shard.of as f64;
         let loss = mean(losses, weights.clone()) * share;
         let accuracy = mean(hits, weights.map(Tensor::inner)) * share;
         let forward = Instant::now();
-        let gradients = loss.backward();
+        let changes = model.changes(&loss.backward(), statistics, share);
         parts.forward += (forward - start).as_secs_f64();
         parts.backward += forward.elapsed().as_secs_f64();
-        Pass { gradients, metrics: StepMetrics(Tensor::cat(vec![loss.inner(), accuracy], 0)) }
+        Pass { changes, metrics: StepMetrics(Tensor::cat(vec![loss.inner(), accuracy], 0)) }
     }
 }
 

@@ -68,7 +68,7 @@ impl Trainer {
     pub fn step(&mut self, feed: Feed) -> StepMetrics {
         let shard = Shard { step: self.step, first: 0, of: feed.counted };
         let pass = Pass::new(&self.model, feed, shard, &self.recipe, &mut self.parts);
-        self.update(self.model.gradients(&pass.gradients));
+        self.update(pass.changes);
         pass.metrics
     }
 
@@ -77,11 +77,11 @@ impl Trainer {
         self.recipe.schedule.peak = peak;
     }
 
-    /// Updates the weights with the gradients of a whole step, one tensor per parameter.
-    pub fn update(&mut self, gradients: Vec<Tensor<1>>) {
+    /// Updates the weights with the [changes](Model::changes) of a whole step, one tensor per parameter.
+    pub fn update(&mut self, changes: Vec<Tensor<1>>) {
         let start = Instant::now();
         let rate = self.recipe.schedule.rate(self.step);
-        self.model = self.optimizer.step(rate, self.model.clone(), gradients);
+        self.model = self.optimizer.step(rate, self.model.clone(), changes);
         self.step += 1;
         self.parts.update += start.elapsed().as_secs_f64();
     }

@@ -1,6 +1,6 @@
 //! The editor: the network as a row of layers, each with its shape and size, which can be changed, moved, removed and added.
 
-use inkling_core::network::{Activation, Conv, Edit, Layer, LayerSize, Outline, Pool, grouped};
+use inkling_core::network::{Activation, Conv, Edit, Layer, LayerSize, Outline, Pool, Residual, grouped};
 use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
 
 use super::{Emit, Panel, words::percent};
@@ -13,8 +13,10 @@ use crate::page::{
 };
 
 /// What can be added, and the text of a new layer.
-const NEW: [(&str, &str); 6] = [
+const NEW: [(&str, &str); 8] = [
     ("Convolution", "conv 16"),
+    ("Residual block", "residual 16"),
+    ("Batch norm", "batchnorm"),
     ("Max-pool", "pool"),
     ("Average pool", "avgpool"),
     ("Global average", "globalpool"),
@@ -29,8 +31,8 @@ impl Panel for Editor {
     fn mount(&mut self, emit: Emit) {
         let tell = move |msg: ControlMsg| emit(Msg::Control(msg));
         dom::listen("layers", "change", move |event: Event| {
-            if let Some(at) = dom::pressed(&event, "layer") {
-                tell(ControlMsg::Edit(Edit::Change(at, layer_text(at))));
+            if let (Some(at), Some(kind)) = (dom::pressed(&event, "layer"), dom::attribute(&event, "kind")) {
+                tell(ControlMsg::Edit(Edit::Change(at, layer_text(at, &kind))));
             }
         });
         dom::listen("layers", "click", move |event: Event| {
@@ -96,20 +98,23 @@ impl Panel for Editor {
 
 fn card(at: usize, outline: &Outline, last: usize, total: u64, fused: bool) -> Element {
     let number = at.to_string();
-    let name = match outline.layer {
-        Some(Layer::Conv(_)) => "Convolution",
-        Some(Layer::Pool(_)) => "Pool",
-        Some(Layer::GlobalPool) => "Global average",
-        Some(Layer::Dropout(_)) => "Dropout",
-        Some(Layer::Dense(..)) => "Dense",
-        None => "Answer",
+    let (kind, name) = match outline.layer {
+        Some(Layer::Conv(_)) => ("conv", "Convolution"),
+        Some(Layer::Residual(_)) => ("residual", "Residual block"),
+        Some(Layer::BatchNorm(_)) => ("batchnorm", "Batch norm"),
+        Some(Layer::Pool(_)) => ("pool", "Pool"),
+        Some(Layer::GlobalPool) => ("globalpool", "Global average"),
+        Some(Layer::Dropout(_)) => ("dropout", "Dropout"),
+        Some(Layer::Dense(..)) => ("dense", "Dense"),
+        None => ("", "Answer"),
     };
     let class = match (&outline.size, outline.layer) {
         (Err(_), _) => "layer wrong",
         (_, None) => "layer fixed",
         _ => "layer",
     };
-    let li = element("li").with("class", class).with("data-layer", &number).child(text("b", name));
+    let li =
+        element("li").with("class", class).with("data-layer", &number).with("data-kind", kind).child(text("b", name));
     let size = match &outline.size {
         Ok(size) => sizes(size, total, fused),
         Err(problem) => vec![text("span", problem.as_deref().unwrap_or("–")).with("class", "hint")],
@@ -182,6 +187,10 @@ fn controls(at: usize, layer: Layer) -> Vec<Element> {
             menu("stride", "stride", &[("1", "1"), ("2", "2")]),
             menu("function", "function", &functions),
         ],
+        Layer::Residual(block) => {
+            vec![number("size", "filters", block.channels.to_string()), menu("function", "function", &functions)]
+        }
+        Layer::BatchNorm(_) => vec![menu("function", "function", &functions)],
         Layer::Pool(_) => vec![menu("kind", "of 2 x 2", &[("pool", "largest"), ("avgpool", "mean")])],
         Layer::GlobalPool => Vec::new(),
         Layer::Dropout(share) => vec![number("size", "share", share.to_string())],
@@ -211,22 +220,25 @@ fn choose(at: usize, layer: Option<Layer>) {
             function(activation);
         }
         Some(Layer::Pool(kind)) => set("kind", if kind == Pool::Max { "pool" } else { "avgpool" }),
-        Some(Layer::Dense(_, activation)) => function(activation),
+        Some(
+            Layer::Dense(_, activation) | Layer::BatchNorm(activation) | Layer::Residual(Residual { activation, .. }),
+        ) => function(activation),
         Some(Layer::Dropout(_) | Layer::GlobalPool) | None => {}
     }
 }
 
-/// The text of a layer as its controls have it.
-fn layer_text(at: usize) -> String {
-    let chosen = |name: &str| dom::element::<HtmlSelectElement>(&control_id(at, name)).map(|menu| menu.value());
+/// The text of a layer as its controls have it. Its kind is the first word of the text.
+fn layer_text(at: usize, kind: &str) -> String {
+    let chosen = |name: &str| {
+        dom::element::<HtmlSelectElement>(&control_id(at, name)).map(|menu| menu.value()).unwrap_or_default()
+    };
     let size = dom::element::<HtmlInputElement>(&control_id(at, "size")).map(|input| input.value()).unwrap_or_default();
-    match (chosen("kernel"), chosen("kind"), chosen("function")) {
-        (Some(kernel), _, function) => {
-            let (border, stride) = (chosen("border").unwrap_or_default(), chosen("stride").unwrap_or_default());
-            format!("conv {size} {kernel} {border} stride {stride} {}", function.unwrap_or_default())
+    match kind {
+        "conv" => {
+            let [kernel, border, stride, function] = ["kernel", "border", "stride", "function"].map(chosen);
+            format!("conv {size} {kernel} {border} stride {stride} {function}")
         }
-        (_, Some(kind), _) => kind,
-        (_, _, Some(function)) => format!("dense {size} {function}"),
-        _ => format!("dropout {size}"),
+        "pool" => chosen("kind"),
+        kind => format!("{kind} {size} {}", chosen("function")),
     }
 }

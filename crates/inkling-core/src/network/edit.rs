@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Builder, DataShape, Layer, Layers, MAX_LAYERS, NetworkError, Shape, parse::parse};
+use super::{Builder, DataShape, Layer, Layers, MAX_LAYERS, NetworkError, Scale, Shape, parse::parse};
 
 /// A change of one layer. Places count from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,9 @@ impl Layers {
                 let layer = new(text, layers.len())?;
                 let flat = layers.iter().position(|layer| matches!(layer, Layer::Dense(..)));
                 let place = match layer {
-                    Layer::Conv(_) | Layer::Pool(_) | Layer::GlobalPool => flat.unwrap_or(layers.len()),
+                    Layer::Conv(_) | Layer::Residual(_) | Layer::BatchNorm(_) | Layer::Pool(_) | Layer::GlobalPool => {
+                        flat.unwrap_or(layers.len())
+                    }
                     Layer::Dense(..) | Layer::Dropout(_) => layers.len(),
                 };
                 if layers.len() == MAX_LAYERS {
@@ -98,7 +100,7 @@ impl Layers {
                 (Some(_), _) => Err(None),
                 (None, Some(layer)) => builder.push(layer).map_err(Some),
                 (None, None) => {
-                    builder.shape = builder.dense(data.classes(), false);
+                    builder.shape = builder.dense(data.classes(), Scale::Glorot);
                     builder.check_size().map_err(Some)
                 }
             };
@@ -203,7 +205,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_outline_agrees_with_the_network(text in "((conv|pool|avgpool|globalpool|dense|dropout)( (same|5x5|0\\.[0-9]|[0-9]{1,3})){1,2},?){1,6}") {
+        fn the_outline_agrees_with_the_network(text in "((conv|pool|avgpool|globalpool|batchnorm|residual|dense|dropout)( (same|5x5|0\\.[0-9]|[0-9]{1,3})){1,2},?){1,6}") {
             if let Ok(layers) = text.parse::<Layers>() {
                 for data in [DataShape::DIGITS, DataShape::SHAPES] {
                     let sizes: Result<Vec<LayerSize>, _> = layers.outline(data).into_iter().map(|layer| layer.size).collect();

@@ -11,7 +11,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 pub use crate::image::{DataShape, Shape};
-use crate::parameters::{Initial, Parameter};
+use crate::parameters::{Follows, Initial, Parameter};
 pub use edit::{Edit, LayerSize, Outline};
 pub use parse::NetworkError;
 
@@ -22,6 +22,9 @@ pub const MAX_PARAMETERS: usize = 2_000_000;
 /// Maximum number of values that the layers compute for one image. Training keeps them for the whole batch: 200 MB for 256
 /// images.
 pub const MAX_ACTIVATIONS: usize = 200_000;
+
+/// What batch norm adds to a variance before its root, as in PyTorch.
+pub const NORM_EPSILON: f64 = 1e-5;
 
 /// A network to start from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +38,7 @@ pub struct ReadyMade {
 }
 
 /// The networks to start from.
-pub const READY_MADE: [ReadyMade; 7] = [
+pub const READY_MADE: [ReadyMade; 8] = [
     ReadyMade {
         name: "Convolutional (the default)",
         text: "conv 32, pool, conv 64, pool, dense 128, dropout 0.3",
@@ -71,6 +74,11 @@ pub const READY_MADE: [ReadyMade; 7] = [
         text: "conv 16 same, conv 16 same, pool, conv 32 same, conv 32 same, pool, conv 64, dense 64, dropout 0.3",
         lesson: "More layers with small filters see larger patterns. It takes longer, because it runs on Burn's own operations.",
     },
+    ReadyMade {
+        name: "Residual",
+        text: "conv 16 none, batchnorm relu, pool, residual 32, pool, residual 48, globalpool",
+        lesson: "Batch norm keeps the values in range, and a shortcut lets the gradient pass by two convolutions: what made networks of a hundred layers trainable.",
+    },
 ];
 
 /// One layer. The last one is not in the list: it is dense, with a unit per class and no activation.
@@ -82,6 +90,10 @@ pub enum Layer {
     Pool(Pool),
     /// The mean of each map.
     GlobalPool,
+    /// Batch normalization of each map or unit, and the function after it (Ioffe, Szegedy 2015).
+    BatchNorm(Activation),
+    /// A residual block: two convolutions and a shortcut past them.
+    Residual(Residual),
     /// Drops units at random during training: this share of them.
     Dropout(f64),
     /// Dense layer: its number of units, and the function after it.
@@ -108,6 +120,24 @@ impl Conv {
     pub fn is_block(self) -> bool {
         let Conv { kernel, same, stride, activation, .. } = self;
         (kernel, same, stride, activation) == (3, false, 1, Activation::Relu)
+    }
+}
+
+/// Two convolutions, 3x3 and same, with a shortcut past them (He et al. 2016): `f(c(f(c(x))) + x)`, where `c` is a convolution
+/// and `f` the function. If the number of maps changes, a 1x1 convolution brings `x` to the new number. The second convolution
+/// starts at zero, so an untrained block is its shortcut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Residual {
+    /// Number of filters of each convolution.
+    pub channels: u32,
+    /// The function after the first convolution and after the sum.
+    pub activation: Activation,
+}
+
+impl Residual {
+    /// The first convolution; the second one has no function of its own.
+    pub fn conv(self) -> Conv {
+        Conv { channels: self.channels, kernel: 3, same: true, stride: 1, activation: self.activation }
     }
 }
 
@@ -151,9 +181,33 @@ impl Activation {
         (Activation::None, "none"),
     ];
 
-    /// Whether it is ReLU or like it, so that He's initial weights suit the layer before it.
-    fn is_rectifier(self) -> bool {
-        matches!(self, Activation::Relu | Activation::LeakyRelu | Activation::Gelu | Activation::Silu)
+    /// The initial weights that suit the layer before it.
+    fn scale(self) -> Scale {
+        match self {
+            Activation::Relu | Activation::LeakyRelu | Activation::Gelu | Activation::Silu => Scale::He,
+            Activation::Tanh | Activation::Sigmoid | Activation::None => Scale::Glorot,
+        }
+    }
+}
+
+/// How large a layer's initial weights are.
+#[derive(Clone, Copy)]
+enum Scale {
+    /// He uniform (He et al. 2015): up to `sqrt(6 / fan_in)`, either way. Suits rectifiers.
+    He,
+    /// Glorot uniform (Glorot, Bengio 2010): up to `sqrt(6 / (fan_in + fan_out))`.
+    Glorot,
+    Zero,
+}
+
+impl Scale {
+    fn of(self, [fan_in, fan_out]: [usize; 2]) -> Initial {
+        let fan = match self {
+            Scale::He => fan_in,
+            Scale::Glorot => fan_in + fan_out,
+            Scale::Zero => return Initial::Zero,
+        };
+        Initial::Uniform((6.0 / fan as f32).sqrt())
     }
 }
 
@@ -217,13 +271,14 @@ struct Builder {
     plan: Plan,
     activations: usize,
     convolutions: usize,
+    norms: usize,
     dense: usize,
 }
 
 impl Builder {
     fn new(data: DataShape) -> Self {
         let plan = Plan { data, layers: Vec::new(), parameters: Vec::new(), count: 0, multiply_adds: 0 };
-        Builder { shape: data.image(), plan, activations: 0, convolutions: 0, dense: 0 }
+        Builder { shape: data.image(), plan, activations: 0, convolutions: 0, norms: 0, dense: 0 }
     }
 
     /// Adds a layer.
@@ -235,7 +290,7 @@ impl Builder {
         let is_flat = self.dense > 0;
         self.shape = match layer {
             Layer::Dropout(_) => self.shape,
-            Layer::Conv(_) | Layer::Pool(_) | Layer::GlobalPool if is_flat => {
+            Layer::Conv(_) | Layer::Residual(_) | Layer::Pool(_) | Layer::GlobalPool if is_flat => {
                 return Err("there is no image after a dense layer; put it before".into());
             }
             Layer::Pool(_) if side < 2 => return Err("the image is 1x1 here: there is nothing left to pool".into()),
@@ -251,38 +306,69 @@ impl Builder {
                 }
                 let padded = if same { side + kernel - 1 } else { side };
                 let next = Shape { channels: conv.channels as usize, side: (padded - kernel) / stride + 1 };
-                self.convolutions += 1;
-                let name = format!("conv{}", self.convolutions);
-                let taps = kernel * kernel;
-                let fans = [channels * taps, next.channels * taps];
-                let weight = vec![next.channels, channels, kernel, kernel];
-                self.weights(name, weight, fans, conv.activation.is_rectifier(), next.channels);
-                // In 64 bits: on wasm32, the product may be too large before the size is checked.
-                self.plan.multiply_adds += fans[0] as u64 * next.values() as u64;
+                self.convolution(channels, next, kernel, conv.activation.scale());
                 next
             }
-            Layer::Dense(units, activation) => self.dense(units as usize, activation.is_rectifier()),
+            Layer::Residual(block) => {
+                let next = Shape { channels: block.channels as usize, side };
+                self.convolution(channels, next, 3, block.activation.scale());
+                self.convolution(next.channels, next, 3, Scale::Zero);
+                if channels != next.channels {
+                    self.convolution(channels, next, 1, Scale::Glorot);
+                }
+                self.activations += next.values(); // between the two convolutions
+                next
+            }
+            Layer::BatchNorm(_) => {
+                self.norm(channels);
+                self.activations += self.shape.values(); // before the shift and the function
+                self.shape
+            }
+            Layer::Dense(units, activation) => self.dense(units as usize, activation.scale()),
         };
         self.activations += self.shape.values();
         self.plan.layers.push((layer, self.shape));
         self.check_size()
     }
 
-    fn dense(&mut self, units: usize, rectifier: bool) -> Shape {
+    /// A convolution from `channels` maps to the shape `next`.
+    fn convolution(&mut self, channels: usize, next: Shape, kernel: usize, scale: Scale) {
+        self.convolutions += 1;
+        let name = format!("conv{}", self.convolutions);
+        let taps = kernel * kernel;
+        let fans = [channels * taps, next.channels * taps];
+        self.weights(&name, vec![next.channels, channels, kernel, kernel], scale.of(fans), next.channels);
+        // In 64 bits: on wasm32, the product may be too large before the size is checked.
+        self.plan.multiply_adds += fans[0] as u64 * next.values() as u64;
+    }
+
+    fn dense(&mut self, units: usize, scale: Scale) -> Shape {
         self.dense += 1;
         let values = self.shape.values();
-        self.weights(format!("dense{}", self.dense), vec![values, units], [values, units], rectifier, units);
+        self.weights(&format!("dense{}", self.dense), vec![values, units], scale.of([values, units]), units);
         self.plan.multiply_adds += (values * units) as u64;
         Shape { channels: units, side: 1 }
     }
 
-    fn weights(&mut self, name: String, shape: Vec<usize>, [fan_in, fan_out]: [usize; 2], he: bool, biases: usize) {
-        let fan = if he { fan_in } else { fan_in + fan_out };
-        let initial = Initial::Uniform((6.0 / fan as f32).sqrt());
-        let weight = Parameter { name: format!("{name}.weight"), shape, initial };
-        let bias = Parameter { name: format!("{name}.bias"), shape: vec![biases], initial: Initial::Zero };
-        self.plan.count += weight.len() + bias.len();
-        self.plan.parameters.extend([weight, bias]);
+    fn weights(&mut self, name: &str, shape: Vec<usize>, initial: Initial, biases: usize) {
+        self.parameter(name, "weight", shape, initial, Follows::Gradient);
+        self.parameter(name, "bias", vec![biases], Initial::Zero, Follows::Gradient);
+    }
+
+    /// Batch norm of so many maps or units.
+    fn norm(&mut self, channels: usize) {
+        self.norms += 1;
+        let name = format!("norm{}", self.norms);
+        self.weights(&name, vec![channels], Initial::One, channels);
+        self.parameter(&name, "running_mean", vec![channels], Initial::Zero, Follows::Batches);
+        self.parameter(&name, "running_var", vec![channels], Initial::One, Follows::Batches);
+        self.plan.multiply_adds += self.shape.values() as u64;
+    }
+
+    fn parameter(&mut self, layer: &str, name: &str, shape: Vec<usize>, initial: Initial, follows: Follows) {
+        let parameter = Parameter { name: format!("{layer}.{name}"), shape, initial, follows };
+        self.plan.count += parameter.len();
+        self.plan.parameters.push(parameter);
     }
 
     fn check_size(&self) -> Result<(), String> {
@@ -302,7 +388,7 @@ impl Builder {
 
     /// The network, with the last dense layer.
     fn finish(mut self) -> Result<Network, String> {
-        self.shape = self.dense(self.plan.data.classes(), false);
+        self.shape = self.dense(self.plan.data.classes(), Scale::Glorot);
         self.check_size()?;
         Ok(Network(Arc::new(self.plan)))
     }
@@ -348,14 +434,22 @@ impl Network {
         self.filters().map_or(0, |(count, shape)| count * shape.values())
     }
 
-    /// Shapes of the maps that an explanation shows: after each convolution, or after the pooling that follows it.
-    pub fn maps(&self) -> impl Iterator<Item = Shape> {
+    /// Places of the layers whose maps an explanation shows: each convolution and residual block, or rather the batch norm
+    /// and then the pool that follow it.
+    pub fn map_places(&self) -> impl Iterator<Item = usize> {
         let layers = self.layers();
-        layers.iter().enumerate().filter_map(|(at, (layer, shape))| match (layer, layers.get(at + 1)) {
-            (Layer::Conv(_), Some((Layer::Pool(_), pooled))) => Some(*pooled),
-            (Layer::Conv(_), _) => Some(*shape),
-            _ => None,
-        })
+        let is = |at: usize, wanted: fn(&Layer) -> bool| layers.get(at).is_some_and(|(layer, _)| wanted(layer));
+        layers.iter().enumerate().filter(|(_, (layer, _))| matches!(layer, Layer::Conv(_) | Layer::Residual(_))).map(
+            move |(at, _)| {
+                let normed = at + usize::from(is(at + 1, |layer| matches!(layer, Layer::BatchNorm(_))));
+                normed + usize::from(is(normed + 1, |layer| matches!(layer, Layer::Pool(_))))
+            },
+        )
+    }
+
+    /// Shapes of the maps at [`Network::map_places`].
+    pub fn maps(&self) -> impl Iterator<Item = Shape> {
+        self.map_places().map(|at| self.layers()[at].1)
     }
 
     /// Number of units of each dropout layer, and the share that it drops.
@@ -387,7 +481,7 @@ impl Default for Network {
             // A test makes sure that every layer fits.
             let _ = builder.push(*layer);
         }
-        builder.shape = builder.dense(DataShape::DIGITS.classes(), false);
+        builder.shape = builder.dense(DataShape::DIGITS.classes(), Scale::Glorot);
         Network(Arc::new(builder.plan))
     }
 }
@@ -407,13 +501,14 @@ pub fn grouped(number: u64) -> String {
 
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let with = |f: &mut fmt::Formatter<'_>, activation: &Activation| {
+        let unless = |f: &mut fmt::Formatter<'_>, usual: Activation, activation: &Activation| {
             let name = Activation::NAMES.iter().find(|(known, _)| known == activation);
             match name {
-                Some((other, name)) if *other != Activation::Relu => write!(f, " {name}"),
+                Some((other, name)) if *other != usual => write!(f, " {name}"),
                 _ => Ok(()),
             }
         };
+        let with = |f: &mut fmt::Formatter<'_>, activation| unless(f, Activation::Relu, activation);
         match self {
             Layer::Conv(Conv { channels, kernel, same, stride, activation }) => {
                 write!(f, "conv {channels}")?;
@@ -431,6 +526,14 @@ impl fmt::Display for Layer {
             Layer::Pool(Pool::Max) => f.write_str("pool"),
             Layer::Pool(Pool::Average) => f.write_str("avgpool"),
             Layer::GlobalPool => f.write_str("globalpool"),
+            Layer::BatchNorm(activation) => {
+                f.write_str("batchnorm")?;
+                unless(f, Activation::None, activation)
+            }
+            Layer::Residual(Residual { channels, activation }) => {
+                write!(f, "residual {channels}")?;
+                with(f, activation)
+            }
             Layer::Dropout(share) => write!(f, "dropout {share}"),
             Layer::Dense(units, activation) => {
                 write!(f, "dense {units}")?;

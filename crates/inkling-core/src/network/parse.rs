@@ -4,7 +4,7 @@ use std::{str::FromStr, sync::Arc};
 
 use thiserror::Error;
 
-use super::{Activation, Conv, DataShape, Layer, Layers, MAX_LAYERS, Network, Pool};
+use super::{Activation, Conv, DataShape, Layer, Layers, MAX_LAYERS, Network, Pool, Residual};
 
 /// Most filters of a convolution, and most units of a dense layer.
 const MAX_CHANNELS: u32 = 512;
@@ -80,6 +80,11 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
         Some("pool" | "maxpool") => Layer::Pool(Pool::Max),
         Some("avgpool") => Layer::Pool(Pool::Average),
         Some("globalpool") => Layer::GlobalPool,
+        Some("batchnorm") => Layer::BatchNorm(function(&mut words, Activation::None)?),
+        Some("residual") => {
+            let channels = filters(words.next(), "residual")?;
+            Layer::Residual(Residual { channels, activation: function(&mut words, Activation::Relu)? })
+        }
         Some("dropout") => {
             let share = words.next().and_then(|word| word.parse().ok()).filter(|share| (0.0..=0.9).contains(share));
             Layer::Dropout(share.ok_or("a share from 0 to 0.9 must follow, as in \"dropout 0.3\"")?)
@@ -87,11 +92,12 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
         Some("dense") => {
             let units = number(words.next(), MAX_UNITS)
                 .ok_or(format!("a number of units from 1 to {MAX_UNITS} must follow, as in \"dense 128\""))?;
-            let activation = words.next().map_or(Ok(Activation::Relu), |word| activation(word).ok_or(unknown(word)))?;
-            Layer::Dense(units, activation)
+            Layer::Dense(units, function(&mut words, Activation::Relu)?)
         }
         Some(word) => {
-            return Err(format!("\"{word}\" is not a layer; use conv, pool, avgpool, globalpool, dense or dropout"));
+            return Err(format!(
+                "\"{word}\" is not a layer; use conv, residual, batchnorm, pool, avgpool, globalpool, dense or dropout"
+            ));
         }
         None => return Err("there is nothing between two commas".into()),
     };
@@ -102,8 +108,7 @@ pub(super) fn parse(text: &str) -> Result<Layer, String> {
 }
 
 fn convolution<'a>(words: &mut impl Iterator<Item = &'a str>) -> Result<Layer, String> {
-    let channels = number(words.next(), MAX_CHANNELS)
-        .ok_or(format!("a number of filters from 1 to {MAX_CHANNELS} must follow, as in \"conv 32\""))?;
+    let channels = filters(words.next(), "conv")?;
     let mut conv = Conv { channels, kernel: 3, same: false, stride: 1, activation: Activation::Relu };
     while let Some(word) = words.next() {
         match word {
@@ -120,6 +125,17 @@ fn convolution<'a>(words: &mut impl Iterator<Item = &'a str>) -> Result<Layer, S
     Ok(Layer::Conv(conv))
 }
 
+/// The number of filters of a `layer`.
+fn filters(word: Option<&str>, layer: &str) -> Result<u32, String> {
+    number(word, MAX_CHANNELS)
+        .ok_or_else(|| format!("a number of filters from 1 to {MAX_CHANNELS} must follow, as in \"{layer} 32\""))
+}
+
+/// The function that the next word names, or the `usual` one if there is no word.
+fn function<'a>(words: &mut impl Iterator<Item = &'a str>, usual: Activation) -> Result<Activation, String> {
+    words.next().map_or(Ok(usual), |word| activation(word).ok_or_else(|| unknown(word)))
+}
+
 fn number(word: Option<&str>, most: u32) -> Option<u32> {
     word?.parse().ok().filter(|number| (1..=most).contains(number))
 }
@@ -131,7 +147,7 @@ fn activation(word: &str) -> Option<Activation> {
 fn unknown(word: &str) -> String {
     let names: Vec<_> = Activation::NAMES.iter().map(|(_, name)| *name).collect();
     format!(
-        "\"{word}\" is unknown; a convolution may have 1x1, 3x3, 5x5 or 7x7, same or valid, stride 2, and like a dense layer one of {}",
+        "\"{word}\" is unknown; a convolution may have 1x1, 3x3, 5x5 or 7x7, same or valid, stride 2, and like most layers one of {}",
         names.join(", ")
     )
 }
@@ -174,6 +190,9 @@ mod tests {
             count("conv 6 5x5 same tanh, avgpool, conv 16 5x5 tanh, avgpool, dense 120 tanh, dense 84 tanh"),
             61_706
         );
+        // Gamma, beta, mean and variance; two convolutions 3x3; the shortcut needs one only if the number of maps changes.
+        assert_eq!(count("batchnorm, globalpool"), 4 + 20);
+        assert_eq!(count("residual 4, residual 4, globalpool"), (40 + 148 + 8) + 2 * 148 + 50);
     }
 
     #[test]
@@ -197,6 +216,10 @@ mod tests {
             ("dense 10, conv 8", "there is no image after a dense layer"),
             ("conv 0", "a number of filters from 1 to 512"),
             ("conv 8 4x4", "\"4x4\" is unknown"),
+            ("residual", "a number of filters from 1 to 512 must follow, as in \"residual 32\""),
+            ("residual 8 same", "\"same\" is unknown"),
+            ("batchnorm 8", "\"8\" is unknown"),
+            ("dense 10, residual 8", "there is no image after a dense layer"),
             ("conv 8 stride 3", "the stride must be 1 or 2"),
             ("dropout 1", "a share from 0 to 0.9"),
             ("dropout NaN", "a share from 0 to 0.9"),
@@ -219,6 +242,7 @@ mod tests {
             "none",
             "conv 16 5x5 same stride 2 gelu, avgpool, dropout 0.25, dense 64 none",
             "conv 8 1x1 silu, globalpool, dense 9 sigmoid",
+            "batchnorm, conv 8 none, batchnorm relu, pool, residual 8 silu, residual 16, dense 9 none, batchnorm tanh",
         ] {
             let network: Network = text.parse().unwrap();
             assert_eq!(network.to_string(), text);
@@ -232,7 +256,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_gives_a_network_within_the_limits_or_an_error(text in "((conv|pool|avgpool|dense|dropout|none)( (same|stride|gelu|5x5|0\\.[0-9]|[0-9]{1,3})){0,3},?){0,8}|.{0,60}") {
+        fn any_text_gives_a_network_within_the_limits_or_an_error(text in "((conv|pool|avgpool|batchnorm|residual|dense|dropout|none)( (same|stride|gelu|5x5|0\\.[0-9]|[0-9]{1,3})){0,3},?){0,8}|.{0,60}") {
             if let Ok(network) = text.parse::<Network>() {
                 prop_assert!(network.count() <= MAX_PARAMETERS);
                 prop_assert_eq!(network.to_string().parse::<Network>(), Ok(network));

@@ -78,7 +78,7 @@ pub struct Reply {
 /// The result of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// Shares of the gradients, in the order of the weights, followed by the shares of the loss and of the accuracy.
+    /// Shares of the [changes](Model::changes), in the order of the weights, followed by the shares of the loss and of the accuracy.
     Trained(Vec<f32>),
     /// Loss and predictions of the evaluated images.
     Evaluated(Evaluated),
@@ -143,7 +143,7 @@ impl Task {
                 let batch = assemble(Picked { images, numbers }, augmentation, seed, parts);
                 let pass = Pass::new(model, Feed::upload(batch, device), shard, &self.recipe, parts);
                 let start = Instant::now();
-                let mut shares = model.gradients(&pass.gradients);
+                let mut shares = pass.changes;
                 shares.push(pass.metrics.0);
                 let shares = read_flat("gradients", shares).await?;
                 parts.messages += start.elapsed().as_secs_f64();

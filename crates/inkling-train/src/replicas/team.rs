@@ -91,9 +91,9 @@ impl Team {
         let net = trainer.model().network();
         let (loss, accuracy) = (sum[net.count()], sum[net.count() + 1]);
         sum.truncate(net.count());
-        let gradients = split(net, &sum, &trainer.device().clone().inner());
+        let changes = split(net, &sum, &trainer.device().clone().inner());
         trainer.parts.messages += unpacking.elapsed().as_secs_f64();
-        trainer.update(gradients);
+        trainer.update(changes);
         Ok(StepMetrics::known(loss, accuracy, trainer.device()))
     }
 
