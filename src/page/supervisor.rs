@@ -15,7 +15,7 @@ use super::{
     effect::Effect,
     msg::{FromWorker, Msg, WorkerMsg},
     update::Update,
-    worker::{Afterwards, Engine, Pending, Pick, Plan, Verdict, WorkerId, WorkerState},
+    worker::{Afterwards, Engine, Pending, Pick, Plan, Silence, Verdict, WorkerId, WorkerState},
 };
 use crate::BUILD;
 
@@ -26,6 +26,9 @@ const READY_TIMEOUT_MS: i32 = 180_000;
 /// missed only one.
 const SILENCE_MS: i32 = 10_000;
 const MAX_SILENCE: u32 = 9;
+/// The same for a worker that is starting another one, which takes milliseconds. In Firefox 153, it never returns about once in thirty
+/// runs (measured while the service worker installs itself).
+const MAX_STARTING: u32 = 2;
 /// The pauses before the first, second, ... worker that replaces one that has done nothing. After the last, the visitor
 /// decides.
 const PAUSES_MS: [i32; 4] = [0, 1_000, 5_000, 20_000];
@@ -43,8 +46,8 @@ impl Update<'_> {
                 }
             }
             WorkerMsg::Received(said) => {
-                if let WorkerState::Ready(_, silent) = &mut self.model.worker {
-                    *silent = 0;
+                if let WorkerState::Ready(_, silence) = &mut self.model.worker {
+                    silence.checks = 0;
                 }
                 match said {
                     FromWorker::Failed(error) => self.lose(&error, false),
@@ -116,9 +119,12 @@ impl Update<'_> {
     /// Counts a check during which the worker was silent: a worker that hangs sends no messages.
     fn silence_due(&mut self) {
         let awaited = self.model.awaits_worker();
-        if let WorkerState::Ready(_, silent) = &mut self.model.worker {
-            *silent = if awaited { *silent + 1 } else { 0 };
-            if *silent >= MAX_SILENCE {
+        if let WorkerState::Ready(_, silence) = &mut self.model.worker {
+            silence.checks = if awaited || silence.starting_replica { silence.checks + 1 } else { 0 };
+            if silence.starting_replica && silence.checks >= MAX_STARTING {
+                return self.lose("it did not return from starting another worker", true);
+            }
+            if silence.checks >= MAX_SILENCE {
                 return self.lose("it was silent for a minute and a half", true);
             }
         }
@@ -139,6 +145,11 @@ impl Update<'_> {
                         self.model.worker = WorkerState::Checking(plan.clone(), *received);
                         self.later(READY_TIMEOUT_MS, WorkerMsg::ReadyDue(*received));
                     }
+                }
+            }
+            Event::StartingReplica { done } => {
+                if let WorkerState::Ready(_, silence) = &mut self.model.worker {
+                    silence.starting_replica = !done;
                 }
             }
             Event::Ready { backend, build } => self.ready(backend, build),
@@ -172,7 +183,7 @@ impl Update<'_> {
         let adapter = if gpu.adapter.is_empty() { backend.adapter.clone() } else { gpu.adapter };
         let check = backend.check.clone().or(gpu.check);
         self.model.run.backend = BackendInfo { name: backend.name, adapter, reason: plan.pick.reason.clone(), check };
-        self.model.worker = WorkerState::Ready(plan, 0);
+        self.model.worker = WorkerState::Ready(plan, Silence::default());
         self.send_data();
         self.start_if_ready();
     }

@@ -27,12 +27,21 @@ pub enum WorkerState {
     Fetching(Plan, u32),
     /// Its program of this many bytes has arrived, and it is testing its backend.
     Checking(Plan, u32),
-    /// It accepts commands. It has been silent for this many checks in a row.
-    Ready(Plan, u32),
+    /// It accepts commands.
+    Ready(Plan, Silence),
     /// Workers failed one after the other; the next one for this choice starts after a pause.
     Resting(BackendChoice),
     /// No worker could be started, and nothing is left to try.
     Lost,
+}
+
+/// How long a worker that accepts commands has been silent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Silence {
+    /// Checks in a row.
+    pub checks: u32,
+    /// It is starting another worker.
+    pub starting_replica: bool,
 }
 
 /// Which worker was chosen, and why.

@@ -9,10 +9,12 @@ use js_sys::{Array, Float32Array, Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{DedicatedWorkerGlobalScope, ErrorEvent, MessageEvent, Worker};
 
+use super::post::post;
 use crate::{
     BUILD,
     tasks::{error_message, within},
 };
+use inkling_core::protocol::{Envelope, Event};
 use inkling_train::replicas::{Outcome, PendingReply, Replicas, Reply, Task, perform};
 
 /// A place whose replicas are lost more often than this is given up: the run goes on with fewer.
@@ -132,7 +134,11 @@ struct Member {
 
 impl Member {
     fn start(program: &str) -> Option<Self> {
-        let worker = Worker::new(&format!("worker-loader.js?worker={program}&build={BUILD}&role=replica")).ok()?;
+        let report = |done| post(&Envelope { run: 0, event: Event::StartingReplica { done } });
+        report(false);
+        let worker = Worker::new(&format!("worker-loader.js?worker={program}&build={BUILD}&role=replica"));
+        report(true);
+        let worker = worker.ok()?;
         let known: Rc<RefCell<Known>> = Rc::default();
         let hears = known.clone();
         let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {

@@ -20,6 +20,8 @@ const look = () => ({
   sketch: document.getElementById("sketch-note")?.textContent,
   saved: self.saved ?? [],
 });
+/** Firefox now and then lets a worker hang while it starts another one (`MAX_STARTING` in src/page/supervisor.rs). */
+const hung = ({ reason }) => /starting another worker/.test(reason);
 const press = (id) => document.getElementById(id).click();
 
 for (const [name, launch, skip] of ENGINES) {
@@ -85,8 +87,9 @@ for (const [name, launch, skip] of ENGINES) {
       // A fast machine ends two epochs before the worker is killed.
       await engine.goto(`${server.url}${RUN.replace("epochs=2", "epochs=40")}&autostart=1`);
       const done = await finished();
-      assert.equal(done.incidents.length, 1, JSON.stringify(done.incidents));
-      assert.match(done.incidents[0].reason, /killed by the test/);
+      const reasons = done.incidents.filter((incident) => !hung(incident)).map(({ reason }) => reason);
+      assert.equal(reasons.length, 1, JSON.stringify(done.incidents));
+      assert.match(reasons[0], /killed by the test/);
       await server.close();
     });
 
@@ -131,8 +134,7 @@ for (const [name, launch, skip] of ENGINES) {
       await until("kept site", (seen) => seen.ready && seen.offline);
       await server.close();
       await engine.goto(`${server.url}${RUN}&autostart=1`);
-      // Firefox has once let the worker hang here; the page then replaces it after a minute and a half.
-      assert.equal((await finished(240)).history.length, 2);
+      assert.equal((await finished()).history.length, 2);
     });
 
     test("trains on MNIST", { skip: data ? false : "SKIPPED: MNIST_DIR is not set" }, async () => {
@@ -140,7 +142,8 @@ for (const [name, launch, skip] of ENGINES) {
       await engine.goto(`${server.url}?dataset=mnist&backend=cpu&images=6000&epochs=1&seed=3&autostart=1`);
       const done = await finished(240);
       assert.ok(done.test_accuracy > 0.9, `${done.test_accuracy}`);
-      assert.match(done.dataset.source, /^MNIST, from 127\.0\.0\.1/);
+      // The second worker finds what the first one kept.
+      assert.match(done.dataset.source, done.incidents.some(hung) ? /^MNIST, from the browser's cache/ : /^MNIST, from 127\.0\.0\.1/);
       await server.close();
     });
   });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { SEVEN, SITE, draw, launch, open, serve, until } from "./lib.mjs";
+import { SEVEN, SITE, draw, launch, open, sabotage, serve, until } from "./lib.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -63,6 +63,17 @@ test("a replica that traps or falls silent is replaced, and the run stays the sa
     assert.deepEqual(curve(mended), curve(whole));
     assert.equal(mended.test_accuracy, whole.test_accuracy);
   }
+});
+
+test("a worker that does not return from starting another one is replaced within 20 seconds", async () => {
+  const whole = await run(2);
+  const server = await serve({ intercept: sabotage(["self.Worker = function () { for (;;); };"]) });
+  const page = await open(browser, server.url + RUN + 2);
+  const done = await until(page, "finished run", (s) => s.state === "finished" || s.state === "failed", 60);
+  assert.deepEqual(done.incidents.map(({ reason }) => reason), ["it did not return from starting another worker"]);
+  assert.deepEqual(curve(done), curve(whole));
+  assert.deepEqual(page.problems, []);
+  await server.close();
 });
 
 test("replicas that hang again and again are removed, the run goes on with fewer, and the page says so once", async () => {

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     compare::McNemar,
+    network::{DataShape, Network},
     protocol::{BackendName, EpochRecord, RobustnessPoint, TestResult},
-    settings::{FIELDS, Settings},
+    settings::{DatasetName, FIELDS, Settings},
     summary::RunSummary,
 };
 
@@ -27,6 +28,9 @@ pub struct PastRun {
     pub colour: usize,
     /// Settings of the run.
     pub settings: Settings,
+    /// Its images and classes; unknown in a history of an earlier version.
+    #[serde(default)]
+    pub data: Option<DataShape>,
     /// The backend that it finished on.
     pub backend: Option<BackendName>,
     /// One record per epoch.
@@ -35,6 +39,15 @@ pub struct PastRun {
     pub test: Option<TestResult>,
     /// Its accuracy on rotated, shifted and zoomed images.
     pub robustness: Vec<RobustnessPoint>,
+}
+
+impl PastRun {
+    /// Its network, if its data set is known.
+    pub fn network(&self) -> Option<Network> {
+        let dataset = self.settings.dataset;
+        let ready_made = (dataset != DatasetName::Own).then(|| dataset.shape(None));
+        self.settings.network(self.data.or(ready_made)?).ok()
+    }
 }
 
 /// Finished runs, in the order in which they finished.
@@ -61,6 +74,7 @@ impl RunHistory {
             number: self.count,
             colour,
             settings: run.settings.clone(),
+            data: Some(run.data),
             backend: run.backend.name,
             history: run.history.clone(),
             test: run.test.clone(),
@@ -202,6 +216,7 @@ mod tests {
         colours.dedup();
         assert_eq!(colours.len(), MAX_RUNS - 1, "two runs have the same colour");
         assert_eq!(history.differing(), [("seed", "Seed")]);
+        assert_eq!(history.runs[0].network(), Some(Network::default()));
         assert!(history.compare(history.runs[0].number, history.runs[1].number).contains("must be scored"));
     }
 
@@ -214,5 +229,9 @@ mod tests {
         history.add(&over(7));
         let numbers: Vec<u32> = history.runs.iter().map(|run| run.number).collect();
         assert_eq!(numbers, [1, 2, 3, 4]);
+        // It did not say what the images looked like.
+        let (digits, own) = (&mut history.runs[0].clone(), &mut history.runs[1]);
+        (digits.data, own.data, own.settings.dataset) = (None, None, DatasetName::Own);
+        assert_eq!((digits.network(), own.network()), (Some(Network::default()), None));
     }
 }

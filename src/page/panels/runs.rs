@@ -1,6 +1,6 @@
 //! Runs that are over, side by side: settings, scores, and whether one is better than another.
 
-use inkling_core::{charts::OTHERS, history::PastRun};
+use inkling_core::{charts::OTHERS, history::PastRun, network::grouped};
 use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
 
 use super::{
@@ -65,9 +65,9 @@ type Setting = (&'static str, &'static str);
 
 fn head(differing: &[Setting]) -> Element {
     let column = |name: &str| text("th", name).with("scope", "col");
-    let fixed = ["run", "epochs", "test acc.", "95 % interval", "best val.", "time"].map(column);
+    let fixed = ["run", "epochs", "test acc.", "95 % interval", "best val.", "time", "parameters", "multiply-adds"];
     let remove = element("th").with("scope", "col").child(text("span", "remove").with("class", "hidden"));
-    element("tr").children(fixed).children(differing.iter().map(|(_, label)| column(label))).child(remove)
+    element("tr").children(fixed.map(column)).children(differing.iter().map(|(_, label)| column(label))).child(remove)
 }
 
 fn row(place: usize, run: &PastRun, differing: &[Setting]) -> Element {
@@ -80,7 +80,12 @@ fn row(place: usize, run: &PastRun, differing: &[Setting]) -> Element {
     };
     let best = run.history.iter().map(|epoch| epoch.validation_accuracy).fold(0.0, f64::max);
     let seconds = run.history.iter().map(|epoch| epoch.seconds).sum();
-    let cells = [run.history.len().to_string(), accuracy, interval, percent(best), duration(seconds)];
+    let [parameters, multiply_adds] = match run.network() {
+        Some(network) => [network.count() as u64, network.multiply_adds()].map(grouped),
+        None => ["–", "–"].map(String::from),
+    };
+    let epochs = run.history.len().to_string();
+    let cells = [epochs, accuracy, interval, percent(best), duration(seconds), parameters, multiply_adds];
     let settings = differing.iter().map(|(key, _)| text("td", run.settings.get(key)));
     let remove = text("button", "×")
         .with("type", "button")

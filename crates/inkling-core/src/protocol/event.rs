@@ -47,6 +47,11 @@ pub enum Event {
         #[serde(default)]
         faulty: bool,
     },
+    /// The worker is about to start another one, or has done so. In between, a browser may let it hang.
+    StartingReplica {
+        /// Whether it is done.
+        done: bool,
+    },
     /// The state of the run has changed.
     State(RunState),
     /// The data set is being downloaded.

@@ -266,6 +266,7 @@ impl RunSummary {
             }
             Event::Steps(_)
             | Event::Fetching { .. }
+            | Event::StartingReplica { .. }
             | Event::Imported { .. }
             | Event::Export { .. }
             | Event::Answer { .. }
