@@ -20,12 +20,12 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{Event, MediaQueryList};
 
 use super::{
-    dom,
+    camera, dom,
     effect::Effect,
     files,
     link::{self, Link},
     model::Model,
-    msg::{Found, FromWorker, Msg, Record, Section, WorkerMsg},
+    msg::{CameraMsg, Found, FromWorker, Msg, Record, Section, WorkerMsg},
     panels::{self, Panel},
     probe, store,
     update::{start as first_effects, update},
@@ -243,6 +243,20 @@ impl App {
             }),
             Effect::SaveHistory(history) => keep(Record::History, history),
             Effect::SaveHandwriting(digits) => keep(Record::Handwriting, digits),
+            Effect::OpenCamera(turn) => spawn_local(async move {
+                let tell = |msg| emit(Msg::Camera(msg));
+                let opened = camera::open(move || tell(CameraMsg::Lost(turn))).await;
+                tell(CameraMsg::Opened(turn, opened));
+            }),
+            Effect::CloseCamera => camera::close(),
+            Effect::TakePicture(side) => spawn_local(async move {
+                emit(Msg::Camera(CameraMsg::Taken(camera::picture(side).await)));
+            }),
+            Effect::LookThroughCamera(shape) => {
+                if let Some(pixels) = camera::look(shape) {
+                    emit(Msg::Camera(CameraMsg::Seen(pixels)));
+                }
+            }
             Effect::Download(name, bytes) => files::save(&name, &bytes),
             Effect::DownloadCanvas(name, canvas) => files::save_png(&name, canvas),
             Effect::DownloadHistory(history) => files::save("inkling-history.json", dom::json(&history).as_bytes()),

@@ -3,6 +3,7 @@
 use inkling_core::{
     data::handwriting::Handwriting,
     history::RunHistory,
+    image::Shape,
     protocol::{Command, EpochRecord, FileTask},
     settings::BackendChoice,
     summary::SavedRun,
@@ -50,6 +51,14 @@ pub enum Effect {
     SaveHistory(RunHistory),
     /// Keep the visitor's digits in the browser; a failure is answered by [`Msg::NotKept`].
     SaveHandwriting(Handwriting),
+    /// Turn the camera on, once the visitor allows it; answered by [`crate::page::msg::CameraMsg::Opened`] with this turn.
+    OpenCamera(u32),
+    /// Turn the camera off.
+    CloseCamera,
+    /// Take a picture of so many rows and columns; answered by [`crate::page::msg::CameraMsg::Taken`].
+    TakePicture(u32),
+    /// Look through the camera; answered, if it sees something, by [`crate::page::msg::CameraMsg::Seen`].
+    LookThroughCamera(Shape),
     /// Let the visitor save a file.
     Download(String, Vec<u8>),
     /// Let the visitor save the picture on a canvas: file name and canvas.

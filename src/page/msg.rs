@@ -21,6 +21,8 @@ pub enum Msg {
     Pad(PadMsg),
     /// The visitor looked at images, the network or the history.
     Workbench(WorkbenchMsg),
+    /// The visitor used the camera, or it did something.
+    Camera(CameraMsg),
     /// The visitor saved or opened something.
     File(FileMsg),
     /// The worker of this number did something.
@@ -164,8 +166,39 @@ pub enum WorkbenchMsg {
     },
     /// Name the classes.
     NameClasses(String),
-    /// Use these files as the data set; pictures become images that look like this.
-    UseData(Vec<NamedFile>, Look),
+    /// What pictures become.
+    ChooseLook(Look),
+    /// Use these files as the data set.
+    UseData(Vec<NamedFile>),
+}
+
+/// What the visitor does with the camera, and what it does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CameraMsg {
+    /// Turn it on or off.
+    Switch,
+    /// It was turned on for this turn, or could not be.
+    Opened(u32, Result<(), String>),
+    /// It was taken away in this turn.
+    Lost(u32),
+    /// Take pictures for the class of this name until the button is released.
+    Hold(String),
+    /// The button is released.
+    Release,
+    /// Time for the next picture.
+    TakeNext,
+    /// A picture, as a PNG file, or why there is none.
+    Taken(Result<Vec<u8>, String>),
+    /// Remove the class at this place.
+    Remove(usize),
+    /// Bring back the class that was removed last.
+    Restore,
+    /// Use the pictures as the data set.
+    Use,
+    /// Time to look, in this turn.
+    Look(u32),
+    /// What it sees, as an image for the network.
+    Seen(Vec<u8>),
 }
 
 /// What the visitor saves and opens.
@@ -335,13 +368,15 @@ pub enum Section {
     Trust,
     /// The visitor's own digits.
     Handwriting,
+    /// The camera.
+    Camera,
     /// The history of runs.
     Runs,
 }
 
 impl Section {
     /// All sections.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Settings,
         Self::MatrixTable,
         Self::Images,
@@ -349,6 +384,7 @@ impl Section {
         Self::Doctor,
         Self::Trust,
         Self::Handwriting,
+        Self::Camera,
         Self::Runs,
     ];
 
@@ -362,6 +398,7 @@ impl Section {
             Self::Doctor => "doctor",
             Self::Trust => "trust",
             Self::Handwriting => "hand",
+            Self::Camera => "camera",
             Self::Runs => "runs",
         }
     }

@@ -51,15 +51,7 @@ struct Decoder;
 impl Browser for Decoder {
     async fn decode(&self, picture: &Picture, look: Look) -> Result<Vec<u8>, String> {
         let pixels = decode(&picture.file.bytes, look.side).await.map_err(|error| error_message(&error))?;
-        let pixels = Uint8Array::new(&pixels).to_vec();
-        let (colours, _) = pixels.as_chunks::<4>();
-        Ok(if look.colour {
-            (0..3).flat_map(|channel| colours.iter().map(move |colour| colour[channel])).collect()
-        } else {
-            // Rec. 601, as JPEG has it.
-            let gray = |&[r, g, b, _]: &[u8; 4]| 0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b);
-            colours.iter().map(|colour| gray(colour).round() as u8).collect()
-        })
+        Ok(look.shape().of_rgba(&Uint8Array::new(&pixels).to_vec()))
     }
 
     fn report(&self, event: FileEvent) {

@@ -39,7 +39,7 @@ for (const colorScheme of ["light", "dark"]) {
       await until(page, "finished run", (s) => s.state === "finished");
       await draw(page, SEVEN);
       await page.locator("#sketch-note").getByText("looks like").waitFor();
-      for (const id of ["look", "inside", "trust", "runs", "files", "doctor", "hand", "matrix-table"]) await page.locator(`#${id} > summary`).click();
+      for (const id of ["look", "inside", "trust", "runs", "files", "doctor", "hand", "camera", "matrix-table"]) await page.locator(`#${id} > summary`).click();
       for (const help of await page.locator(".help > summary").all()) await help.click();
       await page.locator("#name-7").click();
       await draw(page, SEVEN);

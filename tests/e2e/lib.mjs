@@ -118,11 +118,12 @@ export const EXECUTABLE = [
 ].find((path) => path && existsSync(path));
 if (!EXECUTABLE) throw new Error("neither Chromium nor Chrome is on PATH; set CHROME to the path of a browser");
 
-/** Launches a browser; with `webgpu`, WebGPU runs on Chromium's software adapter. */
-export function launch({ webgpu = false } = {}) {
+/** Launches a browser; with `webgpu`, WebGPU runs on Chromium's software adapter; with `camera`, it has a camera that shows a test picture. */
+export function launch({ webgpu = false, camera = false } = {}) {
   const gpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-unsafe-swiftshader", "--js-flags=--expose-gc"];
   const quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
-  return chromium.launch({ executablePath: EXECUTABLE, args: webgpu ? [...quiet, ...gpu] : quiet });
+  const fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
+  return chromium.launch({ executablePath: EXECUTABLE, args: [...quiet, ...(webgpu ? gpu : []), ...(camera ? fake : [])] });
 }
 
 /**

@@ -17,6 +17,9 @@ pub const SIDES: std::ops::RangeInclusive<usize> = 8..=64;
 /// Numbers of classes that a data set may have.
 pub const CLASS_COUNTS: std::ops::RangeInclusive<usize> = 2..=100;
 
+/// The fewest images to train with.
+pub const MIN_IMAGES: usize = 120;
+
 /// Shape of a square image, or of one image's values inside the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
@@ -38,6 +41,16 @@ impl Shape {
     /// Number of pixels, whatever their colour.
     pub const fn pixels(self) -> usize {
         self.side * self.side
+    }
+
+    /// An image of this shape from pixels as red, green, blue and opacity. Gray is the luma of Rec. 601, as JPEG has it.
+    pub fn of_rgba(self, pixels: &[u8]) -> Vec<u8> {
+        let (colours, _) = pixels.as_chunks::<4>();
+        if self.channels == 1 {
+            let gray = |&[r, g, b, _]: &[u8; 4]| 0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b);
+            return colours.iter().map(|colour| gray(colour).round() as u8).collect();
+        }
+        (0..3).flat_map(|channel| colours.iter().map(move |colour| colour[channel])).collect()
     }
 }
 

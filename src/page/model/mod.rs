@@ -1,6 +1,7 @@
 //! Everything the page knows: plain data. Only `update` changes it.
 
 pub mod asked;
+pub mod camera;
 pub mod curve;
 pub mod digits;
 pub mod pad;
@@ -11,13 +12,14 @@ use inkling_core::{
     data::{DataShape, SharedDataset, handwriting::Handwriting, synthetic},
     history::RunHistory,
     network::{Layers, Network},
-    protocol::{BackendInfo, Explanation, FileTask, Query, RunState, Specimen},
+    protocol::{BackendInfo, Explanation, FileTask, Look, Query, RunState, Specimen},
     settings::{DatasetName, SettingError, Settings},
     summary::{RunSummary, SavedRun},
 };
 
 use self::{
     asked::{Asked, Awaited},
+    camera::Camera,
     digits::Digits,
     pad::SketchPad,
 };
@@ -63,6 +65,8 @@ pub struct Model {
     pub doctor: Doctor,
     /// The visitor's own digits.
     pub digits: Digits,
+    /// The camera.
+    pub camera: Camera,
     /// Runs that are over.
     pub history: RunHistory,
     /// Numbers of the two runs that are compared, where the visitor chose them.
@@ -109,6 +113,8 @@ pub struct OwnData {
     pub reading: bool,
     /// What the file worker says about the files.
     pub note: String,
+    /// What pictures become.
+    pub look: Look,
 }
 
 /// Whether the browser is keeping the run.
@@ -228,6 +234,7 @@ impl Model {
             inside: Inside::default(),
             doctor: Doctor::default(),
             digits: Digits::default(),
+            camera: Camera::default(),
             history: RunHistory::default(),
             compared: [None; 2],
             classes: Vec::new(),
@@ -253,20 +260,29 @@ impl Model {
     }
 
     /// All questions to the worker.
-    pub fn questions(&self) -> [&dyn Awaited; 6] {
-        let Model { pad, browse, inside, doctor, digits, export, .. } = self;
-        [&pad.prediction, &browse.found, &inside.explanation, &doctor.diagnosis, &digits.read, export]
+    pub fn questions(&self) -> [&dyn Awaited; 7] {
+        let Model { pad, browse, inside, doctor, digits, camera, export, .. } = self;
+        [
+            &pad.prediction,
+            &browse.found,
+            &inside.explanation,
+            &doctor.diagnosis,
+            &digits.read,
+            &camera.prediction,
+            export,
+        ]
     }
 
     /// All questions to the worker.
-    pub fn questions_mut(&mut self) -> [&mut dyn Awaited; 6] {
-        let Model { pad, browse, inside, doctor, digits, export, .. } = self;
+    pub fn questions_mut(&mut self) -> [&mut dyn Awaited; 7] {
+        let Model { pad, browse, inside, doctor, digits, camera, export, .. } = self;
         [
             &mut pad.prediction,
             &mut browse.found,
             &mut inside.explanation,
             &mut doctor.diagnosis,
             &mut digits.read,
+            &mut camera.prediction,
             export,
         ]
     }

@@ -18,15 +18,17 @@ impl Panel for Data {
     fn mount(&mut self, emit: Emit) {
         for id in ["own-files", "own-folder"] {
             dom::listen(id, "change", move |_: Event| {
-                let look = look();
                 spawn_local(async move {
                     emit(match files::read_all(id).await {
-                        Ok(files) => Msg::Workbench(WorkbenchMsg::UseData(files, look)),
+                        Ok(files) => Msg::Workbench(WorkbenchMsg::UseData(files)),
                         Err(error) => Msg::Warn(format!("The data set was not accepted: {error}.")),
                     });
                 });
             });
         }
+        let choose = move || emit(Msg::Workbench(WorkbenchMsg::ChooseLook(look())));
+        dom::listen("own-look", "change", move |_: Event| choose());
+        choose(); // a browser may restore what the visitor chose before
         dom::listen("class-names", "change", move |_: Event| {
             let names = dom::element::<HtmlInputElement>("class-names").map(|input| input.value());
             emit(Msg::Workbench(WorkbenchMsg::NameClasses(names.unwrap_or_default())));

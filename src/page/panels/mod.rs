@@ -3,6 +3,7 @@
 //! Invariant: a panel draws from the model and emits messages. It knows neither the app nor other panels, and it
 //! changes nothing but its own elements.
 
+mod camera;
 mod chart;
 mod controls;
 mod curves;
@@ -70,6 +71,7 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(sketch::Sketch),
         Box::new(doctor::Doctor),
         Box::new(handwriting::Handwriting::default()),
+        Box::new(camera::Camera),
         Box::new(images::Images::default()),
         Box::new(inside::Inside),
         Box::new(trust::Trust),

@@ -27,7 +27,7 @@ pub const PREPARATIONS: [(&str, Preparation); 4] = [
 ];
 
 impl Update<'_> {
-    fn ask(&mut self, id: u32, question: Question) {
+    pub(super) fn ask(&mut self, id: u32, question: Question) {
         self.send(Command::Ask { id, question });
     }
 
@@ -51,7 +51,8 @@ impl Update<'_> {
         match answer {
             Answer::Predict { probabilities, steps } => {
                 let prediction = probabilities.map(|probabilities| Prediction { probabilities, steps });
-                model.pad.prediction.receive(id, prediction);
+                model.pad.prediction.receive(id, prediction.clone());
+                model.camera.prediction.receive(id, prediction);
             }
             Answer::Browse { total, specimens } => model.browse.found.receive(id, Some((specimens, total))),
             Answer::Explain(explanation) => model.inside.explanation.receive(id, Some(*explanation)),

@@ -3,6 +3,7 @@
 //! Invariant: only this module and its children change the model, and they do not depend on a browser.
 
 mod answers;
+mod camera;
 mod controls;
 mod files;
 mod run;
@@ -58,6 +59,7 @@ impl Update<'_> {
                 }
             }
             Msg::Workbench(msg) => self.workbench(msg),
+            Msg::Camera(msg) => self.camera(msg),
             Msg::File(msg) => self.file(msg),
             Msg::Worker(id, msg) => self.worker(id, msg),
             Msg::FileWorker(said) => self.file_worker(said),
@@ -66,7 +68,10 @@ impl Update<'_> {
             Msg::RunSaved(result) => self.run_saved(result),
             Msg::NotKept(record, reason) => self.not_kept(record, &reason),
             Msg::SaveDue => self.save_due(),
-            Msg::Leaving => self.save_before_leaving(),
+            Msg::Leaving => {
+                self.close_camera();
+                self.save_before_leaving();
+            }
             Msg::Warn(words) => self.warn(words),
             Msg::Toggled(section, open) => self.toggled(section, open),
             Msg::Resized => {}
@@ -75,13 +80,17 @@ impl Update<'_> {
 
     /// Asks for what a section shows when it opens.
     fn toggled(&mut self, section: Section, open: bool) {
-        if self.model.set_open(section, open) && open {
+        let changed = self.model.set_open(section, open);
+        if section == Section::Camera && !open {
+            self.close_camera();
+        }
+        if changed && open {
             match section {
                 Section::Images => self.browse_again(),
                 Section::Inside => self.explain_again(),
                 Section::Doctor => self.examine(),
                 Section::Handwriting => self.read_digits(),
-                Section::Settings | Section::MatrixTable | Section::Trust | Section::Runs => {}
+                Section::Settings | Section::MatrixTable | Section::Trust | Section::Camera | Section::Runs => {}
             }
         }
     }

@@ -4,7 +4,7 @@ use std::mem;
 
 use inkling_core::{
     data::{NamedFile, SharedDataset, handwriting::Handwriting},
-    protocol::{Command, FileTask, Look, Part, Query},
+    protocol::{Command, FileTask, Part, Query},
     settings::DatasetName,
 };
 
@@ -75,7 +75,8 @@ impl Update<'_> {
             WorkbenchMsg::NameClasses(names) => {
                 self.model.classes = names.split(',').map(|name| name.trim().to_string()).take(100).collect();
             }
-            WorkbenchMsg::UseData(files, look) => self.use_data(files, look),
+            WorkbenchMsg::ChooseLook(look) => self.model.data.look = look,
+            WorkbenchMsg::UseData(files) => self.use_data(files),
         }
     }
 
@@ -128,7 +129,7 @@ impl Update<'_> {
         self.read_digits();
     }
 
-    fn use_data(&mut self, files: Vec<NamedFile>, look: Look) {
+    pub(super) fn use_data(&mut self, files: Vec<NamedFile>) {
         if self.model.run.state.is_active() {
             return self.warn("A run is in progress. Stop it before choosing other data.".into());
         }
@@ -138,14 +139,14 @@ impl Update<'_> {
         if !files.is_empty() {
             self.model.data.reading = true;
             self.model.data.note = "Reading your files…".into();
-            self.file_task(FileTask::ReadData { files, look });
+            self.file_task(FileTask::ReadData { files, look: self.model.data.look });
         }
     }
 
     /// The file worker has read the visitor's data set.
     pub(super) fn data_read(&mut self, data: SharedDataset, note: String) {
         let misfit = self.model.misfit(&self.model.settings).is_some();
-        self.model.data = OwnData { set: Some(data), reading: false, note };
+        self.model.data = OwnData { set: Some(data), reading: false, note, look: self.model.data.look };
         // The settings of a run that was started meanwhile stay.
         if !self.model.run.state.is_active() {
             self.model.settings.dataset = DatasetName::Own;

@@ -1,6 +1,7 @@
 //! Data sets: labelled images in memory, split into training, validation and test sets and served in batches.
 
 pub mod handwriting;
+mod role;
 pub mod synthetic;
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 pub use crate::image::{CLASSES, DataShape, DataShapeError, IMAGE, SIDE, Shape};
+pub use role::Role;
 
 use crate::{
     augment::{self, Augmentation},

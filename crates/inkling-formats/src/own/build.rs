@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Array, Content, MIN_IMAGES, OwnError, Picture, Role};
-use inkling_core::data::{DataShape, Dataset, Labelled, Shape};
+use super::{Array, Content, OwnError, Picture};
+use inkling_core::{
+    data::{DataShape, Dataset, Labelled, Role, Shape},
+    image::MIN_IMAGES,
+};
 
 /// One in this many images of a class is held out for the test set, if the files have none.
 const TEST_SHARE: usize = 7;

@@ -10,11 +10,12 @@ use thiserror::Error;
 
 use crate::{archive::ArchiveError, csv::CsvError, idx::IdxError, npy::NpyError};
 pub use build::{assemble, pictures};
-use inkling_core::data::{DataShapeError, NamedFile, Shape};
+use inkling_core::{
+    data::{DataShapeError, NamedFile, Role, Shape},
+    image::MIN_IMAGES,
+};
 pub use read::open;
 
-/// The fewest images to train with.
-const MIN_IMAGES: usize = 120;
 /// The most bytes of unpacked files: more than the 60,000 images of CIFAR-10 in NumPy's format.
 const MAX_BYTES: usize = 192 << 20;
 /// The most images of a set.
@@ -152,27 +153,4 @@ enum Content {
         pixels: Vec<u8>,
     },
     Labels(Vec<String>),
-}
-
-/// What a set of images is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Role {
-    Train,
-    Validation,
-    Test,
-}
-
-impl Role {
-    /// What the words of a name say.
-    fn of(name: &str) -> Self {
-        let name = name.to_lowercase();
-        let mut words = name.split(|letter: char| !letter.is_alphanumeric());
-        if words.clone().any(|word| word.starts_with("test") || word == "t10k") {
-            Role::Test
-        } else if words.any(|word| matches!(word, "val" | "valid" | "validation" | "dev")) {
-            Role::Validation
-        } else {
-            Role::Train
-        }
-    }
 }

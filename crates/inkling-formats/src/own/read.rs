@@ -1,6 +1,6 @@
 //! From files to numbers and pictures.
 
-use super::{Array, Content, FileError, MAX_BYTES, MAX_IMAGES, Opened, OwnError, Picture, Role};
+use super::{Array, Content, FileError, MAX_BYTES, MAX_IMAGES, Opened, OwnError, Picture};
 use crate::{
     archive::{self, ArchiveError},
     csv,
@@ -8,7 +8,7 @@ use crate::{
     npy,
 };
 use inkling_core::{
-    data::{NamedFile, Shape},
+    data::{NamedFile, Role, Shape},
     image::SIDES,
 };
 
@@ -84,8 +84,7 @@ fn picture(file: NamedFile) -> Option<Picture> {
     let folders: Vec<&str> = file.name.split('/').collect();
     let (_, folders) = folders.split_last()?;
     let (class, around) = folders.split_last()?;
-    let purpose = |folder: &str| Role::of(folder) != Role::Train || folder.eq_ignore_ascii_case("train");
-    if class.trim().is_empty() || purpose(class) {
+    if class.trim().is_empty() || Role::is_named_by(class) {
         return None;
     }
     // The first is the archive, or the folder that was picked: its name says nothing about a part of it.
