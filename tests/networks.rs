@@ -8,6 +8,7 @@ mod common;
 use burn::tensor::{Device, TensorData};
 use common::{all, finish, session, tiny};
 use inkling_core::{
+    checkpoint::TrainerState,
     data::{Batch, DataShape, IMAGE, Picked, Shape, synthetic},
     network::{Layers, Network},
     parameters::{Follows, Initial, random_weights},
@@ -195,31 +196,38 @@ fn gradients_equal_finite_differences() {
     }
 }
 
+/// Trains on twelve digits, checks that a checkpoint resumes exactly and that the digits are known by heart after some 300 steps,
+/// and returns the checkpoint after ten steps.
+fn assert_learns_by_heart_and_resumes(recipe: &Recipe, what: &str) -> TrainerState {
+    let digits = synthetic::digits(24, 5).train;
+    let step = |trainer: &mut Trainer| {
+        let metrics = trainer.step(Feed::upload(Batch::plain(&digits, 0..12), trainer.device()));
+        block_on(read_metrics(vec![metrics])).unwrap()[0][0]
+    };
+    let mut trainer = Trainer::new(recipe.clone(), &Device::flex());
+    (0..10).for_each(|_| _ = step(&mut trainer));
+    let kept = block_on(trainer.state()).unwrap();
+    assert_eq!(kept.len(), (1 + recipe.method.optimizer.slots()) * recipe.net.count());
+    let whole: Vec<f64> = (0..5).map(|_| step(&mut trainer)).collect();
+    let mut resumed = Trainer::restored(recipe.clone(), &kept, &Device::flex()).unwrap();
+    let again: Vec<f64> = (0..5).map(|_| step(&mut resumed)).collect();
+    assert_eq!(whole, again, "{what}");
+    let mut last = f64::NAN;
+    (0..300).for_each(|_| last = step(&mut trainer));
+    assert!(last < 0.1, "{what}: loss {last} on twelve images");
+    kept
+}
+
 #[test]
 fn every_network_learns_one_batch_by_heart_and_resumes_exactly() {
-    let digits = synthetic::digits(24, 5).train;
     for text in NETWORKS {
         let schedule = Schedule::new(0.01, 400);
         let recipe =
             Recipe { seed: 5, net: network(text), schedule, method: Method::default(), kernels: Kernels::Fused };
-        let mut trainer = Trainer::new(recipe.clone(), &Device::flex());
-        let step = |trainer: &mut Trainer| {
-            let metrics = trainer.step(Feed::upload(Batch::plain(&digits, 0..12), trainer.device()));
-            block_on(read_metrics(vec![metrics])).unwrap()[0][0]
-        };
-        (0..10).for_each(|_| _ = step(&mut trainer));
-        let kept = block_on(trainer.state()).unwrap();
-        assert_eq!(kept.len(), 3 * recipe.net.count());
-        let whole: Vec<f64> = (0..5).map(|_| step(&mut trainer)).collect();
-        let mut resumed = Trainer::restored(recipe.clone(), &kept, &Device::flex()).unwrap();
-        let again: Vec<f64> = (0..5).map(|_| step(&mut resumed)).collect();
-        assert_eq!(whole, again, "{text}");
+        let kept = assert_learns_by_heart_and_resumes(&recipe, text);
         // Weights of another network are refused.
         let other = Recipe { net: network("conv 3"), ..recipe };
         assert!(Trainer::restored(other, &kept, &Device::flex()).is_none());
-        let mut last = f64::NAN;
-        (0..250).for_each(|_| last = step(&mut trainer));
-        assert!(last < 0.1, "{text}: loss {last} on twelve images");
     }
 }
 
@@ -304,7 +312,6 @@ fn letters_and_coloured_shapes_are_trained_explained_browsed_and_resumed() {
 
 #[test]
 fn every_optimizer_learns_one_batch_by_heart_and_resumes_exactly() {
-    let digits = synthetic::digits(24, 5).train;
     for (optimizer, peak) in [
         (OptimizerName::Adam, 0.01),
         (OptimizerName::Adamw, 0.01),
@@ -314,24 +321,9 @@ fn every_optimizer_learns_one_batch_by_heart_and_resumes_exactly() {
         (OptimizerName::Rmsprop, 0.003),
     ] {
         let method = Method { optimizer, decay: 1e-4, smoothing: 0.0, clip: 5.0 };
-        let net = network("conv 8, pool, dense 16");
-        let schedule = Schedule::new(peak, 400);
+        let (net, schedule) = (network("conv 8, pool, dense 16"), Schedule::new(peak, 400));
         let recipe = Recipe { seed: 5, net, schedule, method, kernels: Kernels::Fused };
-        let mut trainer = Trainer::new(recipe.clone(), &Device::flex());
-        let step = |trainer: &mut Trainer| {
-            let metrics = trainer.step(Feed::upload(Batch::plain(&digits, 0..12), trainer.device()));
-            block_on(read_metrics(vec![metrics])).unwrap()[0][0]
-        };
-        (0..10).for_each(|_| _ = step(&mut trainer));
-        let kept = block_on(trainer.state()).unwrap();
-        assert_eq!(kept.len(), (1 + optimizer.slots()) * recipe.net.count());
-        let whole: Vec<f64> = (0..5).map(|_| step(&mut trainer)).collect();
-        let mut resumed = Trainer::restored(recipe.clone(), &kept, &Device::flex()).unwrap();
-        let again: Vec<f64> = (0..5).map(|_| step(&mut resumed)).collect();
-        assert_eq!(whole, again, "{optimizer:?}");
-        let mut last = f64::NAN;
-        (0..300).for_each(|_| last = step(&mut trainer));
-        assert!(last < 0.1, "{optimizer:?}: loss {last} on twelve images");
+        assert_learns_by_heart_and_resumes(&recipe, &format!("{optimizer:?}"));
     }
 }
 
