@@ -335,7 +335,14 @@ impl App {
 
 impl Urgency {
     fn of(msg: &Msg) -> Self {
-        let Msg::Worker(_, WorkerMsg::Received(FromWorker::Message(envelope))) = msg else { return Urgency::Frame };
+        let envelope = match msg {
+            Msg::Worker(_, WorkerMsg::Received(FromWorker::Message(envelope))) => envelope,
+            // Several times a second; only the camera's panel shows them.
+            Msg::Camera(CameraMsg::TakeNext | CameraMsg::Taken(_) | CameraMsg::Look(_) | CameraMsg::Seen(_)) => {
+                return Urgency::Prediction;
+            }
+            _ => return Urgency::Frame,
+        };
         match &envelope.event {
             RunEvent::Answer { answer: Answer::Predict { .. }, .. } => Urgency::Prediction,
             RunEvent::Steps(_) | RunEvent::Progress(_) => Urgency::Later,

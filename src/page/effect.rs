@@ -55,7 +55,7 @@ pub enum Effect {
     OpenCamera(u32),
     /// Turn the camera off.
     CloseCamera,
-    /// Take a picture of so many rows and columns; answered by [`crate::page::msg::CameraMsg::Taken`].
+    /// Take a square picture with this many rows; answered by [`crate::page::msg::CameraMsg::Taken`].
     TakePicture(u32),
     /// Look through the camera; answered, if it sees something, by [`crate::page::msg::CameraMsg::Seen`].
     LookThroughCamera(Shape),

@@ -187,7 +187,7 @@ pub enum CameraMsg {
     Release,
     /// Time for the next picture.
     TakeNext,
-    /// A picture, as a PNG file, or why there is none.
+    /// The picture as a PNG file, or the reason why it could not be taken.
     Taken(Result<Vec<u8>, String>),
     /// Remove the class at this place.
     Remove(usize),

@@ -26,8 +26,8 @@ const READY_TIMEOUT_MS: i32 = 180_000;
 /// missed only one.
 const SILENCE_MS: i32 = 10_000;
 const MAX_SILENCE: u32 = 9;
-/// The same for a worker that is starting another one, which takes milliseconds. In Firefox 153, it never returns about once in thirty
-/// runs (measured while the service worker installs itself).
+/// The same for a worker that is starting another one, which takes milliseconds. In Firefox 153, about one run in thirty hangs there
+/// (measured while the service worker installs itself).
 const MAX_STARTING: u32 = 2;
 /// The pauses before the first, second, ... worker that replaces one that has done nothing. After the last, the visitor
 /// decides.
@@ -121,11 +121,12 @@ impl Update<'_> {
         let awaited = self.model.awaits_worker();
         if let WorkerState::Ready(_, silence) = &mut self.model.worker {
             silence.checks = if awaited || silence.starting_replica { silence.checks + 1 } else { 0 };
-            if silence.starting_replica && silence.checks >= MAX_STARTING {
-                return self.lose("it did not return from starting another worker", true);
-            }
-            if silence.checks >= MAX_SILENCE {
-                return self.lose("it was silent for a minute and a half", true);
+            let (limit, reason) = match silence.starting_replica {
+                true => (MAX_STARTING, "it did not return from starting another worker"),
+                false => (MAX_SILENCE, "it was silent for a minute and a half"),
+            };
+            if silence.checks >= limit {
+                return self.lose(reason, true);
             }
         }
         // It talks, but about something else.

@@ -10,7 +10,7 @@ after(async () => (await browser.close(), await server.close()));
 const RUN = "?backend=cpu&net=conv+4,pool,dense+8&batch=16&epochs=2&seed=3&replicas=1";
 const shown = (page, text) => page.locator("#camera").getByText(text).waitFor();
 const counts = (page) => page.locator("#camera-classes li span").allTextContents().then((texts) => texts.map((text) => parseInt(text)));
-/** Waits until so many pictures are collected. */
+/** Waits until at least `count` pictures are collected. */
 const collected = (page, count) =>
   page.waitForFunction((count) => [...document.querySelectorAll("#camera-classes li span")].reduce((sum, { textContent }) => sum + parseInt(textContent), 0) >= count, count);
 

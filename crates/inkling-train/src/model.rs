@@ -89,14 +89,6 @@ pub struct Model {
     kernels: Kernels,
 }
 
-/// How a network is computed.
-enum Mode {
-    /// As it answers: nothing is dropped, and batch norm uses its running statistics.
-    Answer,
-    /// As it is trained.
-    Train(Training),
-}
-
 /// What a training pass needs besides the images.
 pub struct Training {
     /// For each dropout layer, a tensor `[N, units]`: its values multiply the units; a 0 drops the unit.
@@ -108,13 +100,13 @@ pub struct Training {
 impl Model {
     /// Logits of `images`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.run(images, Mode::Answer, self.kernels, |_, _| {}).0
+        self.run(images, None, self.kernels, |_, _| {}).0
     }
 
     /// Logits of `images` during training; and the mean and variance that each batch norm found in them, `[C]` each, without
     /// autodiff.
     pub fn forward_training(&self, images: Tensor<4>, training: Training) -> (Tensor<2>, Vec<Tensor<1>>) {
-        self.run(images, Mode::Train(training), self.kernels, |_, _| {})
+        self.run(images, Some(training), self.kernels, |_, _| {})
     }
 
     /// The maps at [`Network::map_places`], and the logits. Uses Burn's own operations, which also provide the gradient with
@@ -127,24 +119,22 @@ impl Model {
                 maps.push(map.clone());
             }
         };
-        let (logits, _) = self.run(images, Mode::Answer, Kernels::Stock, see);
+        let (logits, _) = self.run(images, None, Kernels::Stock, see);
         (maps, logits)
     }
 
-    /// Runs the layers; `see` gets the place of each layer and its result. Returns the logits and the statistics of each batch norm,
-    /// which only a training pass has.
+    /// Runs the layers; `see` gets the place of each layer and its result. Without `training`, nothing is dropped, batch norm uses its
+    /// running statistics, and no statistics are returned with the logits.
     fn run(
         &self,
         images: Tensor<4>,
-        mode: Mode,
+        training: Option<Training>,
         kernels: Kernels,
         mut see: impl FnMut(usize, &Tensor<4>),
     ) -> (Tensor<2>, Vec<Tensor<1>>) {
-        let (dropout, counted) = match mode {
-            Mode::Answer => (Vec::new(), None),
-            Mode::Train(Training { dropout, counted }) => (dropout, Some(counted)),
-        };
-        let (mut parts, mut dropout) = (self.parts.iter(), dropout.into_iter());
+        let counted = training.as_ref().map(|training| training.counted);
+        let mut dropout = training.into_iter().flat_map(|training| training.dropout);
+        let mut parts = self.parts.iter();
         let mut statistics = Vec::new();
         let mut layers = self.network.layers().iter().map(|(layer, _)| *layer).enumerate().peekable();
         let mut x = images; // [N, C, H, W]; after a dense layer [N, units, 1, 1]
@@ -242,12 +232,10 @@ impl Model {
     pub fn changes(&self, gradients: &Gradients, found: Vec<Tensor<1>>, share: f64) -> Vec<Tensor<1>> {
         let mut changes = self.gradients(gradients);
         if !found.is_empty() {
-            let (mut found, parameters) = (found.into_iter(), self.parameters());
-            let places = self.network.parameters().iter().zip(parameters).zip(&mut changes);
-            for ((_, value), change) in places.filter(|((known, _), _)| known.follows == Follows::Batches) {
-                if let Some(found) = found.next() {
-                    *change = (value - found) * share;
-                }
+            let places = self.network.parameters().iter().zip(self.parameters()).zip(&mut changes);
+            let statistics = places.filter(|((known, _), _)| known.follows == Follows::Batches);
+            for (((_, value), change), found) in statistics.zip(found) {
+                *change = (value - found) * share;
             }
         }
         changes

@@ -98,16 +98,18 @@ impl Panel for Editor {
 
 fn card(at: usize, outline: &Outline, last: usize, total: u64, fused: bool) -> Element {
     let number = at.to_string();
-    let (kind, name) = match outline.layer {
-        Some(Layer::Conv(_)) => ("conv", "Convolution"),
-        Some(Layer::Residual(_)) => ("residual", "Residual block"),
-        Some(Layer::BatchNorm(_)) => ("batchnorm", "Batch norm"),
-        Some(Layer::Pool(_)) => ("pool", "Pool"),
-        Some(Layer::GlobalPool) => ("globalpool", "Global average"),
-        Some(Layer::Dropout(_)) => ("dropout", "Dropout"),
-        Some(Layer::Dense(..)) => ("dense", "Dense"),
-        None => ("", "Answer"),
+    let name = match outline.layer {
+        Some(Layer::Conv(_)) => "Convolution",
+        Some(Layer::Residual(_)) => "Residual block",
+        Some(Layer::BatchNorm(_)) => "Batch norm",
+        Some(Layer::Pool(_)) => "Pool",
+        Some(Layer::GlobalPool) => "Global average",
+        Some(Layer::Dropout(_)) => "Dropout",
+        Some(Layer::Dense(..)) => "Dense",
+        None => "Answer",
     };
+    let words = outline.layer.map(|layer| layer.to_string()).unwrap_or_default();
+    let kind = words.split(' ').next().unwrap_or_default();
     let class = match (&outline.size, outline.layer) {
         (Err(_), _) => "layer wrong",
         (_, None) => "layer fixed",
@@ -238,7 +240,7 @@ fn layer_text(at: usize, kind: &str) -> String {
             let [kernel, border, stride, function] = ["kernel", "border", "stride", "function"].map(chosen);
             format!("conv {size} {kernel} {border} stride {stride} {function}")
         }
-        "pool" => chosen("kind"),
+        "pool" | "avgpool" => chosen("kind"),
         kind => format!("{kind} {size} {}", chosen("function")),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Builder, DataShape, Layer, Layers, MAX_LAYERS, NetworkError, Scale, Shape, parse::parse};
+use super::{Builder, DataShape, Layer, Layers, MAX_LAYERS, NetworkError, Shape, parse::parse};
 
 /// A change of one layer. Places count from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,10 +99,7 @@ impl Layers {
             let fits = match (&problem, layer) {
                 (Some(_), _) => Err(None),
                 (None, Some(layer)) => builder.push(layer).map_err(Some),
-                (None, None) => {
-                    builder.shape = builder.dense(data.classes(), Scale::Glorot);
-                    builder.check_size().map_err(Some)
-                }
+                (None, None) => builder.push_last().map_err(Some),
             };
             if let Err(Some(words)) = &fits {
                 problem = Some(words.clone());
