@@ -1,5 +1,5 @@
-// Keeps three records in IndexedDB: "last" is the last run, "shelf" the run history, "digits" the visitor's own digits. Each is
-// replaced as a whole or not at all. The page's program calls this (src/page/store.rs).
+// Keeps four records in IndexedDB: "last" is the last run, "shelf" the run history, "digits" the visitor's own digits, "images" the
+// visitor's own data set. Each is replaced as a whole or not at all. The page's program calls this (src/page/store.rs).
 //
 // Every call settles: a browser that does not answer is reported like one that refuses.
 "use strict";
@@ -86,12 +86,20 @@ self.inklingStore = (() => {
       resolve();
       return new Promise(() => {});
     };
-    const refused = (error) => (notMine = `the browser does not let a tab keep anything for itself (${error.message})`);
-    if (navigator.locks) navigator.locks.request(NAME, have).catch(refused);
-    else lease(have);
+    if (!navigator.locks) return lease(have);
+    // A request waits as long as another tab holds the lock. If none does, the browser's locks do not answer.
+    const watch = setTimeout(async () => {
+      if (mine) return;
+      const locks = await within(PATIENCE, navigator.locks.query()).catch(() => undefined);
+      if (!mine && !locks?.held.some(({ name }) => name === NAME)) lease(have);
+    }, PATIENCE);
+    navigator.locks.request(NAME, have).catch((error) => {
+      clearTimeout(watch);
+      notMine = `the browser does not let a tab keep anything for itself (${error.message})`;
+    });
   });
 
-  // Without Web Locks (an insecure origin), tabs pass on a note in localStorage that expires unless it is renewed.
+  // Without Web Locks (an insecure origin, or a browser in which they do not answer), tabs pass on a note in localStorage that expires unless it is renewed.
   function lease(have) {
     const [key, self_, RENEW, EXPIRES] = [`${NAME} tab`, `${Date.now()}-${Math.random()}`, 2_000, 8_000];
     const holder = () => {

@@ -12,8 +12,9 @@ const SCOPE = new URL(self.registration.scope);
 // Two sites on one origin have caches of their own.
 const OURS = `inkling ${SCOPE.pathname} `;
 const CACHE = OURS + VERSION?.name;
-// A kept page is shown if the network has not sent one by then.
+// A kept page is shown if the network has not sent one by then; a cache that has not answered by then keeps nothing.
 const PATIENCE = 4_000;
+const late = () => new Promise((resolve) => setTimeout(resolve, PATIENCE));
 const PAGE = "./";
 
 const digests = { ...VERSION?.files, ...VERSION?.programs };
@@ -105,13 +106,10 @@ self.addEventListener("fetch", (event) => {
 });
 
 /** What is kept under this key. A cache that can't be read keeps nothing. */
-async function kept(name, build) {
+function kept(name, build) {
   const key = keyOf(name, build);
-  try {
-    return (await (await caches.open(CACHE)).match(key)) ?? (isUnique(name) ? await caches.match(key) : undefined);
-  } catch {
-    return undefined;
-  }
+  const found = async () => (await (await caches.open(CACHE)).match(key)) ?? (isUnique(name) ? await caches.match(key) : undefined);
+  return Promise.race([found().catch(() => undefined), late()]);
 }
 
 async function file(event, name, build) {
@@ -142,8 +140,7 @@ async function page(event) {
     if (!text.includes('name="inkling-workers"')) throw new Error("not the page");
     return response;
   };
-  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
-  const response = await Promise.race([ours().catch(() => undefined), late]);
+  const response = await Promise.race([ours().catch(() => undefined), late()]);
   return response ?? (await kept(PAGE, "")) ?? network;
 }
 

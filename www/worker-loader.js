@@ -29,13 +29,14 @@ const SIMD = new Uint8Array([
 ]);
 
 // While the program downloads, fetches the files that the page lists in `early`, unless they are cached. src/worker/download.rs
-// takes the responses from here.
+// takes the responses from here. A cache that does not answer has nothing.
+const late = () => new Promise((resolve) => setTimeout(resolve, 5_000));
 self.inklingEarly = Object.fromEntries(
   (query.get("early") ?? "").split(",").filter((path) => path.startsWith("data/")).map((path) => {
     const url = new URL(path, self.location).href;
     const kept = new URL(`cached/${path.split("/").pop()}`, self.location).href;
     const have = self.caches?.match(kept).catch(() => undefined);
-    return [url, Promise.resolve(have).then((have) => (have ? undefined : fetch(url).catch(() => undefined)))];
+    return [url, Promise.race([have, late()]).then((have) => (have ? undefined : fetch(url).catch(() => undefined)))];
   }),
 );
 

@@ -5,7 +5,6 @@ use std::cell::Cell;
 
 use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     AbortController, Cache, DedicatedWorkerGlobalScope, ReadableStreamDefaultReader, RequestInit, Response, Url,
 };
@@ -22,6 +21,8 @@ const SILENCE_MS: i32 = 20_000;
 const MIN_BYTES: usize = 20_000;
 /// The largest file is 47 MB decompressed, which is how some servers send it.
 const MAX_BYTES: usize = 64 << 20;
+/// The browser's cache counts as broken if it has not answered after this time.
+const CACHE_MS: i32 = 5_000;
 /// Number of attempts per source before the next source is tried.
 const ATTEMPTS: u32 = 2;
 
@@ -60,7 +61,7 @@ pub async fn mnist(report: impl Fn(Loading)) -> Result<(Dataset, String), String
 /// The cache, if the browser has one for this page (it needs a secure origin and some free storage).
 async fn open_cache() -> Option<Cache> {
     let caches = scope().caches().ok()?;
-    JsFuture::from(caches.open(CACHE)).await.ok()?.dyn_into().ok()
+    within(CACHE_MS, caches.open(CACHE)).await.ok()?.dyn_into().ok()
 }
 
 fn cache_key(file: &File) -> String {
@@ -68,8 +69,9 @@ fn cache_key(file: &File) -> String {
 }
 
 async fn from_cache(cache: Option<&Cache>, file: &File) -> Option<Vec<u8>> {
-    let response: Response = JsFuture::from(cache?.match_with_str(&cache_key(file))).await.ok()?.dyn_into().ok()?;
-    let buffer = JsFuture::from(response.array_buffer().ok()?).await.ok()?;
+    let found = cache?.match_with_str(&cache_key(file));
+    let response: Response = within(CACHE_MS, found).await.ok()?.dyn_into().ok()?;
+    let buffer = within(CACHE_MS, response.array_buffer().ok()?).await.ok()?;
     // A cached file can be damaged too; then it is downloaded again.
     file.verify(&Uint8Array::new(&buffer).to_vec()).ok()
 }
@@ -113,7 +115,7 @@ async fn keep(cache: Option<&Cache>, file: &File, raw: &[u8]) {
     let array = Uint8Array::from(raw);
     if let Ok(response) = Response::new_with_opt_js_u8_array(Some(&array)) {
         // If the cache has no room, the next visit downloads the file again; nothing else is lost.
-        let _ = JsFuture::from(cache.put_with_str(&cache_key(file), &response)).await;
+        let _ = within(CACHE_MS, cache.put_with_str(&cache_key(file), &response)).await;
     }
 }
 

@@ -54,3 +54,14 @@ for (const [name, answer, reason] of [
     await server.close();
   });
 }
+
+const data = process.env.MNIST_DIR;
+test("a cache that never answers costs a few seconds, not the data set", { skip: data ? false : "SKIPPED: MNIST_DIR is not set" }, async () => {
+  const silent = ["CacheStorage.prototype.match", "Cache.prototype.match", "Cache.prototype.put"].map((call) => `${call} =`).join(" ");
+  const server = await serve({ data, intercept: sabotage([`${FAST} ${silent} () => new Promise(() => {});`]) });
+  const page = await open(browser, server.url + RUN);
+  const done = await until(page, "finished run", (s) => s.state === "finished", 60);
+  assert.deepEqual([done.history.length, done.warnings, done.incidents], [1, [], []]);
+  await page.context().close();
+  await server.close();
+});

@@ -66,3 +66,21 @@ test("without storage a run trains all the same, and the page says that a reload
   assert.deepEqual(done.warnings, ["A reload would lose this run: The quota has been exceeded."]);
   assert.deepEqual(page.problems, []);
 });
+
+test("in a browser whose locks never answer, a run is kept and offered again", async () => {
+  const init = () => {
+    LockManager.prototype.request = LockManager.prototype.query = () => new Promise(() => {});
+    const timer = self.setTimeout.bind(self);
+    self.setTimeout = (then, milliseconds = 0, ...more) => timer(then, milliseconds / 10, ...more);
+  };
+  const page = await open(browser, `${server.url}?backend=cpu`, { init });
+  // The tab waits, asks who has the lock, and then takes a note in localStorage instead.
+  await page.waitForFunction(() => Object.keys(localStorage).some((key) => key.endsWith(" tab")));
+  await page.waitForTimeout(500);
+  await page.goto(`${server.url}${RUN}&autostart=1`);
+  const done = await until(page, "finished run", (s) => s.state === "finished");
+  assert.deepEqual(done.history.length, 4);
+  await page.reload();
+  await page.getByText(/This browser has kept an? (un)?finished run/).waitFor();
+  assert.deepEqual(page.problems, []);
+});

@@ -75,6 +75,24 @@ test("with storage full, the page loads, trains and is reached again", async () 
   await server.close();
 });
 
+test("a cache that stops answering does not keep the page from the network", async () => {
+  const silent = `
+    const timer = self.setTimeout.bind(self);
+    self.setTimeout = (then, milliseconds) => timer(then, milliseconds / 10);
+    self.addEventListener("message", () => timer(() => (Cache.prototype.match = CacheStorage.prototype.match = () => new Promise(() => {})), 1000));`;
+  const intercept = (path, response) => {
+    if (!path.endsWith("/sw.js")) return false;
+    response.writeHead(200, { "content-type": "text/javascript" }).end(`${silent}\n${readFileSync(join(SITE, "sw.js"), "utf8")}`);
+    return true;
+  };
+  const { server, page } = await visit({ intercept });
+  await page.waitForTimeout(1200);
+  await page.goto(server.url + RUN);
+  assert.equal((await until(page, "finished run", (s) => s.state === "finished")).history.length, 1);
+  await page.context().close();
+  await server.close();
+});
+
 test("a version is replaced as a whole, and one that is broken leaves the one before working offline", async () => {
   const [first, second] = [version("a"), version("b")];
   const options = { site: first };
