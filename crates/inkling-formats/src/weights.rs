@@ -10,7 +10,15 @@ use crate::{
     onnx,
     tensors::{Found, Order, bytes, floats, gather, parts, transposed},
 };
-use inkling_core::{network::Network, parameters::Parameter, protocol::Format};
+use inkling_core::{
+    data::{Dataset, Shape},
+    network::{Layers, Network, READY_MADE},
+    parameters::Parameter,
+    protocol::Format,
+};
+
+/// The name under which a file keeps the text of its network.
+const NETWORK: &str = "network";
 
 /// Encodes the weights of `net` as a file, from one list of numbers in the order of [`Network::parameters`]. The file is read back and compared before it is returned.
 ///
@@ -42,6 +50,34 @@ pub fn read(net: &Network, file: &[u8]) -> Result<Vec<f32>, WeightsError> {
     if weights.iter().all(|weight| weight.is_finite()) { Ok(weights) } else { Err(WeightsError::NotFinite) }
 }
 
+/// The weights in a safetensors or burnpack file, and their network: the one that the file names, or else `net`, or a ready-made one,
+/// whose tensors have the same names and shapes.
+///
+/// # Errors
+/// [`WeightsError`]: how the file differs from `net`, if it fits no other network.
+pub fn open(net: &Network, file: &[u8]) -> Result<(Network, Vec<f32>), WeightsError> {
+    let of = |text: &str| text.parse::<Layers>().ok()?.fit(net.data()).ok();
+    let fits = |other: Network| read(&other, file).ok().map(|weights| (other, weights));
+    if let Some(opened) = named_network(file).and_then(|text| of(&text)).and_then(fits) {
+        return Ok(opened);
+    }
+    match read(net, file) {
+        Ok(weights) => Ok((net.clone(), weights)),
+        Err(error @ WeightsError::Mismatch(_)) => {
+            READY_MADE.iter().filter_map(|ready| of(ready.text)).find_map(fits).ok_or(error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The text of the network that a file names.
+fn named_network(file: &[u8]) -> Option<String> {
+    match Reader::from_bytes(Bytes::from_bytes_vec(file.to_vec())) {
+        Ok(reader) => reader.metadata().get(NETWORK).cloned(),
+        Err(_) => SafeTensors::read_metadata(file).ok()?.1.metadata().as_ref()?.get(NETWORK).cloned(),
+    }
+}
+
 fn to_safetensors(net: &Network, weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
     let format = |error: safetensors::SafeTensorError| WeightsError::Format(error.to_string());
     let tensors: Vec<_> = parts(net, weights)
@@ -56,9 +92,27 @@ fn to_safetensors(net: &Network, weights: &[f32]) -> Result<Vec<u8>, WeightsErro
         .map(|(name, shape, bytes)| Ok((*name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
         .collect::<Result<Vec<_>, _>>()
         .map_err(format)?;
-    let metadata = [("format", "pt"), ("made_by", concat!("Inkling ", env!("CARGO_PKG_VERSION")))];
-    let metadata = metadata.map(|(key, value)| (key.to_string(), value.to_string())).into();
+    let made_by = concat!("Inkling ", env!("CARGO_PKG_VERSION"));
+    let metadata = [("format", "pt".into()), ("made_by", made_by.into()), (NETWORK, net.to_string())];
+    let metadata = metadata.map(|(key, value)| (key.to_string(), value)).into();
     serialize(views, Some(metadata)).map_err(format)
+}
+
+/// A data set as a safetensors file: `train.images` and `test.images` `[N, C, H, W]`, 0 to 255, with `train.labels` and `test.labels`
+/// `[N]`.
+///
+/// # Errors
+/// [`WeightsError::Format`] if the file can't be written.
+pub fn data_file(data: &Dataset) -> Result<Vec<u8>, WeightsError> {
+    let Shape { channels, side } = data.shape.image();
+    let view = |shape: Vec<usize>, bytes| TensorView::new(Dtype::U8, shape, bytes);
+    let mut views = Vec::new();
+    for (part, set) in [("train", &data.train), ("test", &data.test)] {
+        views.push((format!("{part}.images"), view(vec![set.len(), channels, side, side], &set.pixels)));
+        views.push((format!("{part}.labels"), view(vec![set.len()], &set.labels)));
+    }
+    let views = views.into_iter().map(|(name, view)| Ok((name, view?))).collect::<Result<Vec<_>, _>>();
+    views.and_then(|views| serialize(views, None)).map_err(|error| WeightsError::Format(error.to_string()))
 }
 
 fn from_safetensors(net: &Network, file: &[u8]) -> Result<Vec<f32>, WeightsError> {
@@ -76,8 +130,8 @@ fn to_burnpack(net: &Network, weights: &[f32]) -> Result<Vec<u8>, WeightsError> 
     let tensor = |(Parameter { name, shape, .. }, values): (&Parameter, &[f32])| {
         burn_pack::Tensor::new(name.clone(), DType::F32, shape.clone(), None, Bytes::from_bytes_vec(bytes(values)))
     };
-    let file = Writer::new(parts(net, weights).map(tensor).collect()).into_bytes();
-    file.map(|file| file.to_vec()).map_err(|error| WeightsError::Format(error.to_string()))
+    let writer = Writer::new(parts(net, weights).map(tensor).collect()).with_metadata(NETWORK, &net.to_string());
+    writer.into_bytes().map(|file| file.to_vec()).map_err(|error| WeightsError::Format(error.to_string()))
 }
 
 fn from_burnpack(net: &Network, file: &[u8]) -> Result<Vec<f32>, WeightsError> {
@@ -125,6 +179,32 @@ mod tests {
         let first = net.count() - 10 - 1280; // of dense2.weight
         assert_eq!(dense.data()[at..at + 4], weights[first + 7 * 10 + 3].to_le_bytes());
         assert_eq!(tensors.tensor("conv2.weight").unwrap().shape(), [64, 32, 3, 3]);
+    }
+
+    #[test]
+    fn a_file_of_another_network_says_which_one_it_is() {
+        let here = Network::default();
+        // The second has the tensors of this one, but other functions: only the name tells.
+        for text in ["conv 3 5x5 same, avgpool, dense 7 tanh", "conv 32, avgpool, conv 64 gelu, pool, dense 128"] {
+            let net: Network = text.parse().unwrap();
+            let weights = random_weights(net.parameters(), 3);
+            for format in [Format::Safetensors, Format::Burnpack] {
+                let opened = open(&here, &file(format, &net, &weights).unwrap()).unwrap();
+                assert_eq!(opened, (net.clone(), weights.clone()), "{text}");
+            }
+        }
+        // A file of somebody else, without a name: LeNet-5.
+        let lenet: Network =
+            READY_MADE.iter().find(|ready| ready.name.contains("LeNet")).unwrap().text.parse().unwrap();
+        let weights = random_weights(lenet.parameters(), 3);
+        let file = to_safetensors(&lenet, &weights).unwrap();
+        let tensors = SafeTensors::deserialize(&file).unwrap();
+        let bare = serialize(tensors.tensors(), None).unwrap();
+        assert_eq!(open(&here, &bare), Ok((lenet, weights)));
+        assert!(matches!(
+            open(&here, &serialize(tensors.tensors().into_iter().skip(1), None).unwrap()),
+            Err(WeightsError::Mismatch(_))
+        ));
     }
 
     #[test]
