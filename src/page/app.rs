@@ -142,6 +142,7 @@ fn with_app(action: impl FnOnce(&mut App)) {
 async fn find_what_is_kept() {
     read(Record::History).await;
     read(Record::Handwriting).await;
+    read(Record::Images).await;
     store::owned().await;
     for record in [Record::Run, Record::History, Record::Handwriting] {
         read(record).await;
@@ -154,6 +155,7 @@ async fn read(record: Record) {
         Record::Run => find(record, |run: SavedRun| Found::Run(Box::new(run))).await,
         Record::History => find(record, Found::History).await,
         Record::Handwriting => find(record, Found::Handwriting).await,
+        Record::Images => find(record, Found::Images).await,
     }
 }
 
@@ -243,6 +245,7 @@ impl App {
             }),
             Effect::SaveHistory(history) => keep(Record::History, history),
             Effect::SaveHandwriting(digits) => keep(Record::Handwriting, digits),
+            Effect::SaveImages(data) => keep(Record::Images, data),
             Effect::OpenCamera(turn) => spawn_local(async move {
                 let tell = |msg| emit(Msg::Camera(msg));
                 let opened = camera::open(move || tell(CameraMsg::Lost(turn))).await;

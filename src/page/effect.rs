@@ -1,7 +1,7 @@
 //! What the page does to the world. `update` asks for effects; `app` performs them.
 
 use inkling_core::{
-    data::handwriting::Handwriting,
+    data::{KeptData, handwriting::Handwriting},
     history::RunHistory,
     image::Shape,
     protocol::{Command, EpochRecord, FileTask},
@@ -51,6 +51,8 @@ pub enum Effect {
     SaveHistory(RunHistory),
     /// Keep the visitor's digits in the browser; a failure is answered by [`Msg::NotKept`].
     SaveHandwriting(Handwriting),
+    /// Keep the visitor's own data set in the browser; a failure is answered by [`Msg::NotKept`].
+    SaveImages(KeptData),
     /// Turn the camera on, once the visitor allows it; answered by [`crate::page::msg::CameraMsg::Opened`] with this turn.
     OpenCamera(u32),
     /// Turn the camera off.

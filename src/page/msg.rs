@@ -2,10 +2,10 @@
 
 use inkling_core::{
     charts::Scheme,
-    data::{NamedFile, handwriting::Handwriting},
+    data::{KeptData, NamedFile, handwriting::Handwriting},
     history::RunHistory,
     network::Edit,
-    protocol::{Envelope, FileEvent, Format, Look, Query},
+    protocol::{Envelope, FileEvent, Format, Language, Look, Query},
     settings::Preset,
     summary::SavedRun,
 };
@@ -135,6 +135,14 @@ pub enum WorkbenchMsg {
     Inspect(usize),
     /// Show what happens inside the network for the sketch.
     ExplainSketch,
+    /// Keep the visitor's own images in the browser, or no longer.
+    KeepData(bool),
+    /// Show the layer at this place in the section that looks inside the network.
+    ShowLayer(usize),
+    /// The same, and go there.
+    LookInside(usize),
+    /// Measure how long each layer takes.
+    TimeLayers,
     /// Show the network after this epoch; past the last epoch, the current one.
     TimeMachine(u32),
     /// Examine the sketch.
@@ -212,6 +220,10 @@ pub enum FileMsg {
     SavePng(Chart),
     /// Save a chart as SVG in these colours.
     SaveSvg(Chart, Scheme),
+    /// Save a script that builds the network and loads its weights.
+    SaveCode(Language),
+    /// Save the data set, for such a script.
+    SaveData,
     /// Save the whole run.
     SaveRun,
     /// Open a weights file.
@@ -293,6 +305,8 @@ pub enum Found {
     History(RunHistory),
     /// The visitor's digits.
     Handwriting(Handwriting),
+    /// The visitor's own data set.
+    Images(KeptData),
     /// There is no such record.
     Nothing(Record),
     /// A record that can't be read.
@@ -306,6 +320,7 @@ impl Found {
             Self::Run(_) => Record::Run,
             Self::History(_) => Record::History,
             Self::Handwriting(_) => Record::Handwriting,
+            Self::Images(_) => Record::Images,
             Self::Nothing(record) | Self::Unread(record, _) => *record,
         }
     }
@@ -320,6 +335,8 @@ pub enum Record {
     History,
     /// The visitor's digits.
     Handwriting,
+    /// The visitor's own data set.
+    Images,
 }
 
 impl Record {
@@ -329,6 +346,7 @@ impl Record {
             Self::Run => "last",
             Self::History => "shelf",
             Self::Handwriting => "digits",
+            Self::Images => "images",
         }
     }
 
@@ -338,6 +356,7 @@ impl Record {
             Self::Run => "this run",
             Self::History => "the history of runs",
             Self::Handwriting => "your digits",
+            Self::Images => "your images",
         }
     }
 }

@@ -10,9 +10,9 @@ use thiserror::Error;
 
 use crate::{
     checkpoint::Checkpoint,
-    data::{CLASSES, IMAGE, handwriting::Handwriting},
+    data::{CLASSES, Dataset, IMAGE, KeptData, handwriting::Handwriting},
     history::{MAX_NAME, MAX_RUNS, PastRun, RunHistory},
-    image::CLASS_COUNTS,
+    image::{CLASS_COUNTS, MIN_IMAGES},
     metrics::{ConfusionMatrix, Parts},
     network::Network,
     protocol::{EpochRecord, Knowledge, RobustnessPoint, TestResult},
@@ -260,7 +260,7 @@ impl Restore for SavedRun {
             snapshot.confusion.check()?;
             length("a matrix", snapshot.confusion.classes(), snapshot.confusion.classes() == classes)?;
             let filters = &snapshot.filters;
-            length("the filters", filters.len(), filters.is_empty() || filters.len() == net.filter_weights())?;
+            length("the filters", filters.len(), filters.is_empty() || filters.len() == net.kept_filters())?;
             agree(filters.iter().all(|weight| weight.is_finite()), "its filters are not all numbers")?;
         }
         self.test.iter().try_for_each(|test| {
@@ -292,6 +292,20 @@ impl Restore for RunHistory {
         agree(numbered && self.runs.iter().all(|run| run.number <= self.count()), "the runs are not in order")?;
         agree(self.count() < u32::MAX, "the runs have been counted to the end")?;
         self.runs.iter().try_for_each(Restore::check)
+    }
+}
+
+impl Restore for KeptData {
+    fn check(&self) -> Result<(), Damage> {
+        let Dataset { train, test, names, .. } = &*self.data;
+        for set in [train, test] {
+            length("the list of images", set.len(), set.len() <= MAX_IMAGES as usize)?;
+        }
+        length("the list of images to train with", train.len(), train.len() >= MIN_IMAGES)?;
+        length("the note on the images", self.note.len(), self.note.len() <= MAX_TEXT)?;
+        let longest = names.iter().map(String::len).max().unwrap_or(0);
+        length("the name of a class", longest, longest <= MAX_TEXT)?;
+        agree(self.data.is_sound(), "the images, their shape and their classes do not fit together")
     }
 }
 
@@ -489,6 +503,28 @@ mod tests {
             ("loss", |history| history.runs[0].history[0].validation_loss = f64::MAX),
         ];
         assert_refused(&history, changes);
+    }
+
+    #[test]
+    fn kept_images_that_do_not_fit_together_are_refused() {
+        let data = crate::data::synthetic::digits(240, 1);
+        let kept = |change: fn(&mut Dataset)| {
+            let mut data = data.clone();
+            change(&mut data);
+            KeptData { data: data.into(), note: "240 images".into() }.check()
+        };
+        assert_eq!(kept(|_| {}), Ok(()));
+        let bad: [fn(&mut Dataset); 6] = [
+            |data| data.train.pixels.truncate(9),
+            |data| data.train.labels.truncate(9),
+            |data| data.test.labels[3] = 10,
+            |data| data.names = vec!["one".into()],
+            |data| data.test.shape.side = 27,
+            |data| (data.train.pixels, data.train.labels) = (vec![], vec![]),
+        ];
+        assert!(bad.into_iter().all(|change| kept(change).is_err()));
+        let long = KeptData { data: data.clone().into(), note: "x".repeat(MAX_TEXT + 1) };
+        assert!(long.check().is_err());
     }
 
     #[test]

@@ -1,13 +1,16 @@
-//! Converts strokes to the image that MNIST's preparation would have produced from them: 28x28, or of another size in the same
-//! proportions.
+//! Converts strokes to an image like those that a network was trained on: as MNIST's preparation would have produced it, in the
+//! size, on the paper and with the extent of the data set.
 //!
 //! MNIST's images were scaled to fit a 20x20 box with their aspect ratio kept, anti-aliased, and placed in a 28x28
 //! field with their centre of mass at its centre (LeCun, Cortes, Burges, "The MNIST database of handwritten digits").
 //! The centre is row and column 14, counted from 0: in every test image, the centre of mass is within half a pixel of
 //! it.
 
+use thiserror::Error;
+
 use crate::{
-    image::SIDE,
+    data::Labelled,
+    image::{SIDE, Shape},
     ink::{Point, Sheet},
 };
 
@@ -20,6 +23,10 @@ pub const PEN_RADIUS: f32 = 10.0;
 const BOX: usize = 20;
 /// A pixel counts as inked if it has more ink than this.
 const THRESHOLD: f32 = 0.1;
+/// So many images show what all look like.
+const SAMPLE: usize = 500;
+/// Paper is even if the pixels at the edges of the images differ from their mean by less than this on average, of 255.
+const EVEN: f32 = 40.0;
 
 /// A drawing: strokes in pad coordinates.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,13 +68,13 @@ impl Sketch {
     }
 
     /// The image of the strokes, `[side, side]`, 0 to 255; `None` if there is no ink on the pad.
-    pub fn image(&self, side: usize) -> Option<Vec<u8>> {
-        self.prepared(Preparation::MNIST, side)
+    pub fn image(&self, target: Target) -> Option<Vec<u8>> {
+        self.prepared(Preparation::MNIST, target)
     }
 
     /// The image of the strokes, with this preparation instead of [`Preparation::MNIST`].
-    pub fn prepared(&self, preparation: Preparation, side: usize) -> Option<Vec<u8>> {
-        prepare(&self.sheet()?, preparation, side)
+    pub fn prepared(&self, preparation: Preparation, target: Target) -> Option<Vec<u8>> {
+        prepare(&self.sheet()?, preparation, target)
     }
 
     fn sheet(&self) -> Option<Sheet> {
@@ -79,10 +86,100 @@ impl Sketch {
     }
 }
 
+/// What a sketch becomes: an image like those of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    side: usize,
+    /// Side of the box that the ink fills.
+    fill: usize,
+    paper: Paper,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Paper {
+    /// 0, as in MNIST.
+    Dark,
+    /// 255.
+    Light,
+}
+
+/// Why no sketch looks like the images of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Unlike {
+    /// They are in colour.
+    #[error("This network sees images in colour, and the pad draws in gray. Choose images below instead.")]
+    Coloured,
+    /// They have no paper.
+    #[error(
+        "A drawing would not look like the images of this network: they have no even background. Choose images below instead."
+    )]
+    Uneven,
+}
+
+impl Target {
+    /// MNIST's images.
+    pub const MNIST: Self = Target { side: SIDE, fill: BOX, paper: Paper::Dark };
+
+    /// Images of this shape with MNIST's proportions: bright ink in the middle of dark paper.
+    ///
+    /// # Errors
+    /// [`Unlike`] if they are in colour.
+    pub fn like_mnist(shape: Shape) -> Result<Self, Unlike> {
+        let fill = (shape.side * BOX + SIDE / 2) / SIDE;
+        if shape.channels == 1 {
+            Ok(Target { side: shape.side, fill, paper: Paper::Dark })
+        } else {
+            Err(Unlike::Coloured)
+        }
+    }
+
+    /// Images like these: their paper is what their edges show, and the ink's extent is the median of theirs.
+    ///
+    /// # Errors
+    /// [`Unlike`] if a drawing can't look like them.
+    pub fn like(images: &Labelled) -> Result<Self, Unlike> {
+        let mnist = Target::like_mnist(images.shape)?;
+        let side = mnist.side;
+        let sample = || (0..images.len()).step_by(images.len().div_ceil(SAMPLE).max(1)).map(|at| images.image(at));
+        let at_edge =
+            |place: &usize| [0, side - 1].contains(&(place / side)) || [0, side - 1].contains(&(place % side));
+        let edge = || sample().flat_map(|image| (0..image.len()).filter(at_edge).map(|place| f32::from(image[place])));
+        let count = edge().count().max(1) as f32;
+        let mean = edge().sum::<f32>() / count;
+        if edge().map(|shade| (shade - mean).abs()).sum::<f32>() / count > EVEN {
+            return Err(Unlike::Uneven);
+        }
+        let paper = if mean < 127.5 { Paper::Dark } else { Paper::Light };
+        let extent = |image: &[u8]| {
+            let ink = image.iter().map(|&shade| f32::from(paper.turned(shade)) / 255.0).collect();
+            bounding_box(&Sheet { side, ink }).map(|(rows, columns)| rows.len().max(columns.len()))
+        };
+        let mut extents: Vec<usize> = sample().filter_map(extent).collect();
+        extents.sort_unstable();
+        let fill = extents.get(extents.len() / 2).copied().unwrap_or(mnist.fill);
+        Ok(Target { fill, paper, ..mnist })
+    }
+
+    /// Rows and columns of the image.
+    pub fn side(self) -> usize {
+        self.side
+    }
+}
+
+impl Paper {
+    /// Ink as a shade, or a shade as ink.
+    fn turned(self, shade: u8) -> u8 {
+        match self {
+            Paper::Dark => shade,
+            Paper::Light => 255 - shade,
+        }
+    }
+}
+
 /// How a sketch is prepared for the network. MNIST's images went through every stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preparation {
-    /// Scale the ink to fit the 20x20 box; otherwise, the whole pad becomes the image.
+    /// Scale the ink to fit its box, MNIST's of 20x20; otherwise, the whole pad becomes the image.
     pub fit: bool,
     /// Place the centre of mass at the centre of the image; otherwise, the middle of the ink's bounding box.
     pub centre: bool,
@@ -97,13 +194,13 @@ impl Preparation {
 
 /// A sheet of any size as MNIST would have normalised it, `[28, 28]`, 0 to 255; `None` if there is no ink.
 pub fn normalise(sheet: &Sheet) -> Option<Vec<u8>> {
-    prepare(sheet, Preparation::MNIST, SIDE)
+    prepare(sheet, Preparation::MNIST, Target::MNIST)
 }
 
-fn prepare(sheet: &Sheet, preparation: Preparation, side: usize) -> Option<Vec<u8>> {
+fn prepare(sheet: &Sheet, preparation: Preparation, Target { side, fill, paper }: Target) -> Option<Vec<u8>> {
     let ink = bounding_box(sheet)?;
     let (rows, columns) = if preparation.fit { ink } else { (0..sheet.side, 0..sheet.side) };
-    let box_side = if preparation.fit { (side * BOX + SIDE / 2) / SIDE } else { side };
+    let box_side = if preparation.fit { fill } else { side };
     let scale = box_side as f32 / rows.len().max(columns.len()) as f32;
     let fit = |len: usize| ((len as f32 * scale).round() as usize).clamp(1, box_side);
     let (height, width) = (fit(rows.len()), fit(columns.len()));
@@ -128,12 +225,12 @@ fn prepare(sheet: &Sheet, preparation: Preparation, side: usize) -> Option<Vec<u
         }
     };
     let (top, left) = (offset(centre_y, height) as isize, offset(centre_x, width) as isize);
-    let mut image = vec![0u8; side * side];
+    let mut image = vec![paper.turned(0); side * side];
     for (i, ink) in fitted.iter().enumerate() {
         let (y, x) = (top + (i / width) as isize, left + (i % width) as isize);
         let inside = 0..side as isize;
         if inside.contains(&y) && inside.contains(&x) {
-            image[y as usize * side + x as usize] = (ink * 255.0).round() as u8;
+            image[y as usize * side + x as usize] = paper.turned((ink * 255.0).round() as u8);
         }
     }
     Some(image)
@@ -192,7 +289,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_sketch_gives_the_same_image_wherever_it_is_drawn(dx in -45i32..100, dy in -45i32..65) {
-            prop_assert_eq!(seven(dx as f32, dy as f32).image(SIDE), seven(0.0, 0.0).image(SIDE));
+            prop_assert_eq!(seven(dx as f32, dy as f32).image(Target::MNIST), seven(0.0, 0.0).image(Target::MNIST));
         }
 
         #[test]
@@ -201,7 +298,7 @@ mod tests {
             for (i, &point) in points.iter().enumerate() {
                 if i % 3 == 0 { sketch.begin(point) } else { sketch.extend(point) }
             }
-            if let Some(image) = sketch.image(SIDE) {
+            if let Some(image) = sketch.image(Target::MNIST) {
                 let inked: Vec<usize> = (0..IMAGE).filter(|&i| image[i] > 0).collect();
                 let extent = |position: &dyn Fn(usize) -> usize| {
                     let all = inked.iter().map(|&i| position(i));
@@ -214,7 +311,7 @@ mod tests {
 
     #[test]
     fn the_longer_side_fits_the_box_and_the_mass_is_centred() {
-        let image = seven(0.0, 0.0).image(SIDE).unwrap();
+        let image = seven(0.0, 0.0).image(Target::MNIST).unwrap();
         let rows: Vec<usize> = (0..SIDE).filter(|&r| image[r * SIDE..(r + 1) * SIDE].iter().any(|&p| p > 0)).collect();
         assert_eq!(rows.last().unwrap() - rows[0] + 1, BOX);
         let total: f32 = image.iter().map(|&p| f32::from(p)).sum();
@@ -227,7 +324,7 @@ mod tests {
     #[test]
     fn a_sketch_has_the_same_proportions_in_an_image_of_any_side() {
         for side in [8, 20, 28, 64] {
-            let image = seven(0.0, 0.0).image(side).unwrap();
+            let image = seven(0.0, 0.0).image(Target::like_mnist(Shape { channels: 1, side }).unwrap()).unwrap();
             let inked = (0..side).filter(|&row| image[row * side..(row + 1) * side].iter().any(|&p| p > 0));
             let (first, last) = (inked.clone().min().unwrap(), inked.max().unwrap());
             let share = (last - first + 1) as f64 / side as f64;
@@ -236,10 +333,36 @@ mod tests {
     }
 
     #[test]
+    fn a_sketch_becomes_an_image_like_those_of_the_data_set() {
+        let digits = crate::data::synthetic::digits(600, 1).train;
+        let like = |images: &Labelled| Target::like(images);
+        let found = like(&digits).unwrap();
+        assert!(found.paper == Paper::Dark && found.fill.abs_diff(BOX) <= 1, "{found:?}");
+        // Black on white, as on paper.
+        let negative = Labelled { pixels: digits.pixels.iter().map(|shade| 255 - shade).collect(), ..digits.clone() };
+        assert_eq!(like(&negative), Ok(Target { paper: Paper::Light, ..found }));
+        let (bright, dark) =
+            (seven(0.0, 0.0).image(found).unwrap(), seven(0.0, 0.0).image(like(&negative).unwrap()).unwrap());
+        assert!(bright.iter().zip(&dark).all(|(a, b)| a + b == 255) && bright.contains(&255));
+        // Ink that fills the image.
+        let mut wide = digits.clone();
+        for image in wide.pixels.chunks_exact_mut(IMAGE) {
+            image[14 * SIDE..15 * SIDE].fill(255);
+        }
+        assert_eq!(like(&wide), Ok(Target { fill: SIDE, ..found }));
+        let image = seven(0.0, 0.0).image(like(&wide).unwrap()).unwrap();
+        assert!(image[..SIDE].iter().any(|&shade| shade > 0) && image[IMAGE - SIDE..].iter().any(|&shade| shade > 0));
+        // Photographs have no paper.
+        let noise = Labelled { pixels: (0..digits.pixels.len()).map(|at| (at * 7919 % 256) as u8).collect(), ..digits };
+        assert_eq!(like(&noise), Err(Unlike::Uneven));
+        assert_eq!(like(&crate::data::synthetic::shapes(300, 1).train), Err(Unlike::Coloured));
+    }
+
+    #[test]
     fn each_stage_of_the_preparation_can_be_left_out() {
         let sketch = seven(-40.0, 30.0);
-        let with = |fit, centre, smooth| sketch.prepared(Preparation { fit, centre, smooth }, SIDE).unwrap();
-        assert_eq!(with(true, true, true), sketch.image(SIDE).unwrap());
+        let with = |fit, centre, smooth| sketch.prepared(Preparation { fit, centre, smooth }, Target::MNIST).unwrap();
+        assert_eq!(with(true, true, true), sketch.image(Target::MNIST).unwrap());
         assert!(with(true, true, false).iter().all(|&p| p == 0 || p == 255));
         let rows = |image: &[u8]| {
             let inked = (0..SIDE).filter(|&r| image[r * SIDE..(r + 1) * SIDE].iter().any(|&p| p > 0));
@@ -255,18 +378,18 @@ mod tests {
     #[test]
     fn an_empty_sketch_has_no_image_and_undo_removes_one_stroke() {
         let mut sketch = Sketch::default();
-        assert_eq!(sketch.image(SIDE), None);
+        assert_eq!(sketch.image(Target::MNIST), None);
         sketch.extend((1.0, 1.0));
         sketch.undo();
         assert!(sketch.is_empty());
         sketch.begin((140.0, 140.0));
-        let dot = sketch.image(SIDE);
+        let dot = sketch.image(Target::MNIST);
         assert!(dot.is_some());
         sketch.begin((200.0, 140.0));
-        assert_ne!(sketch.image(SIDE), dot);
+        assert_ne!(sketch.image(Target::MNIST), dot);
         sketch.undo();
-        assert_eq!(sketch.image(SIDE), dot);
+        assert_eq!(sketch.image(Target::MNIST), dot);
         sketch.clear();
-        assert_eq!(sketch.image(SIDE), None);
+        assert_eq!(sketch.image(Target::MNIST), None);
     }
 }

@@ -17,6 +17,9 @@ pub enum CsvError {
     /// The pixels of a line are no square.
     #[error("a line has a class and {0} pixels, which make no square; there must be no other columns")]
     NoSquare(usize),
+    /// It has pixels only.
+    #[error("it has pixels but no classes; add a column named label")]
+    NoClasses,
     /// A line is longer or shorter than the first.
     #[error("line {line} has {found} values instead of {expected}")]
     Width {
@@ -57,13 +60,14 @@ pub(crate) fn open(bytes: &[u8], is_square: impl Fn(usize) -> bool) -> Result<Ta
     let is_number = |word: &str| word.parse::<f64>().is_ok();
     let named = |name: &str| matches!(name.to_lowercase().as_str(), "label" | "labels" | "class" | "y" | "target");
     let is_head = |line| words(line).nth(1).is_some_and(|word| !is_number(word)) || words(line).any(named);
-    let mut column = 0;
-    if let Some((_, head)) = lines.next_if(|(_, line)| is_head(line)) {
-        column = words(head).position(named).unwrap_or(0);
-    }
+    let classes = lines.next_if(|(_, line)| is_head(line)).and_then(|(_, head)| words(head).position(named));
+    let column = classes.unwrap_or(0);
     let expected = lines.peek().map_or(0, |(_, line)| words(line).count());
     if expected < 2 {
         return Err(CsvError::Empty);
+    }
+    if classes.is_none() && is_square(expected) {
+        return Err(CsvError::NoClasses);
     }
     if !is_square(expected - 1) {
         return Err(CsvError::NoSquare(expected - 1));

@@ -5,6 +5,8 @@
 #[cfg(feature = "files")]
 mod archive;
 #[cfg(feature = "files")]
+pub mod code;
+#[cfg(feature = "files")]
 mod csv;
 pub mod idx;
 pub mod mnist;

@@ -17,7 +17,9 @@ pub enum NpyError {
     #[error("its header is damaged")]
     Header,
     /// The values are of another type.
-    #[error("its values are of type {0:?}; whole numbers, floats of 32 or 64 bits and texts are read, little-endian")]
+    #[error(
+        "its values are of type {0:?}; whole numbers, floats of 16, 32 or 64 bits and texts are read, little-endian"
+    )]
     Type(String),
     /// Columns come before rows.
     #[error("its values are in Fortran order; save it with numpy.ascontiguousarray")]
@@ -98,7 +100,7 @@ fn element(descr: &str) -> Option<(Kind, usize)> {
         ('u', 1 | 2 | 4 | 8) => Some((Kind::Unsigned, size)),
         ('b', 1) => Some((Kind::Unsigned, 1)), // truth values
         ('i', 1 | 2 | 4 | 8) => Some((Kind::Signed, size)),
-        ('f', 4 | 8) => Some((Kind::Float, size)),
+        ('f', 2 | 4 | 8) => Some((Kind::Float, size)),
         ('U', 1..=1000) => Some((Kind::Text, 4 * size)),
         _ => None,
     }
@@ -137,6 +139,7 @@ impl Npy<'_> {
         match (self.kind, self.size) {
             (Kind::Unsigned, _) => u64::from_le_bytes(wide) as f64,
             (Kind::Signed, _) => (i64::from_le_bytes(wide) << unused >> unused) as f64,
+            (Kind::Float, 2) => half::f16::from_le_bytes([wide[0], wide[1]]).into(),
             (Kind::Float, 4) => f32::from_le_bytes([wide[0], wide[1], wide[2], wide[3]]).into(),
             (Kind::Float, _) => f64::from_le_bytes(wide),
             (Kind::Text, _) => f64::NAN,

@@ -1,5 +1,7 @@
 //! What the file worker does for the page.
 
+use std::sync::Arc;
+
 use inkling_core::{
     checkpoint::TrainerState,
     data::{NamedFile, SharedDataset},
@@ -7,8 +9,10 @@ use inkling_core::{
 };
 
 use crate::{
+    code,
     own::{self, Opened, OwnError, Picture},
-    svg, weights,
+    svg,
+    weights::{self, WeightsError},
 };
 
 /// The page hears how far a task is after this many pictures.
@@ -32,9 +36,21 @@ pub async fn perform(task: FileTask, browser: &impl Browser) -> FileEvent {
         FileTask::Write { format, net, weights } => weights::file(format, &net, &weights.values())
             .map(|bytes| FileEvent::Written { format, step: weights.step, bytes })
             .map_err(|error| format!("The weights could not be saved: {error}.")),
-        FileTask::Draw { name, drawing, scheme } => Ok(FileEvent::Drawn { name, svg: svg::draw(&drawing, scheme) }),
-        FileTask::Read { net, file } => weights::read(&net, &file)
-            .map(|weights| FileEvent::Opened { weights: TrainerState::new(0, &weights) })
+        FileTask::WriteCode { language, net, settings } => Ok(FileEvent::Saved {
+            name: language.file_name().into(),
+            bytes: code::script(language, &net, &settings).into_bytes(),
+        }),
+        FileTask::WriteData { own, settings } => own
+            .or_else(|| settings.drawn().map(Arc::new))
+            .map(|data| weights::data_file(&data))
+            .unwrap_or_else(|| Err(WeightsError::Format("there are no images".into())))
+            .map(|bytes| FileEvent::Saved { name: "inkling-data.safetensors".into(), bytes })
+            .map_err(|error| format!("The data set could not be saved: {error}.")),
+        FileTask::Draw { name, drawing, scheme } => {
+            Ok(FileEvent::Saved { name, bytes: svg::draw(&drawing, scheme).into_bytes() })
+        }
+        FileTask::Read { net, file } => weights::open(&net, &file)
+            .map(|(net, weights)| FileEvent::Opened { net, weights: TrainerState::new(0, &weights) })
             .map_err(|error| format!("The file was not opened: {error}.")),
         FileTask::ReadData { files, look } => read(files, look, browser)
             .await
@@ -55,11 +71,13 @@ async fn read(files: Vec<NamedFile>, look: Look, browser: &impl Browser) -> Resu
                 if done % REPORT_EVERY == 0 {
                     browser.report(FileEvent::Reading { done: done as u32, total });
                 }
-                match browser.decode(&picture, look).await {
-                    Ok(pixels) if pixels.len() == look.shape().values() => {
-                        decoded.push((picture.without_file(), pixels))
-                    }
-                    Ok(_) | Err(_) => broken.push(picture.file.name),
+                let pixels = match picture.is_decodable() {
+                    true => browser.decode(&picture, look).await.ok(),
+                    false => None,
+                };
+                match pixels.filter(|pixels| pixels.len() == look.shape().values()) {
+                    Some(pixels) => decoded.push((picture.without_file(), pixels)),
+                    None => broken.push(picture.file.name),
                 }
             }
             if decoded.is_empty() {
@@ -83,6 +101,11 @@ mod tests {
     use super::*;
     use std::cell::RefCell;
 
+    /// A PNG's header for this many pixels in a row.
+    fn png(width: u32, last: u8) -> Vec<u8> {
+        [&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], &width.to_be_bytes(), &100u32.to_be_bytes(), &[last]].concat()
+    }
+
     /// Decodes a picture to its last byte; 0 is broken.
     #[derive(Default)]
     struct Fake(RefCell<Vec<FileEvent>>);
@@ -100,19 +123,20 @@ mod tests {
 
     #[test]
     fn pictures_become_a_data_set_and_broken_ones_are_counted() {
-        let png = |at: usize| NamedFile {
+        let picture = |at: usize| NamedFile {
             name: format!("{}/{at}.png", ["cat", "dog"][at % 2]),
-            bytes: [&b"\x89PNG"[..], &[(at % 200) as u8]].concat(),
+            // One claims 20 gigabytes.
+            bytes: png(if at == 7 { 50_000_000 } else { 100 }, (at % 200) as u8),
         };
         let (browser, look) = (Fake::default(), Look { side: 16, colour: true });
-        let task = FileTask::ReadData { files: (0..201).map(png).collect(), look };
+        let task = FileTask::ReadData { files: (0..201).map(picture).collect(), look };
         let FileEvent::DataRead { data, note } = pollster::block_on(perform(task, &browser)) else { panic!("refused") };
         assert!(data.is_sound());
         assert_eq!((data.shape.image(), &data.names[..]), (look.shape(), &["cat".to_string(), "dog".into()][..]));
-        assert_eq!(data.train.len() + data.test.len(), 199);
-        assert!(note.starts_with("2 of the pictures could not be decoded, such as cat/0.png. "), "{note}");
+        assert_eq!(data.train.len() + data.test.len(), 198);
+        assert!(note.starts_with("3 of the pictures could not be decoded, such as cat/0.png. "), "{note}");
         assert_eq!(browser.0.borrow().len(), 9);
-        let task = FileTask::ReadData { files: vec![png(0)], look };
+        let task = FileTask::ReadData { files: vec![picture(0)], look };
         let FileEvent::DataRefused(words) = pollster::block_on(perform(task, &browser)) else { panic!("accepted") };
         assert_eq!(words, format!("The data set was not accepted: {}.", OwnError::Undecodable(1)));
     }

@@ -1,4 +1,4 @@
-//! What happens inside the network for one image: the outputs of its blocks, and the pixels that its prediction depends
+//! What happens inside the network for one image: what each layer makes of it, and the pixels that its prediction depends
 //! on most.
 
 use burn::tensor::{Tensor, activation::softmax};
@@ -23,12 +23,12 @@ pub async fn explain(trainer: &Trainer, pixels: &[u8]) -> Result<Explanation, Re
     let batch = Batch { shape, pixels: pixels.iter().map(|&p| f32::from(p) / 255.0).collect(), labels: vec![0] };
     let (image, _) = upload(batch, trainer.device());
     let image = image.require_grad();
-    let (blocks, logits) = trainer.model().trace(image.clone());
+    let (results, logits) = trainer.model().trace(image.clone());
     let gradients = logits.clone().max_dim(1).sum().backward();
     let nothing = || Tensor::zeros([1, 1, shape.side, shape.side], &image.device());
     let gradient = image.grad(&gradients).map_or_else(nothing, |gradient| gradient.abs().max_dim(1));
-    let sizes: Vec<_> = blocks.iter().map(|block| (block.dims()[2], block.shape().num_elements())).collect();
-    let mut parts: Vec<_> = blocks.into_iter().map(|block| block.inner().flatten::<1>(0, 3)).collect();
+    let sizes: Vec<_> = results.iter().map(|result| (result.dims()[2], result.shape().num_elements())).collect();
+    let mut parts: Vec<_> = results.into_iter().map(|result| result.inner().flatten::<1>(0, 3)).collect();
     let probabilities = softmax(logits.clone().inner(), 1).flatten(0, 1);
     parts.extend([gradient.flatten(0, 3), logits.inner().flatten(0, 1), probabilities]);
     let values = read_flat("activations", parts).await?;
@@ -38,10 +38,10 @@ pub async fn explain(trainer: &Trainer, pixels: &[u8]) -> Result<Explanation, Re
         rest = more;
         taken
     };
-    let blocks = sizes.into_iter().map(|(side, len)| maps(take(len), side)).collect();
+    let layers = sizes.into_iter().map(|(side, len)| maps(take(len), side)).collect();
     Ok(Explanation {
         steps: trainer.steps_done(),
-        blocks,
+        layers,
         saliency: maps(take(shape.pixels()), shape.side),
         logits: take(data.classes()).to_vec(),
         probabilities: take(data.classes()).to_vec(),
@@ -71,8 +71,14 @@ mod tests {
     #[test]
     fn an_explanation_agrees_with_the_prediction_and_saliency_with_a_central_difference() {
         let schedule = Schedule::new(0.01, 1);
-        let recipe =
-            Recipe { seed: 4, net: Network::default(), schedule, method: Method::default(), kernels: Kernels::Fused };
+        let recipe = Recipe {
+            seed: 4,
+            net: Network::default(),
+            schedule,
+            method: Method::default(),
+            kernels: Kernels::Fused,
+            class_weights: vec![],
+        };
         let trainer = Trainer::new(recipe, &Device::flex());
         let image = synthetic::digits(12, 2).train.image(3).to_vec();
         let found = block_on(explain(&trainer, &image)).unwrap();
@@ -80,9 +86,10 @@ mod tests {
         for (a, b) in found.probabilities.iter().zip(&predicted) {
             assert!((a - b).abs() < 1e-5, "{a} {b}");
         }
-        assert_eq!((found.blocks[0].side, found.blocks[0].shades.len()), (13, 32 * 13 * 13));
-        assert_eq!((found.blocks[1].side, found.blocks[1].shades.len()), (5, 64 * 5 * 5));
-        assert!(found.blocks.iter().all(|maps| maps.largest > 0.0 && maps.shades.contains(&255)));
+        let sizes: Vec<_> = found.layers.iter().map(|maps| (maps.side as usize, maps.shades.len())).collect();
+        let expected = [(26, 32), (13, 32), (11, 64), (5, 64), (1, 128), (1, 128)];
+        assert_eq!(sizes, expected.map(|(side, maps)| (side, maps * side * side)));
+        assert!(found.layers.iter().all(|maps| maps.largest > 0.0 && maps.shades.contains(&255)));
 
         // Compare the saliency of the most salient pixel with a central difference there.
         let place = (0..IMAGE).max_by_key(|&i| found.saliency.shades[i]).unwrap();

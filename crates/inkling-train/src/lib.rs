@@ -7,6 +7,7 @@ pub mod device;
 pub mod evaluated;
 pub mod explain;
 pub mod feed;
+pub mod layer_times;
 pub mod model;
 pub mod optimizer;
 pub mod pass;

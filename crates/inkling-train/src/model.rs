@@ -1,5 +1,10 @@
 //! The network: the layers of a description, one after another.
 
+use std::{
+    iter::{Enumerate, Peekable},
+    slice, vec,
+};
+
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
     nn::Linear,
@@ -10,7 +15,7 @@ use burn::{
     },
 };
 use inkling_core::{
-    network::{Activation, Conv, Layer, NORM_EPSILON, Network, Pool, Residual},
+    network::{Activation, Conv, Layer, NORM_EPSILON, Network, Pool, Residual, Shape},
     parameters::Follows,
     settings::Kernels,
 };
@@ -100,91 +105,39 @@ pub struct Training {
 impl Model {
     /// Logits of `images`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.run(images, None, self.kernels, |_, _| {}).0
+        self.walk(None, self.kernels).finish(images, |_| {}).0
     }
 
     /// Logits of `images` during training; and the mean and variance that each batch norm found in them, `[C]` each, without
     /// autodiff.
     pub fn forward_training(&self, images: Tensor<4>, training: Training) -> (Tensor<2>, Vec<Tensor<1>>) {
-        self.run(images, Some(training), self.kernels, |_, _| {})
+        self.walk(Some(training), self.kernels).finish(images, |_| {})
     }
 
-    /// The maps at [`Network::map_places`], and the logits. Uses Burn's own operations, which also provide the gradient with
-    /// respect to the images.
+    /// What each layer but the last makes of the images, `[N, C, H, W]`, and the logits. Uses Burn's own operations, which also
+    /// provide the gradient with respect to the images.
     pub fn trace(&self, images: Tensor<4>) -> (Vec<Tensor<4>>, Tensor<2>) {
-        let places: Vec<usize> = self.network.map_places().collect();
-        let mut maps = Vec::new();
-        let see = |place, map: &Tensor<4>| {
-            if places.contains(&place) {
-                maps.push(map.clone());
-            }
-        };
-        let (logits, _) = self.run(images, None, Kernels::Stock, see);
-        (maps, logits)
+        let mut results = Vec::new();
+        let walk = Walk { merges: false, ..self.walk(None, Kernels::Stock) };
+        let (logits, _) = walk.finish(images, |result| results.push(result.clone()));
+        (results, logits)
     }
 
-    /// Runs the layers; `see` gets the place of each layer and its result. Without `training`, nothing is dropped, batch norm uses its
-    /// running statistics, and no statistics are returned with the logits.
-    fn run(
-        &self,
-        images: Tensor<4>,
-        training: Option<Training>,
-        kernels: Kernels,
-        mut see: impl FnMut(usize, &Tensor<4>),
-    ) -> (Tensor<2>, Vec<Tensor<1>>) {
-        let counted = training.as_ref().map(|training| training.counted);
-        let mut dropout = training.into_iter().flat_map(|training| training.dropout);
-        let mut parts = self.parts.iter();
-        let mut statistics = Vec::new();
-        let mut layers = self.network.layers().iter().map(|(layer, _)| *layer).enumerate().peekable();
-        let mut x = images; // [N, C, H, W]; after a dense layer [N, units, 1, 1]
-        while let Some((mut place, layer)) = layers.next() {
-            x = match layer {
-                Layer::Conv(conv) => {
-                    let Some(Part::Convolution(convolution)) = parts.next() else { continue };
-                    let is_block = conv.is_block();
-                    match layers.next_if(|(_, next)| is_block && *next == Layer::Pool(Pool::Max)) {
-                        Some((pool, _)) => {
-                            place = pool;
-                            convolution.block(x, kernels)
-                        }
-                        None => convolution.forward(x, conv),
-                    }
-                }
-                Layer::Residual(block) => residual(&mut parts, x, block),
-                Layer::BatchNorm(function) => {
-                    let Some(Part::Norm(norm)) = parts.next() else { continue };
-                    let normal = match counted {
-                        Some(counted) => {
-                            let (normal, found) = norm.forward_training(x, counted);
-                            statistics.extend(found);
-                            normal
-                        }
-                        None => norm.forward(x),
-                    };
-                    activate(normal, function)
-                }
-                Layer::Pool(Pool::Max) => max_pool2d(x, MaxPoolOptions::new([2, 2])),
-                Layer::Pool(Pool::Average) => avg_pool2d(x, AvgPoolOptions::new([2, 2])),
-                Layer::GlobalPool => x.mean_dim(2).mean_dim(3),
-                Layer::Dropout(_) => match dropout.next() {
-                    Some(factors) => {
-                        let shape = x.dims();
-                        x * factors.reshape(shape)
-                    }
-                    None => x,
-                },
-                Layer::Dense(_, function) => {
-                    let Some(Part::Dense(layer)) = parts.next() else { continue };
-                    activate(layer.forward(x.flatten::<2>(1, 3)), function).unsqueeze_dims(&[2, 3])
-                }
-            };
-            see(place, &x);
-        }
-        let flat = x.flatten(1, 3);
-        match parts.next() {
-            Some(Part::Dense(last)) => (last.forward(flat), statistics),
-            _ => (flat, statistics),
+    /// Walks through the layers of a training pass, one at a time.
+    pub fn walk_training(&self, training: Training) -> Walk<'_> {
+        self.walk(Some(training), self.kernels)
+    }
+
+    /// Without `training`, nothing is dropped, batch norm uses its running statistics, and finds none.
+    fn walk(&self, training: Option<Training>, kernels: Kernels) -> Walk<'_> {
+        Walk {
+            layers: self.network.layers().iter().enumerate().peekable(),
+            parts: self.parts.iter(),
+            kernels,
+            merges: true,
+            counted: training.as_ref().map(|training| training.counted),
+            dropout: training.map(|training| training.dropout).unwrap_or_default().into_iter(),
+            statistics: Vec::new(),
         }
     }
 
@@ -255,6 +208,88 @@ impl Model {
         let mut collect = Collect { gradients, out: Vec::new() };
         self.visit(&mut collect);
         collect.out
+    }
+}
+
+/// A pass through the layers of a network.
+pub struct Walk<'a> {
+    layers: Peekable<Enumerate<slice::Iter<'a, (Layer, Shape)>>>,
+    parts: slice::Iter<'a, Part>,
+    kernels: Kernels,
+    /// Whether a convolution and the pool after it may be one operation.
+    merges: bool,
+    counted: Option<usize>,
+    dropout: vec::IntoIter<Tensor<2>>,
+    statistics: Vec<Tensor<1>>,
+}
+
+impl Walk<'_> {
+    /// The next layer, and its place.
+    pub fn next_layer(&mut self) -> Option<(usize, Layer)> {
+        self.layers.next().map(|(place, (layer, _))| (place, *layer))
+    }
+
+    /// What `layer`, the one that [`Walk::next_layer`] gave, makes of `x`; and its place, or that of the pool after it, where the two are
+    /// one operation. Maps are `[N, C, H, W]`; after a dense layer `[N, units, 1, 1]`.
+    pub fn compute(&mut self, place: usize, layer: Layer, x: Tensor<4>) -> (usize, Tensor<4>) {
+        let y = match layer {
+            Layer::Conv(conv) => {
+                let Some(Part::Convolution(convolution)) = self.parts.next() else { return (place, x) };
+                let merges = self.merges && conv.is_block();
+                let pool = |(_, (next, _)): &(usize, &(Layer, Shape))| merges && *next == Layer::Pool(Pool::Max);
+                match self.layers.next_if(pool) {
+                    Some((pool, _)) => return (pool, convolution.block(x, self.kernels)),
+                    None => convolution.forward(x, conv),
+                }
+            }
+            Layer::Residual(block) => residual(&mut self.parts, x, block),
+            Layer::BatchNorm(function) => {
+                let Some(Part::Norm(norm)) = self.parts.next() else { return (place, x) };
+                let normal = match self.counted {
+                    Some(counted) => {
+                        let (normal, found) = norm.forward_training(x, counted);
+                        self.statistics.extend(found);
+                        normal
+                    }
+                    None => norm.forward(x),
+                };
+                activate(normal, function)
+            }
+            Layer::Pool(Pool::Max) => max_pool2d(x, MaxPoolOptions::new([2, 2])),
+            Layer::Pool(Pool::Average) => avg_pool2d(x, AvgPoolOptions::new([2, 2])),
+            Layer::GlobalPool => x.mean_dim(2).mean_dim(3),
+            Layer::Dropout(_) => match self.dropout.next() {
+                Some(factors) => {
+                    let shape = x.dims();
+                    x * factors.reshape(shape)
+                }
+                None => x,
+            },
+            Layer::Dense(_, function) => {
+                let Some(Part::Dense(layer)) = self.parts.next() else { return (place, x) };
+                activate(layer.forward(x.flatten::<2>(1, 3)), function).unsqueeze_dims(&[2, 3])
+            }
+        };
+        (place, y)
+    }
+
+    /// The logits, once all layers have been computed.
+    pub fn logits(&mut self, x: Tensor<4>) -> Tensor<2> {
+        let flat = x.flatten(1, 3);
+        match self.parts.next() {
+            Some(Part::Dense(last)) => last.forward(flat),
+            _ => flat,
+        }
+    }
+
+    /// Computes all layers; `see` gets the result of each. Returns the logits, and what batch norm found.
+    fn finish(mut self, images: Tensor<4>, mut see: impl FnMut(&Tensor<4>)) -> (Tensor<2>, Vec<Tensor<1>>) {
+        let mut x = images;
+        while let Some((place, layer)) = self.next_layer() {
+            x = self.compute(place, layer, x).1;
+            see(&x);
+        }
+        (self.logits(x), self.statistics)
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Recipe {
     pub method: Method,
     /// The kernels that compute the network.
     pub kernels: Kernels,
+    /// How much an image of each class counts in the loss; empty if all count the same.
+    pub class_weights: Vec<f32>,
 }
 
 /// The part of a step's batch that a pass works on: a replica computes only a shard.
@@ -64,6 +66,10 @@ impl Pass {
         let dropout = dropout(model.network(), recipe.seed, shard, n, &images.device(), packed);
         let (logits, statistics) = model.forward_training(images, Training { dropout, counted });
         let losses = smoothed(logits.clone(), labels.clone(), recipe.method.smoothing); // [N]
+        let losses = match &recipe.class_weights[..] {
+            [] => losses,
+            weights => losses * Tensor::from_floats(weights, &labels.device()).select(0, labels.clone()),
+        };
         let hits = logits.inner().argmax(1).squeeze_dim::<1>(1).equal(labels.inner()).float(); // [N]
         let share = counted as f64 / shard.of as f64;
         let loss = mean(losses, weights.clone()) * share;
@@ -89,7 +95,14 @@ fn mean(values: Tensor<1>, weights: Option<Tensor<1>>) -> Tensor<1> {
 /// shards drop the same units as the whole batch would.
 ///
 /// If `packed`, the masks are sent to the device as bits: 1 KB for 64 images and 128 units instead of 32 KB.
-fn dropout(net: &Network, seed: u32, shard: Shard, images: usize, device: &Device, packed: bool) -> Vec<Tensor<2>> {
+pub(crate) fn dropout(
+    net: &Network,
+    seed: u32,
+    shard: Shard,
+    images: usize,
+    device: &Device,
+    packed: bool,
+) -> Vec<Tensor<2>> {
     let generators = shard.first..shard.first + images;
     let generator = |image| generator(seed, Purpose::Dropout, u64::from(shard.step), image as u64);
     let mut generators: Vec<_> = generators.map(generator).collect();
@@ -153,6 +166,45 @@ pub fn loss(model: &Model, feed: Feed) -> (Tensor<1>, Tensor<4>, Tensor<2>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use inkling_core::{
+        data::{Batch, synthetic},
+        network::{DataShape, Layers},
+        parameters::random_weights,
+    };
+
+    #[test]
+    fn an_image_counts_as_much_as_its_class() {
+        let device = Device::flex().autodiff();
+        let net = "dense 16".parse::<Layers>().unwrap().fit(DataShape::DIGITS).unwrap();
+        let weights = random_weights(net.parameters(), 1);
+        let model = Model::new(&net, weights, Kernels::Fused, &device);
+        let digits = synthetic::digits(120, 1).train;
+        let recipe = |class_weights| Recipe {
+            seed: 1,
+            net: net.clone(),
+            schedule: Schedule::new(0.01, 1),
+            method: Method { smoothing: 0.1, ..Method::default() },
+            kernels: Kernels::Fused,
+            class_weights,
+        };
+        let of = |class: u8, count: usize| {
+            digits.labels.iter().enumerate().filter(move |(_, label)| **label == class).map(|(at, _)| at).take(count)
+        };
+        let pass = |images: Vec<usize>, class_weights| {
+            let shard = Shard { step: 0, first: 0, of: images.len() };
+            let feed = Feed::upload(Batch::plain(&digits, images), &device);
+            let pass = Pass::new(&model, feed, shard, &recipe(class_weights), &mut Parts::default());
+            let flat = Tensor::cat(pass.changes, 0);
+            flat.into_data().try_into_vec::<f32>().unwrap()
+        };
+        // Of four images, the two of class 3 count thrice, the others not at all: three halves of their own mean.
+        let mut class_weights = vec![0.0; 10];
+        class_weights[3] = 3.0;
+        let weighted = pass(of(3, 2).chain(of(5, 2)).collect(), class_weights);
+        let alone = pass(of(3, 2).collect(), vec![]);
+        assert!(alone.iter().any(|change| change.abs() > 1e-3));
+        assert!(weighted.iter().zip(&alone).all(|(a, b)| (a - 1.5 * b).abs() < 1e-6));
+    }
 
     #[test]
     fn packed_dropout_equals_unpacked_dropout() {

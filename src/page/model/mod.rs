@@ -14,6 +14,7 @@ use inkling_core::{
     network::{Layers, Network},
     protocol::{BackendInfo, Explanation, FileTask, Look, Query, RunState, Specimen},
     settings::{DatasetName, SettingError, Settings},
+    sketch::{Target, Unlike},
     summary::{RunSummary, SavedRun},
 };
 
@@ -37,6 +38,8 @@ pub struct Model {
     pub settings: Settings,
     /// What is wrong with a control, by the name of its setting.
     pub errors: Errors,
+    /// The network that the controls took from a file of weights: said once the weights are there.
+    pub network_from_file: Option<String>,
     /// Earlier networks of the controls, the last one at the end.
     pub earlier_networks: Vec<Layers>,
     /// The worker that trains.
@@ -57,6 +60,8 @@ pub struct Model {
     pub failures: u32,
     /// The sketch pad.
     pub pad: SketchPad,
+    /// Seconds that a training pass spends in each layer.
+    pub layer_times: Asked<Vec<f64>>,
     /// The images on show.
     pub browse: Browse,
     /// The image for which the network is explained.
@@ -109,6 +114,10 @@ pub struct Kept {
 pub struct OwnData {
     /// The last one that was read. Every new worker gets it.
     pub set: Option<SharedDataset>,
+    /// What a sketch becomes, to look like its images.
+    pub target: Option<Result<Target, Unlike>>,
+    /// Whether the browser keeps it for the next visit.
+    pub kept: bool,
     /// Whether the file worker is reading another.
     pub reading: bool,
     /// What the file worker says about the files.
@@ -159,6 +168,8 @@ pub struct Browse {
 /// The image for which the network is explained.
 #[derive(Clone, Debug, Default)]
 pub struct Inside {
+    /// Place of the layer on show.
+    pub layer: usize,
     /// What the image is.
     pub caption: String,
     /// `[C, H, W]`; empty before the first image.
@@ -220,6 +231,7 @@ impl Model {
             run: RunSummary::new(0, settings.clone(), BackendInfo::default(), None),
             settings,
             errors: Errors::default(),
+            network_from_file: None,
             earlier_networks: Vec::new(),
             worker: WorkerState::Absent,
             last_worker: WorkerId::default(),
@@ -230,6 +242,7 @@ impl Model {
             last_question: 0,
             failures: 0,
             pad: SketchPad::default(),
+            layer_times: Asked::default(),
             browse: Browse::default(),
             inside: Inside::default(),
             doctor: Doctor::default(),
@@ -260,10 +273,11 @@ impl Model {
     }
 
     /// All questions to the worker.
-    pub fn questions(&self) -> [&dyn Awaited; 7] {
-        let Model { pad, browse, inside, doctor, digits, camera, export, .. } = self;
+    pub fn questions(&self) -> [&dyn Awaited; 8] {
+        let Model { pad, layer_times, browse, inside, doctor, digits, camera, export, .. } = self;
         [
             &pad.prediction,
+            layer_times,
             &browse.found,
             &inside.explanation,
             &doctor.diagnosis,
@@ -274,10 +288,11 @@ impl Model {
     }
 
     /// All questions to the worker.
-    pub fn questions_mut(&mut self) -> [&mut dyn Awaited; 7] {
-        let Model { pad, browse, inside, doctor, digits, camera, export, .. } = self;
+    pub fn questions_mut(&mut self) -> [&mut dyn Awaited; 8] {
+        let Model { pad, layer_times, browse, inside, doctor, digits, camera, export, .. } = self;
         [
             &mut pad.prediction,
+            layer_times,
             &mut browse.found,
             &mut inside.explanation,
             &mut doctor.diagnosis,
@@ -314,6 +329,13 @@ impl Model {
     /// Shape of the visitor's own data set, if there is one.
     pub fn own_shape(&self) -> Option<DataShape> {
         self.data.set.as_ref().map(|data| data.shape)
+    }
+
+    /// What a sketch becomes, to look like the images of the current run.
+    pub fn target(&self) -> Result<Target, Unlike> {
+        let own = self.run.settings.dataset == DatasetName::Own && self.own_shape() == Some(self.run.data);
+        let like_own = self.data.target.filter(|_| own);
+        like_own.unwrap_or_else(|| Target::like_mnist(self.run.data.image()))
     }
 
     /// The network of the settings in the controls, for the data set that is chosen there.

@@ -1,9 +1,8 @@
 //! The sketch pad: strokes by pointer or keyboard, their image, and what the network makes of it.
 
 use inkling_core::{
-    image::Shape,
     ink::Point,
-    sketch::{PAD, Sketch},
+    sketch::{PAD, Sketch, Target, Unlike},
 };
 
 use super::asked::{Asked, Awaited};
@@ -22,7 +21,7 @@ pub struct Prediction {
 }
 
 /// The sketch pad.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SketchPad {
     /// The strokes.
     pub sketch: Sketch,
@@ -30,9 +29,9 @@ pub struct SketchPad {
     pointer: Option<i32>,
     /// The keyboard's pen, once it is used.
     pub pen: Option<Pen>,
-    /// Rows and columns of the images that the network sees; `None` if they are in colour, which the pad can't draw.
-    side: Option<usize>,
-    /// Image of the sketch, `[side, side]`.
+    /// What the sketch becomes, so that the network can read it; or why it can't.
+    pub target: Result<Target, Unlike>,
+    /// Image of the sketch, if it has ink.
     image: Option<Vec<u8>>,
     /// What the network makes of it.
     pub prediction: Asked<Prediction>,
@@ -47,22 +46,29 @@ pub struct Pen {
     pub down: bool,
 }
 
+impl Default for SketchPad {
+    fn default() -> Self {
+        SketchPad {
+            sketch: Sketch::default(),
+            pointer: None,
+            pen: None,
+            target: Ok(Target::MNIST),
+            image: None,
+            prediction: Asked::default(),
+        }
+    }
+}
+
 impl SketchPad {
     /// The image of the strokes, as the network sees it, if there are any.
     pub fn image(&self) -> Option<&[u8]> {
         self.image.as_deref()
     }
 
-    /// Rows and columns of the images that the network sees; `None` if they are in colour.
-    pub fn side(&self) -> Option<usize> {
-        self.side
-    }
-
-    /// The network sees images of this shape. Returns whether the image of the sketch has changed.
-    pub fn fit(&mut self, shape: Shape) -> bool {
-        let side = (shape.channels == 1).then_some(shape.side);
-        let changes = side != self.side;
-        self.side = side;
+    /// The network sees images like this. Returns whether the image of the sketch has changed.
+    pub fn fit(&mut self, target: Result<Target, Unlike>) -> bool {
+        let changes = target != self.target;
+        self.target = target;
         if changes {
             self.redraw();
         }
@@ -123,7 +129,7 @@ impl SketchPad {
     }
 
     fn redraw(&mut self) {
-        self.image = self.side.and_then(|side| self.sketch.image(side));
+        self.image = self.target.ok().and_then(|target| self.sketch.image(target));
         match self.image {
             Some(_) => self.prediction.outdate(),
             None => self.prediction.forget(),

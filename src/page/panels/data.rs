@@ -26,6 +26,10 @@ impl Panel for Data {
                 });
             });
         }
+        dom::listen("own-keep", "change", move |_: Event| {
+            let keep = dom::element::<HtmlInputElement>("own-keep").is_some_and(|input| input.checked());
+            emit(Msg::Workbench(WorkbenchMsg::KeepData(keep)));
+        });
         let choose = move || emit(Msg::Workbench(WorkbenchMsg::ChooseLook(look())));
         dom::listen("own-look", "change", move |_: Event| choose());
         choose(); // a browser may restore what the visitor chose before
@@ -36,6 +40,13 @@ impl Panel for Data {
     }
 
     fn draw(&mut self, model: &Model) {
+        let data = model.data.set.as_ref();
+        dom::set_hidden("own-keep-row", data.is_none());
+        let size = data.map_or(0.0, |data| data.size() as f64 / 1e6);
+        dom::set_text("own-keep-text", &format!("Keep these images in this browser ({size:.1} MB)"));
+        if let Some(keep) = dom::element::<HtmlInputElement>("own-keep") {
+            keep.set_checked(model.data.kept);
+        }
         dom::set_hidden("own", model.settings.dataset != DatasetName::Own);
         dom::set_text("own-note", &model.data.note);
     }

@@ -1,6 +1,9 @@
 //! What the visitor can save and open: weights, a whole run, the history, the charts, the report.
 
-use inkling_core::protocol::{Format, RunState};
+use inkling_core::{
+    protocol::{Format, Language, RunState},
+    settings::DatasetName,
+};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::Event;
 
@@ -19,6 +22,10 @@ const TEXTS: [(&str, Text); 4] = [
     ("save-report-markdown", Text::ReportMarkdown),
 ];
 
+/// Each script, with its button.
+const CODE: [(&str, Language); 3] =
+    [("code-keras", Language::Keras), ("code-pytorch", Language::PyTorch), ("code-burn", Language::Burn)];
+
 /// Saves and opens files.
 pub struct Files;
 
@@ -31,6 +38,10 @@ impl Panel for Files {
         for format in Format::ALL {
             let id = format!("save-{}", format.extension());
             dom::listen(&id, "click", move |_: Event| emit(Msg::File(FileMsg::SaveWeights(format))));
+        }
+        on_click("save-data", || FileMsg::SaveData);
+        for (id, language) in CODE {
+            dom::listen(id, "click", move |_: Event| emit(Msg::File(FileMsg::SaveCode(language))));
         }
         for (id, text) in TEXTS {
             dom::listen(id, "click", move |_: Event| emit(Msg::File(FileMsg::SaveText(text))));
@@ -89,6 +100,12 @@ impl Panel for Files {
             enable(&format!("png-{}", chart.key()), known);
             enable(&format!("svg-{}", chart.key()), known);
         }
+        for (id, _) in CODE {
+            enable(id, run.checkpoint.is_some());
+        }
+        // MNIST comes from its own sources.
+        let own = run.settings.dataset == DatasetName::Own && model.data.set.is_none();
+        enable("save-data", run.checkpoint.is_some() && run.settings.dataset != DatasetName::Mnist && !own);
         enable("save-run", run.checkpoint.is_some() && run.state != RunState::Idle);
         for id in ["open-weights", "open-run"] {
             dom::set_input_enabled(id, !run.state.is_active() && model.worker.is_ready());

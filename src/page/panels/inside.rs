@@ -1,12 +1,16 @@
-//! Inside the network: what its blocks make of one image, which pixels matter, the filters of the first layer, and the
-//! time machine that goes back to an earlier epoch.
+//! Inside the network: the filters of a layer and what it makes of one image, which pixels matter, and the time machine that goes
+//! back to an earlier epoch.
 
-use inkling_core::protocol::{Explanation, Maps};
-use web_sys::{Event, HtmlInputElement};
+use inkling_core::{
+    image::Shape,
+    network::Network,
+    protocol::{Explanation, Maps},
+};
+use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
 
 use super::{
     Emit, Panel,
-    words::{self, best, count},
+    words::{best, count},
 };
 use crate::page::{
     dom,
@@ -21,6 +25,10 @@ pub struct Inside;
 impl Panel for Inside {
     fn mount(&mut self, emit: Emit) {
         dom::listen("explain-sketch", "click", move |_: Event| emit(Msg::Workbench(WorkbenchMsg::ExplainSketch)));
+        dom::listen("inside-layer", "change", move |_: Event| {
+            let layer = dom::element::<HtmlSelectElement>("inside-layer").and_then(|menu| menu.value().parse().ok());
+            emit(Msg::Workbench(WorkbenchMsg::ShowLayer(layer.unwrap_or(0))));
+        });
         dom::listen("machine", "input", move |_: Event| {
             let place = dom::element::<HtmlInputElement>("machine").map_or(0.0, |input| input.value_as_number());
             emit(Msg::Workbench(WorkbenchMsg::TimeMachine(place as u32)));
@@ -28,35 +36,59 @@ impl Panel for Inside {
     }
 
     fn draw(&mut self, model: &Model) {
-        let run = &model.run;
-        let filters = match model.epoch.and_then(|epoch| run.snapshot(epoch)) {
-            Some(snapshot) => Some(snapshot.filters.clone()),
-            None => run.filters(),
-        };
-        let filters = filters.filter(|filters| !filters.is_empty());
-        // A network without filters has something to explain as well.
-        let exists = run.checkpoint.is_some();
+        let exists = model.run.checkpoint.is_some();
         dom::set_hidden("inside-empty", exists);
         dom::set_hidden("inside-panel", !exists);
-        if !exists || !model.is_open(Section::Inside) {
-            return;
-        }
-        dom::set_hidden("filters-part", filters.is_none());
-        if let (Some(filters), Some((count, shape))) = (filters, run.network().and_then(|net| net.filters())) {
-            let side = shape.side;
-            let colours = if shape.channels == 3 { "in their colours" } else { "orange above zero, blue below" };
-            let what = format!("The {count} filters of the first convolution, {side} by {side} each: {colours}");
-            dom::set_attribute("filters", "aria-label", &what);
-            dom::draw_filters("filters", &filters, shape, 16);
-        }
+        let Some(net) = model.run.network().filter(|_| exists && model.is_open(Section::Inside)) else { return };
+        // Another network may have fewer layers.
+        let layer = model.inside.layer.min(net.layers().len());
+        draw_menu(&net, layer);
+        draw_filters(model, layer);
         draw_time_machine(model);
         dom::set_enabled("explain-sketch", model.pad.image().is_some() && model.has_network(), "machine");
         let explanation = model.inside.explanation.answer();
         dom::set_hidden("explanation", explanation.is_none());
         if let Some(explanation) = explanation {
             draw_explanation(model, explanation);
+            draw_maps(explanation.layers.get(layer));
         }
     }
+}
+
+/// A menu of the layers.
+fn draw_menu(net: &Network, layer: usize) {
+    let names = net.layers().iter().map(|(layer, _)| layer.to_string()).chain(["the answer".into()]);
+    let option =
+        |(at, name): (usize, String)| text("option", format!("{}: {name}", at + 1)).with("value", at.to_string());
+    show("inside-layer", names.enumerate().map(option));
+    if let Some(menu) = dom::element::<HtmlSelectElement>("inside-layer") {
+        menu.set_value(&layer.to_string());
+    }
+}
+
+/// The filters of the layer, if it has any; those of the first layer as they were at the time machine's epoch.
+fn draw_filters(model: &Model, layer: usize) {
+    let found = model.run.filters(layer);
+    dom::set_hidden("filters-part", found.is_none());
+    let Some((filters, now)) = found else { return };
+    let past = model.epoch.and_then(|epoch| model.run.snapshot(epoch)).map(|snapshot| &snapshot.filters);
+    let past = past.filter(|weights| layer == 0 && !weights.is_empty());
+    let Shape { channels, side } = filters.shape;
+    let colours = if channels == 3 { "in their colours" } else { "orange above zero, blue below" };
+    let rows = match filters.arrangement() {
+        (1, _) => String::new(),
+        (tiles, 1) => format!("; each row is one, with {tiles} tiles, one for each map that it looks at"),
+        (tiles, many) => format!("; each row has {many}, with {tiles} tiles each, one for each map that it looks at"),
+    };
+    let what = format!("{}, {side} by {side} each: {colours}{rows}.", count(filters.count, "filter"));
+    dom::set_attribute("filters", "aria-label", &what);
+    let kept = if model.epoch.is_some() && past.is_none() {
+        " As they are now: only those of a convolution in the first place are kept after each epoch."
+    } else {
+        ""
+    };
+    dom::set_text("filters-note", &format!("{what}{kept}"));
+    dom::draw_filters("filters", past.unwrap_or(&now), filters.shape, filters.columns);
 }
 
 fn draw_time_machine(model: &Model) {
@@ -71,33 +103,24 @@ fn draw_time_machine(model: &Model) {
     }
 }
 
-/// Draws the maps of each convolution on its own canvas.
-fn draw_maps(blocks: &[Maps]) {
-    let part = |(at, maps): (usize, &Maps)| {
-        let (number, side) = (at + 1, maps.side);
-        let count = maps.shades.len() / (side * side).max(1) as usize;
-        let title = format!("Convolution {number}: {} of {side} by {side}", words::count(count, "map"));
-        let canvas = element("canvas")
-            .with("id", map_id(number))
-            .with("class", "tiles-canvas")
-            .with("role", "img")
-            .with("aria-label", format!("Activations of convolution {number}"));
-        element("div").child(text("h3", title)).child(canvas)
+/// What the layer makes of the image. The answer is in the table of logits.
+fn draw_maps(maps: Option<&Maps>) {
+    dom::set_hidden("maps-part", maps.is_none());
+    let Some(Maps { side, shades, .. }) = maps else { return };
+    let number = shades.len() / (side * side).max(1) as usize;
+    let title = match side {
+        1 => count(number, "value"),
+        side => format!("{} of {side} by {side}", count(number, "map")),
     };
-    show("maps", blocks.iter().enumerate().map(part));
-    for (at, maps) in blocks.iter().enumerate() {
-        let columns = if maps.side > 8 { 8 } else { 16 };
-        dom::draw_shades(&map_id(at + 1), &maps.shades, maps.side as usize, columns);
-    }
-}
-
-fn map_id(number: usize) -> String {
-    format!("maps-{number}")
+    dom::set_text("maps-title", &title);
+    dom::set_attribute("maps", "aria-label", &format!("What the layer makes of the image: {title}"));
+    let columns = if *side > 8 { 8 } else { 16 };
+    dom::draw_shades("maps", shades, *side as usize, columns.min(number.max(1)));
 }
 
 fn draw_explanation(model: &Model, explanation: &Explanation) {
     let (caption, pixels) = (&model.inside.caption, &model.inside.pixels);
-    let Explanation { steps, logits, probabilities, blocks, saliency } = explanation;
+    let Explanation { steps, logits, probabilities, saliency, .. } = explanation;
     let best = best(logits);
     let sure = 100.0 * probabilities[best];
     dom::set_text(
@@ -110,7 +133,6 @@ fn draw_explanation(model: &Model, explanation: &Explanation) {
     );
     dom::draw_images("explained", pixels, model.run.data.image(), 1);
     dom::draw_shades("saliency", &saliency.shades, saliency.side as usize, 1);
-    draw_maps(blocks);
     let row = |(class, (logit, probability)): (usize, (&f32, &f32))| {
         let cells = [format!("{logit:.2}"), format!("{:.2} %", 100.0 * probability)];
         element("tr").child(row_head(model.class(class as u8))).children(cells.map(|cell| text("td", cell)))

@@ -7,8 +7,8 @@ use super::{Emit, Panel, words::percent};
 use crate::page::{
     dom,
     element::{Element, element, show, text},
-    model::Model,
-    msg::{ControlMsg, Msg},
+    model::{Model, asked::Awaited},
+    msg::{ControlMsg, Msg, WorkbenchMsg},
     update::EDITOR,
 };
 
@@ -54,6 +54,13 @@ impl Panel for Editor {
             }
         });
         dom::listen("undo-layer", "click", move |_: Event| tell(ControlMsg::UndoEdit));
+        dom::listen("layers", "click", move |event: Event| {
+            if let Some(layer) = dom::pressed(&event, "inside") {
+                event.prevent_default();
+                emit(Msg::Workbench(WorkbenchMsg::LookInside(layer)));
+            }
+        });
+        dom::listen("time-layers", "click", move |_: Event| emit(Msg::Workbench(WorkbenchMsg::TimeLayers)));
     }
 
     fn draw(&mut self, model: &Model) {
@@ -65,10 +72,18 @@ impl Panel for Editor {
             .with("class", "layer fixed")
             .child(text("b", "Image"))
             .child(text("span", data.image().to_string()));
-        let cards = outline
-            .iter()
-            .enumerate()
-            .map(|(at, layer)| card(at, layer, outline.len() - 1, total, fused.get(at).copied().unwrap_or(false)));
+        // Measured for the network of the run; the controls may have another by now.
+        let same = model.run.settings.net == *layers && model.run.data == data;
+        let times = model.layer_times.answer().filter(|_| same);
+        let cards = outline.iter().enumerate().map(|(at, layer)| {
+            let work = Work {
+                multiply_adds: total,
+                fused: fused.get(at).copied().unwrap_or(false),
+                looks_inside: same && model.run.checkpoint.is_some(),
+                time: times.and_then(|times| Some(times.get(at)? / times.iter().sum::<f64>())),
+            };
+            card(at, layer, outline.len() - 1, &work)
+        });
         show("layers", [image].into_iter().chain(cards));
         for (at, layer) in outline.iter().enumerate() {
             choose(at, layer.layer);
@@ -78,6 +93,8 @@ impl Panel for Editor {
             !model.earlier_networks.is_empty() && !model.run.state.is_active(),
             "layers-row",
         );
+        let can_time = same && model.has_network() && !model.layer_times.is_waiting();
+        dom::set_enabled("time-layers", can_time, "layers-row");
         let error = model.errors.get(EDITOR).or(model.errors.get("net"));
         dom::set_text("layers-error", error.map_or("", String::as_str));
         dom::set_hidden("layers-error", error.is_none());
@@ -96,7 +113,19 @@ impl Panel for Editor {
     }
 }
 
-fn card(at: usize, outline: &Outline, last: usize, total: u64, fused: bool) -> Element {
+/// What the share of a layer is of, and what is known of its time.
+struct Work {
+    /// Of all layers.
+    multiply_adds: u64,
+    /// Whether Inkling's own kernel computes this layer.
+    fused: bool,
+    /// Whether there is something to see inside it.
+    looks_inside: bool,
+    /// The measured share of this layer.
+    time: Option<f64>,
+}
+
+fn card(at: usize, outline: &Outline, last: usize, work: &Work) -> Element {
     let number = at.to_string();
     let name = match outline.layer {
         Some(Layer::Conv(_)) => "Convolution",
@@ -115,10 +144,14 @@ fn card(at: usize, outline: &Outline, last: usize, total: u64, fused: bool) -> E
         (_, None) => "layer fixed",
         _ => "layer",
     };
-    let li =
-        element("li").with("class", class).with("data-layer", &number).with("data-kind", kind).child(text("b", name));
+    // A link, because a run disables the controls.
+    let name = match work.looks_inside {
+        true => text("a", name).with("href", "#inside").with("title", "Look inside").with("data-inside", &number),
+        false => text("b", name),
+    };
+    let li = element("li").with("class", class).with("data-layer", &number).with("data-kind", kind).child(name);
     let size = match &outline.size {
-        Ok(size) => sizes(size, total, fused),
+        Ok(size) => sizes(size, work),
         Err(problem) => vec![text("span", problem.as_deref().unwrap_or("–")).with("class", "hint")],
     };
     let Some(layer) = outline.layer else { return li.children(size) };
@@ -141,17 +174,22 @@ fn card(at: usize, outline: &Outline, last: usize, total: u64, fused: bool) -> E
 }
 
 /// Shape, size and share of the work.
-fn sizes(size: &LayerSize, total: u64, fused: bool) -> Vec<Element> {
+fn sizes(size: &LayerSize, work: &Work) -> Vec<Element> {
     let LayerSize { shape, parameters, multiply_adds } = size;
     let hint = |words: String| text("span", words).with("class", "hint");
     let mut lines = vec![text("span", format!("→ {shape}"))];
     if *parameters > 0 {
-        let share = *multiply_adds as f64 / total.max(1) as f64;
+        let share = *multiply_adds as f64 / work.multiply_adds.max(1) as f64;
         lines.push(hint(format!("{} parameters", grouped(*parameters as u64))));
         lines.push(hint(format!("{} of the multiply-adds", percent(share))));
         lines.push(element("i").with("class", "share").with("style", format!("--p:{share:.4}")));
     }
-    if fused {
+    // A layer that is one operation with the one before it has none of its own.
+    if let Some(time) = work.time.filter(|&time| time > 0.0) {
+        lines.push(hint(format!("{} of the time", percent(time))));
+        lines.push(element("i").with("class", "share time").with("style", format!("--p:{time:.4}")));
+    }
+    if work.fused {
         lines.push(hint("Inkling’s kernel".into()));
     }
     lines

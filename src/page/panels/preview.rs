@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use inkling_core::{
     augment::{Augmentation, warp},
-    data::{Dataset, Labelled, SIDE, Shape, synthetic},
+    data::{Dataset, Labelled, Shape, synthetic},
     random::{Purpose, generator},
     settings::DatasetName,
-    sketch::Sketch,
+    sketch::{Sketch, Target},
 };
 
 use super::Panel;
@@ -68,7 +68,7 @@ fn example(model: &Model) -> (Vec<u8>, Shape) {
     match (model.settings.dataset, &model.data.set) {
         (DatasetName::Shapes, _) => of(&synthetic::shapes(24, 7).train, 5),
         (DatasetName::Own, Some(data)) => of(&data.train, 0),
-        (name, _) => match model.pad.sketch.image(SIDE) {
+        (name, _) => match model.pad.sketch.image(Target::MNIST) {
             Some(sketch) => (sketch, Shape::MNIST),
             None if name == DatasetName::Letters => of(&synthetic::letters(24, 7).train, 5),
             None => of(&synthetic::digits(24, 7).train, 5),

@@ -3,7 +3,7 @@
 use inkling_core::{
     ink::Point,
     settings::DatasetName,
-    sketch::{PAD, PEN_RADIUS, Sketch as Strokes},
+    sketch::{PAD, PEN_RADIUS, Sketch as Strokes, Target},
 };
 use web_sys::{Element, Event, KeyboardEvent, PointerEvent};
 
@@ -66,7 +66,7 @@ impl Panel for Sketch {
     fn draw(&mut self, model: &Model) {
         let pad = &model.pad;
         draw_strokes(&pad.sketch, pad.pen);
-        draw_image(pad.image(), pad.side());
+        draw_image(pad.image(), pad.target.map_or(1, Target::side));
         dom::set_enabled("undo", !pad.sketch.is_empty(), "pad");
         dom::set_enabled("clear", !pad.sketch.is_empty(), "pad");
         dom::set_hidden("pad-hint", !pad.sketch.is_empty());
@@ -134,8 +134,8 @@ fn looks_like(model: &Model, probabilities: &[f32]) -> String {
 }
 
 fn note(model: &Model) -> String {
-    if model.pad.side().is_none() {
-        return "This network sees images in colour, and the pad draws in gray. Choose images below instead.".into();
+    if let Err(unlike) = model.pad.target {
+        return unlike.to_string();
     }
     let trained = model.run.progress.is_some_and(|progress| progress.step > 0);
     match (model.pad.prediction.answer(), model.epoch) {
@@ -208,9 +208,7 @@ fn draw_strokes(sketch: &Strokes, pen: Option<Pen>) {
     }
 }
 
-fn draw_image(image: Option<&[u8]>, side: Option<usize>) {
-    let side = side.unwrap_or(1);
-    // White on black, as MNIST is shown.
+fn draw_image(image: Option<&[u8]>, side: usize) {
     dom::draw_shades("thumb", image.unwrap_or(&vec![0; side * side]), side, 1);
     let label = match image {
         Some(_) => format!("Your sketch as the network sees it, {side} by {side} pixels"),

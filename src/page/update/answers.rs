@@ -59,6 +59,7 @@ impl Update<'_> {
             Answer::Diagnose { probabilities, nearest } => {
                 model.doctor.diagnosis.receive(id, Some((probabilities, nearest)));
             }
+            Answer::TimeLayers(seconds) => model.layer_times.receive(id, Some(seconds)),
             Answer::ReadHandwriting(read) => {
                 model.digits.read.receive(id, Some(read.into_iter().map(|(class, _)| class).collect()));
             }
@@ -137,9 +138,9 @@ impl Update<'_> {
         if !self.model.is_open(Section::Doctor) || !self.model.has_network() {
             return;
         }
-        let (sketch, Some(side)) = (&self.model.pad.sketch, self.model.pad.side()) else { return };
+        let (sketch, Ok(target)) = (&self.model.pad.sketch, self.model.pad.target) else { return };
         let images: Option<Vec<_>> =
-            PREPARATIONS.iter().map(|(_, preparation)| sketch.prepared(*preparation, side)).collect();
+            PREPARATIONS.iter().map(|(_, preparation)| sketch.prepared(*preparation, target)).collect();
         let Some(images) = images else { return };
         let pixels = images.concat();
         self.model.doctor.images = images;
@@ -148,6 +149,15 @@ impl Update<'_> {
         let id = self.next_question();
         self.model.doctor.diagnosis.ask(id);
         self.ask(id, Question::Diagnose { pixels });
+    }
+
+    /// Asks how long the layers take.
+    pub(super) fn time_layers(&mut self) {
+        if self.model.has_network() && !self.model.layer_times.is_waiting() {
+            let id = self.next_question();
+            self.model.layer_times.ask(id);
+            self.ask(id, Question::TimeLayers);
+        }
     }
 
     /// Asks how the network reads the visitor's digits.

@@ -78,7 +78,7 @@ impl Update<'_> {
         }
     }
 
-    fn changed(&mut self, key: &'static str, text: &str) {
+    pub(super) fn changed(&mut self, key: &'static str, text: &str) {
         let misfit = self.model.misfit(&self.model.settings).is_some();
         let before = self.model.settings.net.clone();
         if let Err(error) = self.model.settings.set(key, text) {

@@ -11,8 +11,11 @@ use crate::{
 };
 use inkling_core::{
     charts::{Curve, Drawing, Metric},
+    checkpoint::TrainerState,
     metrics::ConfusionMatrix,
+    network::Network,
     protocol::{Command, FileEvent, FileTask},
+    settings::DatasetName,
 };
 
 /// The longest that the file worker may be silent while it has something to do.
@@ -34,6 +37,17 @@ impl Update<'_> {
             FileMsg::SaveSvg(chart, scheme) => {
                 let (name, drawing) = (format!("inkling-{}.svg", chart.key()), drawing(self.model, chart));
                 self.file_task(FileTask::Draw { name, drawing, scheme });
+            }
+            FileMsg::SaveCode(language) => {
+                if let Some(net) = self.model.run.network() {
+                    let settings = self.model.run.settings.clone();
+                    self.file_task(FileTask::WriteCode { language, net, settings });
+                }
+            }
+            FileMsg::SaveData => {
+                let settings = self.model.run.settings.clone();
+                let own = self.model.data.set.clone().filter(|_| settings.dataset == DatasetName::Own);
+                self.file_task(FileTask::WriteData { own, settings });
             }
             FileMsg::SaveRun => {
                 if let Some(run) = self.model.run.saved() {
@@ -121,8 +135,8 @@ impl Update<'_> {
                         let name = format!("inkling-step-{step}.{}", format.extension());
                         self.effects.push(Effect::Download(name, bytes));
                     }
-                    FileEvent::Opened { weights } => self.import(weights),
-                    FileEvent::Drawn { name, svg } => self.effects.push(Effect::Download(name, svg.into_bytes())),
+                    FileEvent::Opened { net, weights } => self.opened(&net, weights),
+                    FileEvent::Saved { name, bytes } => self.effects.push(Effect::Download(name, bytes)),
                     FileEvent::DataRead { data, note } => self.data_read(data, note),
                     FileEvent::DataRefused(words) => self.data_refused(words),
                     FileEvent::Failed(words) if self.model.data.reading => self.data_refused(words),
@@ -134,6 +148,19 @@ impl Update<'_> {
                 }
             }
         }
+    }
+
+    /// Weights from a file. If they are another network's, that one takes the place of the network in the controls.
+    fn opened(&mut self, net: &Network, weights: TrainerState) {
+        let text = net.to_string();
+        if text != self.model.settings.net.to_string() {
+            if self.model.run.state.is_active() {
+                return self.warn("The file was not opened: it has another network, and a run is in progress.".into());
+            }
+            self.changed("net", &text);
+            self.model.network_from_file = Some(text);
+        }
+        self.import(weights);
     }
 
     fn file_task_done(&mut self) {

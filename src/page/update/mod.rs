@@ -25,7 +25,7 @@ use super::{
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let mut update = Update { model, effects: Vec::new() };
     update.handle(msg);
-    if update.model.pad.fit(update.model.run.data.image()) {
+    if update.model.pad.fit(update.model.target()) {
         update.ask_about_sketch();
     }
     update.effects
@@ -34,7 +34,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
 /// The visitor opened a page with these settings: looks for a worker, and starts training if the address asks for it.
 pub fn start(model: &mut Model, autostart: bool) -> Vec<Effect> {
     let mut update = Update { model, effects: Vec::new() };
-    update.model.pad.fit(update.model.run.data.image());
+    update.model.pad.fit(update.model.target());
     update.check_network(false);
     update.engage(update.model.settings.backend);
     if autostart && update.model.errors.is_empty() {

@@ -190,6 +190,9 @@ impl Update<'_> {
         self.model.run.imported = true;
         (self.model.kept, self.model.epoch, self.model.pending) = (None, None, Pending::Nothing);
         self.forget_answers();
+        if let Some(text) = self.model.network_from_file.take() {
+            self.warn(format!("The file has the weights of another network: {text}. The settings have it now."));
+        }
     }
 
     fn state_changed(&mut self, state: RunState) {

@@ -3,7 +3,7 @@
 //! Invariant: a kept run is replaced only after the visitor has resumed it, discarded it, or started another run while it
 //! was offered. A record that could not be read is not replaced at all.
 
-use inkling_core::protocol::RunState;
+use inkling_core::{data::KeptData, protocol::RunState};
 
 use super::Update;
 use crate::page::{
@@ -85,6 +85,9 @@ impl Update<'_> {
 
     /// Says once what a reload would lose.
     pub(super) fn not_kept(&mut self, record: Record, reason: &str) {
+        if record == Record::Images {
+            self.model.data.kept = false;
+        }
         let reason = reason.trim_end_matches('.');
         // The history is lost for the same reason as the run: that is said already.
         let said = self.model.run.warnings.iter().any(|words| words.ends_with(&format!(": {reason}.")));
@@ -132,6 +135,17 @@ impl Update<'_> {
         }
     }
 
+    pub(super) fn save_images(&mut self) {
+        let Some(data) = self.model.data.set.clone() else { return };
+        match self.locked(Record::Images) {
+            Some(reason) => self.not_kept(Record::Images, &reason),
+            None => {
+                let note = self.model.data.note.clone();
+                self.effects.push(Effect::SaveImages(KeptData { data, note }));
+            }
+        }
+    }
+
     /// Takes what the browser has kept. Another tab may have written it while this one had its own: both are kept.
     pub(super) fn found(&mut self, found: Found) {
         let record = found.record();
@@ -157,6 +171,7 @@ impl Update<'_> {
                 }
                 self.digits_changed();
             }
+            Found::Images(kept) => self.images_found(kept),
             Found::Unread(record, unread) => {
                 if let Unread::Unreachable(_) = unread {
                     self.effects.push(Effect::ReadLater(record));

@@ -3,16 +3,17 @@
 use std::mem;
 
 use inkling_core::{
-    data::{NamedFile, SharedDataset, handwriting::Handwriting},
+    data::{KeptData, NamedFile, SharedDataset, handwriting::Handwriting},
     protocol::{Command, FileTask, Part, Query},
     settings::DatasetName,
+    sketch::Target,
 };
 
 use super::{Update, answers::SHOWN};
 use crate::page::{
     effect::Effect,
     model::{OwnData, asked::Awaited},
-    msg::{Section, WorkbenchMsg},
+    msg::{Record, Section, WorkbenchMsg},
 };
 
 impl Update<'_> {
@@ -26,6 +27,16 @@ impl Update<'_> {
                 self.browse(Query { from, ..query });
             }
             WorkbenchMsg::Inspect(place) => self.inspect(place),
+            WorkbenchMsg::KeepData(keep) => self.keep_data(keep),
+            WorkbenchMsg::ShowLayer(layer) => self.model.inside.layer = layer,
+            WorkbenchMsg::LookInside(layer) => {
+                self.model.inside.layer = layer;
+                if self.model.set_open(Section::Inside, true) {
+                    self.explain_again();
+                }
+                self.effects.extend([Effect::Open(Section::Inside), Effect::ScrollTo(Section::Inside)]);
+            }
+            WorkbenchMsg::TimeLayers => self.time_layers(),
             WorkbenchMsg::ExplainSketch => {
                 if let Some(pixels) = self.model.pad.image().map(<[u8]>::to_vec) {
                     self.explain(pixels, "Your sketch".into());
@@ -146,7 +157,10 @@ impl Update<'_> {
     /// The file worker has read the visitor's data set.
     pub(super) fn data_read(&mut self, data: SharedDataset, note: String) {
         let misfit = self.model.misfit(&self.model.settings).is_some();
-        self.model.data = OwnData { set: Some(data), reading: false, note, look: self.model.data.look };
+        self.take_data(data, note);
+        if self.model.data.kept {
+            self.save_images();
+        }
         // The settings of a run that was started meanwhile stay.
         if !self.model.run.state.is_active() {
             self.model.settings.dataset = DatasetName::Own;
@@ -154,6 +168,37 @@ impl Update<'_> {
         }
         self.check_network(misfit);
         self.send_data();
+    }
+
+    fn take_data(&mut self, data: SharedDataset, note: String) {
+        let target = Some(Target::like(&data.train));
+        let OwnData { kept, look, .. } = self.model.data;
+        self.model.data = OwnData { set: Some(data), target, kept, reading: false, note, look };
+    }
+
+    /// The browser has kept the visitor's data set. One that was read in the meantime takes its place.
+    pub(super) fn images_found(&mut self, KeptData { data, note }: KeptData) {
+        self.model.data.kept = true;
+        if self.model.data.set.is_some() {
+            return self.save_images();
+        }
+        let misfit = self.model.misfit(&self.model.settings).is_some();
+        let reading = self.model.data.reading;
+        self.take_data(data, note);
+        self.model.data.reading = reading;
+        self.check_network(misfit);
+        self.send_data();
+    }
+
+    /// Keeps the visitor's data set in the browser, or no longer.
+    fn keep_data(&mut self, keep: bool) {
+        self.model.data.kept = keep;
+        if keep {
+            self.save_images();
+        } else {
+            self.model.unread.retain(|unread| unread.0 != Record::Images);
+            self.effects.push(Effect::Forget(Record::Images));
+        }
     }
 
     /// The files are no data set. One that was read before stays.

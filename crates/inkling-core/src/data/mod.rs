@@ -111,6 +111,11 @@ impl Dataset {
         named && sound(&self.train) && sound(&self.test) && !self.train.is_empty() && !self.test.is_empty()
     }
 
+    /// Number of bytes of its images.
+    pub fn size(&self) -> usize {
+        self.train.pixels.len() + self.test.pixels.len()
+    }
+
     /// A number that tells this data set from others: 64-bit FNV-1a (Fowler, Noll, Vo) over eight bytes at a time, folded.
     pub fn fingerprint(&self) -> u32 {
         let parts = [&self.train.pixels, &self.train.labels, &self.test.pixels, &self.test.labels];
@@ -166,6 +171,19 @@ impl Split {
         split.train.sort_unstable();
         split.validation.sort_unstable();
         split
+    }
+
+    /// How much an image of each class counts, so that all classes of the training images count the same together; 1 on average over
+    /// the images. `labels` are those of the training file.
+    pub fn class_weights(&self, labels: &[u8]) -> Vec<f32> {
+        let mut counts = Vec::new();
+        for label in self.train.iter().map(|&index| usize::from(labels[index as usize])) {
+            counts.resize(counts.len().max(label + 1), 0u32);
+            counts[label] += 1;
+        }
+        let present = counts.iter().filter(|&&count| count > 0).count();
+        let share = self.train.len() as f32 / present.max(1) as f32;
+        counts.into_iter().map(|count| share / count.max(1) as f32).collect()
     }
 
     /// The training indices, shuffled for `epoch`.
@@ -244,6 +262,15 @@ impl Batch {
 /// A data set that is shared without being copied.
 pub type SharedDataset = Arc<Dataset>;
 
+/// The visitor's own data set as the browser keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeptData {
+    /// The data set.
+    pub data: SharedDataset,
+    /// What the file worker said about its files.
+    pub note: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,6 +295,15 @@ mod tests {
                 prop_assert!((held - whole).abs() < 1.2, "class {} has {} of {}", class, held, whole);
             }
         }
+    }
+
+    #[test]
+    fn weighted_classes_count_the_same_together() {
+        let labels = [vec![0; 900], vec![2; 90], vec![1; 9]].concat();
+        let split = Split { train: (0..999).collect(), validation: vec![] };
+        assert_eq!(split.class_weights(&labels), [333.0 / 900.0, 37.0, 3.7]);
+        let split = Split { train: vec![0, 1, 900], validation: vec![] };
+        assert_eq!(split.class_weights(&labels), [0.75, 1.5, 1.5]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod build;
 mod edit;
+mod filters;
 mod layer;
 mod parse;
 mod ready_made;
@@ -17,6 +18,7 @@ pub use crate::image::{DataShape, Shape};
 use crate::parameters::Parameter;
 use build::Builder;
 pub use edit::{Edit, LayerSize, Outline};
+pub use filters::Filters;
 pub use layer::{Activation, Conv, Layer, Pool, Residual};
 pub use parse::NetworkError;
 pub use ready_made::{READY_MADE, ReadyMade};
@@ -113,36 +115,10 @@ impl Network {
         self.0.multiply_adds
     }
 
-    /// Number and shape of the filters that look at the image itself: those of a convolution in the first place.
-    pub fn filters(&self) -> Option<(usize, Shape)> {
-        let shape = |kernel| Shape { channels: self.data().image().channels, side: kernel as usize };
-        match self.0.layers.first() {
-            Some((Layer::Conv(conv), _)) => Some((conv.channels as usize, shape(conv.kernel))),
-            _ => None,
-        }
-    }
-
-    /// Number of weights in these filters.
-    pub fn filter_weights(&self) -> usize {
-        self.filters().map_or(0, |(count, shape)| count * shape.values())
-    }
-
-    /// Places of the layers whose maps an explanation shows: each convolution and residual block, or rather the batch norm
-    /// and then the pool that follow it.
-    pub fn map_places(&self) -> impl Iterator<Item = usize> {
-        let layers = self.layers();
-        let is = |at: usize, wanted: fn(&Layer) -> bool| layers.get(at).is_some_and(|(layer, _)| wanted(layer));
-        layers.iter().enumerate().filter(|(_, (layer, _))| matches!(layer, Layer::Conv(_) | Layer::Residual(_))).map(
-            move |(at, _)| {
-                let normed = at + usize::from(is(at + 1, |layer| matches!(layer, Layer::BatchNorm(_))));
-                normed + usize::from(is(normed + 1, |layer| matches!(layer, Layer::Pool(_))))
-            },
-        )
-    }
-
-    /// Shapes of the maps at [`Network::map_places`].
-    pub fn maps(&self) -> impl Iterator<Item = Shape> {
-        self.map_places().map(|at| self.layers()[at].1)
+    /// Number of weights in the filters of a convolution that looks at the image itself: those that are kept after each epoch.
+    pub fn kept_filters(&self) -> usize {
+        let first = self.filters(0).filter(|_| matches!(self.layers().first(), Some((Layer::Conv(_), _))));
+        first.map_or(0, |filters| filters.end())
     }
 
     /// Number of units of each dropout layer, and the share that it drops.

@@ -8,6 +8,7 @@ use crate::{
     data::{NamedFile, SharedDataset},
     image::Shape,
     network::Network,
+    settings::Settings,
 };
 
 /// What the page asks of the file worker. Each task has one answer.
@@ -24,7 +25,7 @@ pub enum FileTask {
     },
     /// Read the weights in a safetensors or burnpack file: answered by [`FileEvent::Opened`].
     Read {
-        /// The network that they must fit.
+        /// The network that they fit, unless the file is of another one.
         net: Network,
         /// The file.
         #[serde(with = "serde_bytes")]
@@ -37,7 +38,24 @@ pub enum FileTask {
         /// What pictures become. Numbers stay as they are.
         look: Look,
     },
-    /// Draw a chart as SVG: answered by [`FileEvent::Drawn`].
+    /// Write a script that builds the network, loads its weights, scores it and trains it again: answered by
+    /// [`FileEvent::Saved`].
+    WriteCode {
+        /// The framework.
+        language: Language,
+        /// The network.
+        net: Network,
+        /// The recipe.
+        settings: Settings,
+    },
+    /// Write a data set as a safetensors file, for such a script: answered by [`FileEvent::Saved`].
+    WriteData {
+        /// The visitor's own; `None` draws it as `settings` say.
+        own: Option<SharedDataset>,
+        /// Which data set, how many images, and their seed.
+        settings: Settings,
+    },
+    /// Draw a chart as SVG: answered by [`FileEvent::Saved`].
     Draw {
         /// File name.
         name: String,
@@ -46,6 +64,31 @@ pub enum FileTask {
         /// Its colours.
         scheme: Scheme,
     },
+}
+
+/// A framework that a script is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Language {
+    /// Keras 3.
+    Keras,
+    /// PyTorch.
+    PyTorch,
+    /// Burn.
+    Burn,
+}
+
+impl Language {
+    /// All of them, in the order of the page's buttons.
+    pub const ALL: [Self; 3] = [Self::Keras, Self::PyTorch, Self::Burn];
+
+    /// The name of the file.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Keras => "inkling_keras.py",
+            Self::PyTorch => "inkling_pytorch.py",
+            Self::Burn => "inkling_burn.rs",
+        }
+    }
 }
 
 /// What pictures of any size become: the middle square of each, at this size.
@@ -102,6 +145,8 @@ pub enum FileEvent {
     },
     /// The answer to [`FileTask::Read`].
     Opened {
+        /// Their network: that of the task, or another one that the file describes.
+        net: Network,
         /// The weights, for the start of a run.
         weights: TrainerState,
     },
@@ -121,12 +166,13 @@ pub enum FileEvent {
     },
     /// The data set can't be used: a sentence for the visitor.
     DataRefused(String),
-    /// The answer to [`FileTask::Draw`].
-    Drawn {
-        /// File name.
+    /// A file to save.
+    Saved {
+        /// Its name.
         name: String,
-        /// The chart as SVG.
-        svg: String,
+        /// The file.
+        #[serde(with = "serde_bytes")]
+        bytes: Vec<u8>,
     },
     /// The task could not be done: a sentence for the visitor.
     Failed(String),

@@ -12,7 +12,7 @@ mod question;
 
 pub use command::Command;
 pub use event::{BackendInfo, BackendName, Check, Envelope, Event, RunState};
-pub use file::{FileEvent, FileTask, Format, Look};
+pub use file::{FileEvent, FileTask, Format, Language, Look};
 pub use progress::{Activity, EpochRecord, Loaded, Loading, Progress, StepPoint, TestResult};
 pub use question::{Answer, Explanation, Knowledge, Maps, Motion, Part, Query, Question, RobustnessPoint, Specimen};
 

@@ -31,6 +31,8 @@ pub enum Question {
     },
     /// How does the network read the visitor's handwriting?
     ReadHandwriting(Handwriting),
+    /// How long does a training pass spend in each layer?
+    TimeLayers,
 }
 
 /// The answer to the [`Question`] of the same name.
@@ -61,6 +63,8 @@ pub enum Answer {
     },
     /// The predicted class of each digit, and its probability.
     ReadHandwriting(Vec<(u8, f32)>),
+    /// Seconds for each layer, the last dense one included; 0 for a layer that is one operation with the one before it.
+    TimeLayers(Vec<f64>),
 }
 
 /// A part of the data set.
@@ -130,9 +134,8 @@ pub struct Explanation {
     pub logits: Vec<f32>,
     /// Softmax of the logits.
     pub probabilities: Vec<f32>,
-    /// The maps of each convolution, after the pooling that may follow it: see
-    /// [`Network::maps`](crate::network::Network::maps).
-    pub blocks: Vec<Maps>,
+    /// What each layer makes of the image, but for the last one: maps, or a value for each unit.
+    pub layers: Vec<Maps>,
     /// How much each pixel changes the logit of the most probable class: the magnitude of the gradient (Simonyan et al.
     /// 2013), `[H, W]`; of the colour that changes it most.
     pub saliency: Maps,

@@ -265,6 +265,8 @@ settings! {
         "Share of each answer that is spread over all classes, so that the network does not become too sure; 0.1 is usual.";
     clip: f64 = 0.0, "Clipping", "0: off", Rule::Number(0.0, 1000.0), Control::More,
         "The largest norm of the gradient over all weights; a longer one is shortened. 0 means no limit, 1 is usual.";
+    balance: bool = false, "Balance classes", "", Rule::Switch, Control::More,
+        "An image of a rare class counts more in the loss, so that all classes count the same together.";
     patience: u32 = 0, "Patience", "0: off", Rule::Whole(0, 100), Control::More,
         "Ends the run when the validation loss has not fallen for this many epochs; 0 means never.";
     seed: u32 = 42, "Seed", "", Rule::Whole(0, u32::MAX), Control::Half,

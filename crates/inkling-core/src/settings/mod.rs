@@ -7,7 +7,12 @@ mod preset;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{augment::Augmentation, image::DataShape, network::Network};
+use crate::{
+    augment::Augmentation,
+    data::{Dataset, synthetic},
+    image::DataShape,
+    network::Network,
+};
 pub use choice::{BackendChoice, DatasetName, Kernels, OptimizerName, ScheduleName};
 pub use field::{Control, FIELDS, Field, MAX_REPLICAS, Rule, SettingError, Settings};
 pub use preset::{PRESETS, Preset};
@@ -106,6 +111,18 @@ impl Settings {
         let text = |field: &Field| self.get(field.key).replace(", ", ",").replace(' ', "+");
         let pairs: Vec<String> = FIELDS.iter().map(|field| format!("{}={}", field.key, text(field))).collect();
         pairs.join("&")
+    }
+
+    /// The data set, if it is one that is drawn.
+    pub fn drawn(&self) -> Option<Dataset> {
+        let draw: fn(usize, u32) -> Dataset = match self.dataset {
+            DatasetName::Synthetic => synthetic::digits,
+            DatasetName::Letters => synthetic::letters,
+            DatasetName::Shapes => synthetic::shapes,
+            DatasetName::Mnist | DatasetName::Own => return None,
+        };
+        let len = if self.images == 0 { synthetic::DEFAULT_LEN } else { self.images as usize };
+        Some(draw(len, self.seed))
     }
 
     /// The part that may change during a run.
@@ -220,7 +237,7 @@ mod tests {
         fn every_valid_setting_survives_a_url(epochs in 1u32..=100, batch in 1u32..=1024, lr in 1e-6f64..=1.0, seed: u32,
             augment: bool, rotation in 0f64..=180.0, shift_x in 0f64..=0.5, zoom in 0f64..=0.9, images in 24u32..=60_000) {
             let augmentation = Augmentation { rotation, shift_x, shift_y: 0.25, zoom };
-            let settings = Settings { epochs, batch, optimizer: OptimizerName::Nesterov, schedule: ScheduleName::Step, warmup: zoom / 2.0, decay: zoom / 3.0, smoothing: 0.25, clip: rotation / 2.0, replicas: batch % 17, kernels: Kernels::Stock, lr, net: "conv 8 5x5 same gelu, avgpool, dropout 0.25".parse().unwrap(), patience: batch % 101, seed, augment, augmentation, images,
+            let settings = Settings { epochs, batch, optimizer: OptimizerName::Nesterov, schedule: ScheduleName::Step, warmup: zoom / 2.0, decay: zoom / 3.0, smoothing: 0.25, clip: rotation / 2.0, replicas: batch % 17, kernels: Kernels::Stock, lr, net: "conv 8 5x5 same gelu, avgpool, dropout 0.25".parse().unwrap(), patience: batch % 101, balance: augment, seed, augment, augmentation, images,
                 dataset: DatasetName::Synthetic, backend: BackendChoice::Ndarray };
             prop_assert_eq!(Settings::from_query(&settings.to_query()), (settings, vec![]));
         }

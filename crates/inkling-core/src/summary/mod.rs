@@ -10,7 +10,7 @@ use crate::{
     healing::{Incident, Remedy},
     image::DataShape,
     metrics::ConfusionMatrix,
-    network::Network,
+    network::{Filters, Network},
     protocol::{
         BackendInfo, BackendName, Envelope, EpochRecord, Event, Knowledge, Loaded, Loading, Part, Progress,
         RobustnessPoint, RunId, RunState, TestResult,
@@ -257,11 +257,11 @@ impl RunSummary {
             Event::Checkpoint(checkpoint) => {
                 self.checkpoint = Some(checkpoint.clone());
                 self.curves.mark();
-                let filter_weights = self.network().map_or(0, |net| net.filter_weights());
+                let kept_filters = self.network().map_or(0, |net| net.kept_filters());
                 // A checkpoint at an epoch's end has that epoch's weights; in a later one, they may be fine-tuned.
                 let ended = |snapshot: &&mut Snapshot| checkpoint.done == 0 && snapshot.filters.is_empty();
                 if let Some(snapshot) = self.snapshots.last_mut().filter(ended) {
-                    snapshot.filters = checkpoint.trainer.first(filter_weights);
+                    snapshot.filters = checkpoint.trainer.first(kept_filters);
                 }
             }
             Event::Steps(_)
@@ -356,10 +356,11 @@ impl RunSummary {
         self.settings.network(self.data).ok()
     }
 
-    /// Weights of the filters that look at the image, at the last checkpoint: see [`Network::filters`].
-    pub fn filters(&self) -> Option<Vec<f32>> {
-        let count = self.network()?.filter_weights();
-        self.checkpoint.as_ref().map(|checkpoint| checkpoint.trainer.first(count))
+    /// The filters of the layer at `place`, and their weights at the last checkpoint, tile by tile: see [`Network::filters`].
+    pub fn filters(&self, place: usize) -> Option<(Filters, Vec<f32>)> {
+        let filters = self.network()?.filters(place)?;
+        let checkpoint = self.checkpoint.as_ref()?;
+        Some((filters, filters.pick(&checkpoint.trainer.first(filters.end()))))
     }
 
     fn show(&mut self, confusion: &ConfusionMatrix, of: Part) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Array, Content, OwnError, Picture};
+use crate::csv::CsvError;
 use inkling_core::{
     data::{DataShape, Dataset, Labelled, Role, Shape},
     image::MIN_IMAGES,
@@ -28,12 +29,16 @@ struct Named {
 /// # Errors
 /// An [`OwnError`] that says what to do.
 pub fn assemble(arrays: Vec<Array>) -> Result<(Dataset, String), OwnError> {
-    let (mut images, mut labels) = (Vec::new(), Vec::new());
+    let (mut images, mut labels, mut unlabelled) = (Vec::new(), Vec::new(), Vec::new());
     for Array { name, content } in arrays {
         match content {
             Content::Images { shape, pixels } => images.push((name, shape, pixels)),
             Content::Labels(classes) => labels.push((name, classes)),
+            Content::Unlabelled => unlabelled.push(name),
         }
+    }
+    if let (true, Some(file)) = (images.is_empty(), unlabelled.first()) {
+        return Err(OwnError::File { file: file.clone(), source: CsvError::NoClasses.into() });
     }
     if images.len() > 3 {
         return Err(OwnError::TooManySets(images.len()));
@@ -51,7 +56,9 @@ pub fn assemble(arrays: Vec<Array>) -> Result<(Dataset, String), OwnError> {
         let place = best.ok_or_else(|| OwnError::Unpaired { name: name.clone(), images: count })?;
         sets.push(Named { shape, pixels, labels: labels.remove(place).1, role: Role::of(&name) });
     }
-    build(sets)
+    let (data, note) = build(sets)?;
+    let left_out: String = unlabelled.iter().map(|file| format!("{file} has no classes and is left out. ")).collect();
+    Ok((data, left_out + &note))
 }
 
 /// A data set of decoded pictures, `[C, H, W]` each, and a sentence about it.
@@ -170,7 +177,7 @@ fn sentence(shape: DataShape, train: &Labelled, test: &Labelled, held_out: bool,
     let (smallest, largest) = (counts.iter().min().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
     if largest >= UNBALANCED * smallest.max(1) {
         words += &format!(
-            " The largest class has {largest} images, the smallest {smallest}: the network will favour the large ones."
+            " The largest class has {largest} images, the smallest {smallest}: the network will favour the large ones, unless you choose Balance classes under More."
         );
     }
     words + " Press Train."

@@ -20,6 +20,8 @@ pub use read::open;
 const MAX_BYTES: usize = 192 << 20;
 /// The most images of a set.
 const MAX_IMAGES: usize = 1 << 20;
+/// The most pixels of a picture before it is made smaller: a camera's. A few bytes can claim more than a tab has room for.
+const MAX_PIXELS: usize = 50_000_000;
 
 /// Why files do not form a data set.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -41,7 +43,7 @@ pub enum OwnError {
     #[error("the pictures are in no folders; put those of each class into a folder with the name of the class")]
     NoFolders,
     /// No picture could be decoded.
-    #[error("none of the {0} pictures could be decoded")]
+    #[error("none of the {0} pictures could be decoded; one may have up to {million} million pixels", million = MAX_PIXELS / 1_000_000)]
     Undecodable(usize),
     /// There are too many sets of images.
     #[error("there are {0} sets of images; choose one, or two: to train and to test with")]
@@ -123,6 +125,14 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// Whether its header says that it can be decoded in a tab.
+    pub fn is_decodable(&self) -> bool {
+        imagesize::blob_size(&self.file.bytes)
+            .ok()
+            .and_then(|size| size.width.checked_mul(size.height))
+            .is_some_and(|pixels| (1..=MAX_PIXELS).contains(&pixels))
+    }
+
     /// The same without its file, which takes more memory than its pixels.
     pub fn without_file(self) -> Self {
         Picture { file: NamedFile { bytes: Vec::new(), ..self.file }, ..self }
@@ -153,4 +163,6 @@ enum Content {
         pixels: Vec<u8>,
     },
     Labels(Vec<String>),
+    /// Images whose classes nobody knows, as Kaggle's test set.
+    Unlabelled,
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 use inkling_core::{
     data::{NamedFile, Role, Shape},
-    image::SIDES,
+    image::{CLASS_COUNTS, SIDES},
 };
 
 /// Unpacks `files` and finds out what they are. Pictures count only if there are no numbers.
@@ -103,6 +103,8 @@ fn read(file: &NamedFile, out: &mut Vec<Array>) -> Result<(), FileError> {
         few(array.dims.first().copied().unwrap_or(1))?;
         if array.dims.iter().skip(1).all(|&size| size == 1) {
             add(Content::Labels(array.texts().collect()));
+        } else if let Some(classes) = one_hot(&array) {
+            add(Content::Labels(classes.iter().map(usize::to_string).collect()));
         } else {
             let values = match array.bytes() {
                 // Truth values, and black and white.
@@ -121,7 +123,13 @@ fn read(file: &NamedFile, out: &mut Vec<Array>) -> Result<(), FileError> {
             add(upright(&lower, images(&dims, values.to_vec())?));
         }
     } else if lower.trim_end_matches(".gz").ends_with(".csv") {
-        let csv::Table { labels, width, pixels } = csv::open(bytes, |pixels| square(pixels).is_some())?;
+        let csv::Table { labels, width, pixels } = match csv::open(bytes, |pixels| square(pixels).is_some()) {
+            Err(csv::CsvError::NoClasses) => {
+                add(Content::Unlabelled);
+                return Ok(());
+            }
+            table => table?,
+        };
         few(labels.len())?;
         add(upright(&lower, images(&[labels.len(), width], pixels)?));
         add(Content::Labels(labels));
@@ -129,6 +137,24 @@ fn read(file: &NamedFile, out: &mut Vec<Array>) -> Result<(), FileError> {
         return Err(FileError::Unknown);
     }
     Ok(())
+}
+
+/// The class of each row, if the array has a column for each class, with one 1 in each row and 0 elsewhere.
+fn one_hot(array: &npy::Npy) -> Option<Vec<usize>> {
+    let &[rows, classes] = array.dims.as_slice() else { return None };
+    let mut numbers = array.numbers();
+    let class = |_| {
+        let mut place = None;
+        for column in 0..classes {
+            match numbers.next()? {
+                0.0 => {}
+                1.0 if place.is_none() => place = Some(column),
+                _ => return None,
+            }
+        }
+        place
+    };
+    CLASS_COUNTS.contains(&classes).then(|| (0..rows).map(class).collect())?
 }
 
 /// EMNIST's images have their rows as columns; the others stay.

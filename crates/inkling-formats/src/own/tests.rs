@@ -221,8 +221,44 @@ fn shades_are_the_same_in_every_format() {
         let named = format!("label,{}\n{}", head.join(","), line(word));
         assert_eq!(expect(file("x.csv", named.into_bytes())), [value, 0], "{word}");
     }
-    let truth: Vec<u8> = (0..140 * 64).map(|at| u8::from(at % 64 == 0)).collect();
+    // Two pixels: rows with a single 1 would be classes.
+    let truth: Vec<u8> = (0..140 * 64).map(|at| u8::from(at % 64 == 0 || at % 64 == 9)).collect();
     assert_eq!(expect(file("x.npy", npy("|b1", "(140, 64)", &truth))), [255, 0]);
+}
+
+#[test]
+fn classes_may_be_columns_and_numbers_of_half_size() {
+    let digits = synthetic::digits(300, 1).train;
+    let one_hot: Vec<u8> =
+        digits.labels.iter().flat_map(|&label| (0..10).map(move |at| u8::from(at == label))).collect();
+    let half = |value: u8| half::f16::from_f32(f32::from(value) / 255.0).to_le_bytes();
+    let pixels: Vec<u8> = digits.pixels.iter().flat_map(|&value| half(value)).collect();
+    let floats: Vec<u8> = one_hot.iter().flat_map(|&value| f32::from(value).to_le_bytes()).collect();
+    for labels in [npy("|u1", "(300, 10)", &one_hot), npy("<f4", "(300, 10)", &floats)] {
+        let files = vec![file("x.npy", npy("<f2", "(300, 784)", &pixels)), file("y.npy", labels)];
+        let (found, note) = data(files).unwrap();
+        assert!(note.contains("28 by 28 pixels, gray, 10 classes"), "{note}");
+        assert_eq!(found.train.len() + found.test.len(), 300);
+        assert_eq!((found.train.image(0), found.train.labels[0]), (digits.image(0), digits.labels[0]));
+    }
+    // Two ones in a row: these are images of 8 by 8 pixels, or nothing.
+    let mut wrong = one_hot;
+    wrong[..2].fill(1);
+    let error = data(vec![file("y.npy", npy("|u1", "(300, 10)", &wrong))]).unwrap_err();
+    assert!(error.to_string().contains("[300, 10] is no shape of images"), "{error}");
+}
+
+#[test]
+fn a_table_without_classes_is_left_out() {
+    let pixels = ",7".repeat(63);
+    let labelled = format!("label{}\n{}", ",p".repeat(64), format!("a,7{pixels}\nb,7{pixels}\n").repeat(70));
+    let bare = format!("p{}\n{}", ",p".repeat(63), format!("7{pixels}\n").repeat(20));
+    let files = vec![file("train.csv", labelled.into_bytes()), file("test.csv", bare.clone().into_bytes())];
+    let (found, note) = data(files).unwrap();
+    assert_eq!(found.train.len() + found.test.len(), 140);
+    assert!(note.starts_with("test.csv has no classes and is left out. "), "{note}");
+    let error = data(vec![file("test.csv", bare.into_bytes())]).unwrap_err();
+    assert_eq!(error.to_string(), "test.csv: it has pixels but no classes; add a column named label");
 }
 
 #[test]

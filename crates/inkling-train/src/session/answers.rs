@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     explain::explain,
+    layer_times::layer_times,
     read::{ReadError, read_flat},
 };
 use inkling_core::{
@@ -45,6 +46,9 @@ impl Session {
             }
             (Question::Diagnose { pixels }, Some(training)) => Some(diagnose(training, &pixels).await?),
             (Question::ReadHandwriting(digits), Some(training)) => Some(read(training, &digits).await?),
+            (Question::TimeLayers, Some(training)) => {
+                Some(Answer::TimeLayers(layer_times(&training.trainer, &training.data.train).await?))
+            }
             (_, None) => None,
         };
         self.emit(match answer {

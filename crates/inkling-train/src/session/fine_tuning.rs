@@ -131,7 +131,12 @@ impl Session {
         let Some(before) = tuning.before else {
             let state = training.trainer.state().await?;
             let schedule = Schedule::new(PEAK, STEPS);
-            let recipe = Recipe { schedule, method: Method::default(), ..training.trainer.recipe().clone() };
+            let recipe = Recipe {
+                schedule,
+                method: Method::default(),
+                class_weights: Vec::new(),
+                ..training.trainer.recipe().clone()
+            };
             let weights = TrainerState::new(0, &state.first(recipe.net.count()));
             if let Some(student) = Trainer::restored(recipe, &weights, &self.backend.device) {
                 let before = Some(Before { state, knowledge, test });

@@ -164,7 +164,8 @@ impl Session {
             Ok(net) => net,
             Err(error) => return self.fail(&error.to_string()),
         };
-        let trainer = match self.trainer(net, split.train.len(), from.as_deref()) {
+        let class_weights = if self.settings.balance { split.class_weights(&data.train.labels) } else { Vec::new() };
+        let trainer = match self.trainer(net, split.train.len(), class_weights, from.as_deref()) {
             Ok(trainer) => trainer,
             Err(damage) => return self.fail(&format!("The run can't be resumed: {damage}. Train starts a new one.")),
         };
@@ -182,7 +183,13 @@ impl Session {
     }
 
     /// The network to train on this many images: fresh, or as it was at `from`.
-    fn trainer(&self, net: Network, images: usize, from: Option<&Checkpoint>) -> Result<Trainer, Damage> {
+    fn trainer(
+        &self,
+        net: Network,
+        images: usize,
+        class_weights: Vec<f32>,
+        from: Option<&Checkpoint>,
+    ) -> Result<Trainer, Damage> {
         let Settings { seed, batch, epochs, lr, kernels, warmup, schedule, .. } = self.settings;
         let per_epoch = images.div_ceil(batch as usize) as u32;
         let steps = per_epoch * epochs;
@@ -190,7 +197,7 @@ impl Session {
             from.check(&self.settings, &net)?;
         }
         let schedule = Schedule { peak: lr, steps, warm_up: warmup, shape: schedule };
-        let recipe = Recipe { seed, net, schedule, method: self.settings.method(), kernels };
+        let recipe = Recipe { seed, net, schedule, method: self.settings.method(), kernels, class_weights };
         let Some(from) = from else { return Ok(Trainer::new(recipe, &self.backend.device)) };
         let Checkpoint { epoch, done, trainer, .. } = from;
         let place = trainer.step.checked_sub((epoch - 1) * per_epoch);
@@ -219,14 +226,14 @@ impl Sources {
             (Mnist::Here(data, source), _, DatasetName::Mnist) => (data.clone(), source.clone()),
             (_, Some(data), DatasetName::Own) => (data.clone(), "your own files".into()),
             (.., name) => {
-                let images = settings.images as usize;
-                let len = if images == 0 { synthetic::DEFAULT_LEN } else { images };
-                let (draw, source): (fn(usize, u32) -> Dataset, _) = match name {
-                    DatasetName::Letters => (synthetic::letters, "letters drawn in this tab"),
-                    DatasetName::Shapes => (synthetic::shapes, "coloured shapes drawn in this tab"),
-                    _ => (synthetic::digits, "synthetic digits drawn in this tab, not MNIST"),
+                let source = match name {
+                    DatasetName::Letters => "letters drawn in this tab",
+                    DatasetName::Shapes => "coloured shapes drawn in this tab",
+                    _ => "synthetic digits drawn in this tab, not MNIST",
                 };
-                (Arc::new(draw(len, settings.seed)), source.into())
+                let drawn =
+                    settings.drawn().unwrap_or_else(|| synthetic::digits(synthetic::DEFAULT_LEN, settings.seed));
+                (Arc::new(drawn), source.into())
             }
         }
     }
