@@ -91,7 +91,7 @@ sweep: ## in the built page, let each call to the outside fail once and hang onc
 	@$(SAY) "injecting faults; all of them take about a quarter of an hour on two cores"
 	$(WASM) INKLING_SITE="$(or $(INKLING_SITE),dist)" EVERY=$(or $(EVERY),1) node --test --test-timeout=2700000 tests/e2e/sweep.run.mjs
 
-soak: ## train for HOURS (2) with everything open, and check that nothing grows
+soak: ## train for HOURS (2) with everything open, and check that nothing grows; BACKEND=webgpu: on WebGPU
 	@scripts/setup test
 	$(WASM) INKLING_SITE="$(or $(INKLING_SITE),$(TEST_SITE))" node tests/e2e/soak.mjs
 
@@ -103,7 +103,7 @@ pictures: ## take screenshots of the page in dist/ for review, in pictures/
 	@scripts/setup test
 	$(WASM) node tests/e2e/pictures.mjs
 
-check: ## run what CI runs
+check: ## run what CI runs; EVERY=8: with one injected fault in eight
 	@scripts/setup all
 	cargo fmt --check
 	cargo clippy --workspace --all-targets $(NATIVE) -- -D warnings
@@ -113,7 +113,7 @@ check: ## run what CI runs
 	scripts/audit
 	$(MAKE) fuzz
 	$(MAKE) test-all
-	$(MAKE) sweep EVERY=8
+	$(MAKE) sweep
 
 # The targets share one target folder and one site.
 .NOTPARALLEL:

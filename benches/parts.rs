@@ -173,7 +173,14 @@ fn parts(digits: Labelled) -> Vec<Part> {
     );
     if let Ok(backend) = pollster::block_on(Backend::open(BackendKind::Cpu)) {
         let schedule = Schedule::new(0.001, 100_000);
-        let recipe = Recipe { seed: 1, net, schedule, method: Method::default(), kernels: Kernels::Fused };
+        let recipe = Recipe {
+            seed: 1,
+            net,
+            schedule,
+            method: Method::default(),
+            kernels: Kernels::Fused,
+            class_weights: vec![],
+        };
         let mut trainer = Trainer::new(recipe, &backend.device);
         part(
             "step",

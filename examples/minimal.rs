@@ -33,8 +33,14 @@ fn main() -> Result<(), ReadError> {
     // Network and optimizer.
     let steps = split.train.len().div_ceil(BATCH) as u32 * EPOCHS;
     let schedule = Schedule::new(0.004, steps);
-    let recipe =
-        Recipe { seed: SEED, net: Network::default(), schedule, method: Method::default(), kernels: Kernels::Fused };
+    let recipe = Recipe {
+        seed: SEED,
+        net: Network::default(),
+        schedule,
+        method: Method::default(),
+        kernels: Kernels::Fused,
+        class_weights: vec![],
+    };
     let mut trainer = Trainer::new(recipe, &Device::flex());
 
     // Training: each step is a forward pass, a backward pass and an update.

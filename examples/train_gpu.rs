@@ -84,7 +84,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn trainer(backend: &Backend, kernels: Kernels) -> Trainer {
     let schedule = Schedule::new(0.001, 1_000_000);
     Trainer::new(
-        Recipe { seed: 1, net: Network::default(), schedule, method: Method::default(), kernels },
+        Recipe {
+            seed: 1,
+            net: Network::default(),
+            schedule,
+            method: Method::default(),
+            kernels,
+            class_weights: vec![],
+        },
         &backend.device,
     )
 }

@@ -112,7 +112,14 @@ fn initial_weights_have_the_stated_ranges_and_count() {
 
 fn recipe() -> Recipe {
     let schedule = Schedule::new(0.002, 6);
-    Recipe { seed: 7, net: Network::default(), schedule, method: Method::default(), kernels: Kernels::Fused }
+    Recipe {
+        seed: 7,
+        net: Network::default(),
+        schedule,
+        method: Method::default(),
+        kernels: Kernels::Fused,
+        class_weights: vec![],
+    }
 }
 
 /// Losses of the first six steps with seed 7 on burn-flex. They change only when the recipe or a random stream does.

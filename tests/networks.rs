@@ -222,8 +222,14 @@ fn assert_learns_by_heart_and_resumes(recipe: &Recipe, what: &str) -> TrainerSta
 fn every_network_learns_one_batch_by_heart_and_resumes_exactly() {
     for text in NETWORKS {
         let schedule = Schedule::new(0.01, 400);
-        let recipe =
-            Recipe { seed: 5, net: network(text), schedule, method: Method::default(), kernels: Kernels::Fused };
+        let recipe = Recipe {
+            seed: 5,
+            net: network(text),
+            schedule,
+            method: Method::default(),
+            kernels: Kernels::Fused,
+            class_weights: vec![],
+        };
         let kept = assert_learns_by_heart_and_resumes(&recipe, text);
         // Weights of another network are refused.
         let other = Recipe { net: network("conv 3"), ..recipe };
@@ -258,8 +264,8 @@ fn a_run_with_another_network_is_explained_saved_read_back_and_resumed() {
             Event::Answer { answer: Answer::Explain(explanation), .. } => Some(explanation.clone()),
             _ => None,
         });
-        let sizes: Vec<_> = explained[0].blocks.iter().map(|maps| (maps.side as usize, maps.shades.len())).collect();
-        let expected: Vec<_> = net.maps().map(|shape| (shape.side, shape.values())).collect();
+        let sizes: Vec<_> = explained[0].layers.iter().map(|maps| (maps.side as usize, maps.shades.len())).collect();
+        let expected: Vec<_> = net.layers().iter().map(|(_, shape)| (shape.side, shape.values())).collect();
         assert_eq!(sizes, expected, "{text}");
 
         let saved =
@@ -305,7 +311,7 @@ fn letters_and_coloured_shapes_are_trained_explained_browsed_and_resumed() {
         let mut page = RunSummary::new(1, settings.clone(), Default::default(), None);
         log.borrow().iter().for_each(|envelope| assert!(page.apply(envelope)));
         assert_eq!(page.saved().unwrap().check(), Ok(()));
-        assert_eq!(page.filters().unwrap().len(), 8 * 9 * shape.image().channels);
+        assert_eq!(page.filters(0).unwrap().1.len(), 8 * 9 * shape.image().channels);
         assert_resumes_to_the_same_end(settings, &log, 1, &format!("{dataset:?}"));
     }
 }
@@ -322,7 +328,7 @@ fn every_optimizer_learns_one_batch_by_heart_and_resumes_exactly() {
     ] {
         let method = Method { optimizer, decay: 1e-4, smoothing: 0.0, clip: 5.0 };
         let (net, schedule) = (network("conv 8, pool, dense 16"), Schedule::new(peak, 400));
-        let recipe = Recipe { seed: 5, net, schedule, method, kernels: Kernels::Fused };
+        let recipe = Recipe { seed: 5, net, schedule, method, kernels: Kernels::Fused, class_weights: vec![] };
         assert_learns_by_heart_and_resumes(&recipe, &format!("{optimizer:?}"));
     }
 }
@@ -334,7 +340,7 @@ fn batch_norm_keeps_the_mean_and_the_variance_of_the_batches() {
     let schedule = Schedule::new(0.01, 400);
     // Neither clipping nor weight decay touches the statistics.
     let method = Method { clip: 0.01, decay: 0.1, ..Method::default() };
-    let recipe = Recipe { seed: 5, net: net.clone(), schedule, method, kernels: Kernels::Fused };
+    let recipe = Recipe { seed: 5, net: net.clone(), schedule, method, kernels: Kernels::Fused, class_weights: vec![] };
     let mut trainer = Trainer::new(recipe.clone(), &Device::flex());
     let [mut mean, mut variance] = [0.0, 1.0];
     for step in 0..3 {
@@ -387,7 +393,8 @@ fn label_smoothing_moves_the_least_loss_away_from_zero() {
     let digits = synthetic::digits(24, 5).train;
     let method = Method { smoothing: 0.1, ..Method::default() };
     let schedule = Schedule::new(0.01, 400);
-    let recipe = Recipe { seed: 5, net: network("dense 32"), schedule, method, kernels: Kernels::Fused };
+    let recipe =
+        Recipe { seed: 5, net: network("dense 32"), schedule, method, kernels: Kernels::Fused, class_weights: vec![] };
     let mut trainer = Trainer::new(recipe, &Device::flex());
     let mut last = f64::NAN;
     for _ in 0..400 {

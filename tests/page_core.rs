@@ -218,6 +218,12 @@ fn a_record_that_cannot_be_read_is_not_overwritten() {
     assert!(world.model.run.warnings.iter().any(|words| words.starts_with("A reload would lose this run")));
     let keep = update(&mut world.model, Msg::Workbench(WorkbenchMsg::RemoveDigits));
     assert!(!keep.iter().any(|effect| matches!(effect, Effect::SaveHandwriting(_))));
+    // Images of this visit do not take the place of those that can't be read.
+    world.send(Msg::Found(unread(Record::Images)));
+    let data = inkling_core::data::synthetic::digits(240, 1);
+    world.model.data.set = Some(data.into());
+    let keep = update(&mut world.model, Msg::Workbench(WorkbenchMsg::KeepData(true)));
+    assert!(!keep.iter().any(|effect| matches!(effect, Effect::SaveImages(_))) && !world.model.data.kept);
     // Once the visitor has discarded it, the run is kept.
     world.act(Act::Click(ControlMsg::ForgetUnreadable(Record::Run)));
     world.act(Act::Checkpoint);

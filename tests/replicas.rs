@@ -52,6 +52,7 @@ fn train_from(
         schedule: Schedule::new(0.002, steps),
         method: Method::default(),
         kernels,
+        class_weights: vec![],
     };
     let mut trainer = Trainer::new(recipe, device);
     let mut team = Team::new(crew);

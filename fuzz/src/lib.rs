@@ -14,11 +14,12 @@ use std::{io::Write, sync::OnceLock};
 use flate2::{Compression, write::GzEncoder};
 use inkling_core::{
     charts::{self, Curve, Metric, Theme},
-    data::{NamedFile, handwriting::Handwriting},
+    data::{KeptData, NamedFile, Split, handwriting::Handwriting},
     history::RunHistory,
     protocol::BackendInfo,
     restore::Restore,
     settings::Settings,
+    sketch::Target,
     summary::{RunSummary, SavedRun},
 };
 use inkling_formats::{
@@ -70,10 +71,13 @@ pub fn data_set(data: &[u8]) {
         let name = if choice >> 4 & 1 << place != 0 { "test" } else { "train" };
         NamedFile { name: name.into(), bytes: if choice >> 1 & 1 == 0 { bytes } else { gzipped(&bytes) } }
     });
-    let files = if choice >> 2 & 3 < 3 {
-        files.collect()
-    } else {
-        samples::data_files().iter().map(|file| NamedFile { bytes: edits.apply(&file.bytes), ..file.clone() }).collect()
+    let files = match choice >> 2 & 7 {
+        0..=4 => files.collect(),
+        5 => samples::pictures().map(|file| NamedFile { bytes: edits.apply(&file.bytes), ..file }).into(),
+        _ => samples::data_files()
+            .iter()
+            .map(|file| NamedFile { bytes: edits.apply(&file.bytes), ..file.clone() })
+            .collect(),
     };
     match own::open(files) {
         Ok(Opened::Arrays(arrays)) => {
@@ -81,7 +85,8 @@ pub fn data_set(data: &[u8]) {
                 assert!(set.is_sound());
             }
         }
-        Ok(Opened::Pictures(_)) | Err(_) => {}
+        Ok(Opened::Pictures(pictures)) => pictures.iter().for_each(|picture| _ = picture.is_decodable()),
+        Err(_) => {}
     }
 }
 
@@ -123,7 +128,7 @@ pub fn run(data: &[u8]) {
     let _ = (run.sentence(), run.is_finished());
     let mut page = RunSummary::restored(1, run, BackendInfo::default());
     page.back_to_checkpoint();
-    let _ = (page.history_csv(), page.filters(), page.steps_per_epoch());
+    let _ = (page.history_csv(), page.filters(0), page.filters(1), page.steps_per_epoch());
     if let Some(report) = page.confusion_matrix.as_ref().map(|matrix| matrix.report()) {
         let _ = (report.text(|class| class.to_string()), report.markdown(|class| class.to_string()));
     }
@@ -176,6 +181,17 @@ pub fn handwriting(data: &[u8]) {
     digits.add(&[7; 784], 3);
     digits.remove(0);
     assert!(digits.clone().merged(&digits, &Handwriting::default()).check().is_ok());
+}
+
+/// The visitor's own data set, as the browser keeps it, with edited values.
+pub fn images(data: &[u8]) {
+    let Some(kept) = tree::edited::<KeptData>(samples::images(), data) else { return };
+    if kept.check().is_ok() {
+        let data = kept.data;
+        let _ = (data.fingerprint(), Target::like(&data.train), Split::stratified(&data.train.labels, Some(60), 1));
+        let all = (0..data.test.len()).chain([0]);
+        assert!(all.into_iter().all(|at| data.test.image(at).len() == data.shape.image().values()));
+    }
 }
 
 /// The query of an address.

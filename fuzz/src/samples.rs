@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use ciborium::Value;
 use inkling_core::{
     checkpoint::{Checkpoint, TrainerState},
-    data::{NamedFile, handwriting::Handwriting, synthetic},
+    data::{DataShape, Dataset, KeptData, Labelled, NamedFile, Shape, handwriting::Handwriting, synthetic},
     healing::{Incident, Remedy},
     history::RunHistory,
     metrics::{ConfusionMatrix, Parts},
@@ -53,6 +53,19 @@ pub fn data_files() -> &'static [NamedFile; 2] {
             NamedFile { name: "test.csv".into(), bytes: table.into_bytes() },
         ]
     })
+}
+
+/// The headers of pictures of 100 by 80 pixels: PNG, JPEG with a segment before its size, and the three kinds of WebP.
+pub fn pictures() -> [NamedFile; 5] {
+    let riff = |kind: &[u8], header: &[u8]| [b"RIFF\x40\0\0\0WEBP", kind, b"\x20\0\0\0", header].concat();
+    [
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x64\0\0\0\x50\x08\x02\0\0\0".to_vec(),
+        b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xc0\0\x0b\x08\0\x50\0\x64\x01\x01\x11\0".to_vec(),
+        riff(b"VP8 ", b"\x30\x01\0\x9d\x01\x2a\x64\0\x50\0\0\0"),
+        riff(b"VP8L", b"\x2f\x63\xc0\x13\0\0\0\0\0\0\0\0"),
+        riff(b"VP8X", b"\x10\0\0\0\x63\0\0\x4f\0\0\0\0"),
+    ]
+    .map(|bytes| NamedFile { name: "class/picture".into(), bytes })
 }
 
 fn archive(files: &[(&str, Vec<u8>)]) -> Result<Vec<u8>, rawzip::Error> {
@@ -163,6 +176,22 @@ pub fn history() -> &'static Value {
 }
 
 /// Five digits.
+/// 150 images in two classes with names.
+pub fn images() -> &'static Value {
+    static IMAGES: OnceLock<Value> = OnceLock::new();
+    IMAGES.get_or_init(|| {
+        let set = |count: usize| Labelled {
+            shape: Shape { channels: 1, side: 8 },
+            pixels: vec![9; 64 * count],
+            labels: (0..count).map(|at| (at % 2) as u8).collect(),
+        };
+        let (train, test) = (set(130), set(20));
+        let names = vec!["cat".into(), "dog".into()];
+        let data = DataShape::new(train.shape, 2).map(|shape| Dataset { shape, names, train, test });
+        tree::of(&data.ok().map(|data| KeptData { data: data.into(), note: "150 images".into() }))
+    })
+}
+
 pub fn handwriting() -> &'static Value {
     static DIGITS: OnceLock<Value> = OnceLock::new();
     DIGITS.get_or_init(|| {

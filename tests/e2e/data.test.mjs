@@ -132,6 +132,39 @@ test("NumPy's arrays of 12 by 10 coloured pixels and three classes are trained o
   await page.context().close();
 });
 
+test("images that are kept are there after a reload: a run on them resumes, and they can be forgotten", async () => {
+  const count = 300;
+  const labels = Buffer.from(Array.from({ length: count }, (_, i) => i % 2));
+  const pixels = Buffer.alloc(count * 100, 255); // dark ink on light paper
+  for (let i = 0; i < count; i++) for (let x = 2; x < 8; x++) pixels[i * 100 + (labels[i] ? 10 * x + 5 : 50 + x)] = (i * 31 + x * 7) % 60;
+  const page = await own();
+  await pick(page, [["lines.npz", zip([["x_train.npy", npy([count, 10, 10], pixels)], ["y_train.npy", npy([count], labels)]])]]);
+  await page.getByLabel("Keep these images in this browser (0.0 MB)").check();
+  await page.locator("#train").click();
+  const done = await finished(page);
+  assert.ok(done.test_accuracy > 0.9, `${done.test_accuracy}`);
+  // The sketch pad draws as these images look.
+  await draw(page, [[[0.2, 0.5], [0.8, 0.5]]]);
+  await page.locator("#sketch-note").getByText("looks like a 0").waitFor();
+  const paper = await page.evaluate(() => document.getElementById("thumb").getContext("2d").getImageData(0, 0, 1, 1).data[0]);
+  assert.equal(paper, 255);
+  await page.waitForTimeout(500);
+  await page.reload();
+  await page.locator("#own-note").filter({ hasText: /^\d+ images to train with/ }).waitFor();
+  assert.ok(await page.locator("#own-keep").isChecked());
+  await page.locator("#resume-run").click();
+  const again = await finished(page);
+  assert.deepEqual([again.test_accuracy, again.history.length], [done.test_accuracy, done.history.length]);
+  await page.locator("#own-keep").uncheck();
+  await page.waitForTimeout(300);
+  await page.reload();
+  await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+  await page.waitForTimeout(500);
+  assert.equal(await page.locator("#own-note").textContent(), "");
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
 /** Sixty pictures of each class, of various sizes: a bright square that is red or blue, in the middle of a wide picture. */
 const pictures = (formats) => {
   const files = [];

@@ -1,15 +1,22 @@
-// Trains one image at a time with every panel open, for HOURS (2), and checks that nothing grows: memory, nodes, listeners, the longest
-// task of the page's thread, and what is written to disk. `make soak` runs it.
-import { launch, open, serve, summary } from "./lib.mjs";
+// Trains one image at a time with every panel open, for HOURS (2), and checks that nothing grows: memory, nodes, listeners, Blob URLs, the
+// longest task of the page's thread, and what is written to disk; with BACKEND=webgpu, also the memory of the device. `make soak` runs it.
+import { WATCH_GPU, launch, open, sabotage, serve, summary } from "./lib.mjs";
+
+const BACKEND = process.env.BACKEND ?? "cpu";
 
 const HOURS = Number(process.env.HOURS ?? 2);
 const EVERY_MS = Math.min(60_000, (HOURS * 3_600_000) / 20);
-const RUN = "?dataset=synthetic&backend=cpu&images=6000&batch=1&epochs=100&seed=3&replicas=1&autostart=1";
+const RUN = `?dataset=synthetic&backend=${BACKEND}&images=6000&batch=1&epochs=100&seed=3&replicas=1&autostart=1`;
 
-const [server, browser] = [await serve(), await launch()];
+const gpu = BACKEND === "webgpu";
+const [server, browser] = [await serve(gpu ? { intercept: sabotage([WATCH_GPU]) } : {}), await launch({ webgpu: gpu })];
 const init = () => {
   self.longest = 0;
   self.written = 0;
+  self.urls = 0;
+  const { createObjectURL, revokeObjectURL } = URL;
+  URL.createObjectURL = (blob) => (self.urls++, createObjectURL.call(URL, blob));
+  URL.revokeObjectURL = (url) => (self.urls--, revokeObjectURL.call(URL, url));
   new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => (self.longest = Math.max(self.longest, duration)))).observe({ type: "longtask" });
   const { put } = IDBObjectStore.prototype;
   const size = (value) => (ArrayBuffer.isView(value) ? value.byteLength : value && typeof value === "object" ? Object.values(value).reduce((sum, part) => sum + size(part), 0) : 8);
@@ -27,20 +34,24 @@ const devtools = await page.context().newCDPSession(page);
 await devtools.send("Performance.enable");
 
 const samples = [];
-const columns = ["minutes", "step", "heap MB", "nodes", "listeners", "longest task ms", "MB written"];
+const columns = ["minutes", "step", "heap MB", "nodes", "listeners", "Blob URLs", "device MB", "longest task ms", "MB written"];
 console.log(columns.join("\t"));
 for (const begun = Date.now(); Date.now() - begun < HOURS * 3_600_000; ) {
   await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
   await devtools.send("HeapProfiler.collectGarbage");
   const metrics = Object.fromEntries((await devtools.send("Performance.getMetrics")).metrics.map(({ name, value }) => [name, value]));
-  const [longest, written] = await page.evaluate(() => {
-    const seen = [self.longest, self.written];
+  const [longest, written, urls] = await page.evaluate(() => {
+    const seen = [self.longest, self.written, self.urls];
     [self.longest, self.written] = [0, 0];
     return seen;
   });
-  const { state, history } = await summary(page);
+  const device = gpu ? await page.workers()[0].evaluate(async () => (await self.gpu.collect(), self.gpu.bytes)) : 0;
+  const { state, history, backend, incidents } = await summary(page);
+  if (backend.name !== BACKEND || incidents.length > 0) throw new Error(`the run went on elsewhere: ${JSON.stringify([backend, incidents])}`);
+  // A chart that is saved as SVG goes through the file worker and a Blob URL, which ends after a minute.
+  if (history.length > 0) await page.evaluate(() => document.getElementById("svg-loss").click());
   const step = (await page.locator("#progress-text").textContent()).match(/step (\d+)/)?.[1];
-  const row = [(Date.now() - begun) / 60_000, step ?? history.length, metrics.JSHeapUsedSize / 1e6, metrics.Nodes, metrics.JSEventListeners, longest, written / 1e6];
+  const row = [(Date.now() - begun) / 60_000, step ?? history.length, metrics.JSHeapUsedSize / 1e6, metrics.Nodes, metrics.JSEventListeners, urls, device / 1e6, longest, written / 1e6];
   console.log(row.map((value) => (typeof value === "number" ? value.toFixed(1) : value)).join("\t"));
   samples.push(row);
   if (state !== "training") await page.locator("#train").click();

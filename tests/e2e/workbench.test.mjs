@@ -84,7 +84,12 @@ test("a cell of the matrix shows its images, and an image shows the inside of th
 
   await page.locator("#specimens button").first().click();
   await page.getByText(new RegExp(`^Image \\d+: a ${right.label}\\. The network says ${right.label} \\(`)).waitFor();
-  for (const id of ["explained", "saliency", "maps-1", "maps-2", "filters"]) assert.ok((await lit(page, id)) > 0.01, `${id} is blank`);
+  for (const id of ["explained", "saliency", "maps", "filters"]) assert.ok((await lit(page, id)) > 0.01, `${id} is blank`);
+  // By its name in the drawing: the second convolution, whose filters look at the maps of the first.
+  await page.locator('#layers [data-layer="2"] a').click();
+  await page.locator("#filters-note").filter({ hasText: /each row has/ }).waitFor();
+  assert.equal(await page.locator("#inside-layer").inputValue(), "2");
+  for (const id of ["maps", "filters"]) assert.ok((await lit(page, id)) > 0.01, `${id} is blank`);
   const probabilities = await page.locator("#logits td:nth-child(3)").allTextContents();
   const sum = probabilities.reduce((sum, text) => sum + Number.parseFloat(text), 0);
   assert.ok(Math.abs(sum - 100) < 0.1, `the probabilities are ${sum} % together`);
