@@ -10,7 +10,7 @@ mod generated;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use inkling_core::{
-    data::{Batch, Dataset},
+    data::{Batch, Dataset, synthetic},
     network::Network,
     parameters::random_weights,
     protocol::{Format, Language},
@@ -45,7 +45,7 @@ fn network(settings: &Settings) -> Network {
     settings.network(settings.dataset.shape(None)).unwrap()
 }
 
-/// UPDATE=1 writes the program anew.
+/// With UPDATE=1 in the environment, it first replaces the program by the one that is written now.
 #[test]
 fn the_program_for_burn_is_the_one_that_is_compiled_here() {
     let written = script(Language::Burn, &network(&settings()), &settings());
@@ -68,7 +68,7 @@ fn the_program_for_burn_computes_what_inkling_does() -> Result<(), Box<dyn Error
     fs::write(&path, weights::file(Format::Safetensors, &net, &values)?)?;
     let theirs = generated::loaded(path.to_str().unwrap(), &device)?;
     let ours = Model::new(&net, values, Kernels::Fused, &device);
-    let data = settings.drawn().unwrap();
+    let data = synthetic::drawn(&settings).unwrap();
     let (images, _) = upload(Batch::plain(&data.test, 0..40), &device);
     let flat = |logits: Tensor<2>| logits.into_data().try_into_vec::<f32>().unwrap();
     let (a, b) = (flat(ours.forward(images.clone())), flat(theirs.forward(images)));
@@ -80,7 +80,7 @@ fn the_program_for_burn_computes_what_inkling_does() -> Result<(), Box<dyn Error
 #[test]
 fn the_program_for_burn_reads_the_data_set_and_learns_it() -> Result<(), Box<dyn Error>> {
     let (settings, device) = (settings(), Device::flex());
-    let data: Dataset = settings.drawn().unwrap();
+    let data: Dataset = synthetic::drawn(&settings).unwrap();
     let path = tempfile().join("data.safetensors");
     fs::write(&path, weights::data_file(&data)?)?;
     let [to_train_with, to_test_with] = generated::load(path.to_str().unwrap())?;

@@ -179,7 +179,8 @@ fn weights_from_a_file_can_be_queried_scored_and_trained_on() {
         finish(&mut session);
         let saved = all(&log, |e| if let Event::Export { weights, .. } = e { Some(weights.clone()) } else { None });
         let task = FileTask::Write { format, net: net.clone(), weights: saved[0].clone() };
-        let FileEvent::Written { step: 0, bytes, .. } = perform_alone(task) else { panic!() };
+        let FileEvent::Saved { name, bytes } = perform_alone(task) else { panic!() };
+        assert_eq!(name, format!("inkling-step-0.{}", format.extension()));
         assert_eq!(weights::read(&net, &bytes).unwrap(), weights);
         assert!(matches!(
             log.borrow().iter().rev().nth(1),

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use inkling_core::{
     checkpoint::TrainerState,
-    data::{NamedFile, SharedDataset},
+    data::{NamedFile, SharedDataset, synthetic},
     protocol::{FileEvent, FileTask, Look},
 };
 
 use crate::{
     code,
     own::{self, Opened, OwnError, Picture},
-    svg,
-    weights::{self, WeightsError},
+    svg, weights,
 };
 
 /// The page hears how far a task is after this many pictures.
@@ -34,18 +33,21 @@ pub trait Browser {
 pub async fn perform(task: FileTask, browser: &impl Browser) -> FileEvent {
     let done = match task {
         FileTask::Write { format, net, weights } => weights::file(format, &net, &weights.values())
-            .map(|bytes| FileEvent::Written { format, step: weights.step, bytes })
+            .map(|bytes| {
+                let name = format!("inkling-step-{}.{}", weights.step, format.extension());
+                FileEvent::Saved { name, bytes }
+            })
             .map_err(|error| format!("The weights could not be saved: {error}.")),
         FileTask::WriteCode { language, net, settings } => Ok(FileEvent::Saved {
             name: language.file_name().into(),
             bytes: code::script(language, &net, &settings).into_bytes(),
         }),
-        FileTask::WriteData { own, settings } => own
-            .or_else(|| settings.drawn().map(Arc::new))
-            .map(|data| weights::data_file(&data))
-            .unwrap_or_else(|| Err(WeightsError::Format("there are no images".into())))
-            .map(|bytes| FileEvent::Saved { name: "inkling-data.safetensors".into(), bytes })
-            .map_err(|error| format!("The data set could not be saved: {error}.")),
+        FileTask::WriteData { own, settings } => match own.or_else(|| synthetic::drawn(&settings).map(Arc::new)) {
+            Some(data) => weights::data_file(&data)
+                .map(|bytes| FileEvent::Saved { name: "inkling-data.safetensors".into(), bytes })
+                .map_err(|error| format!("The data set could not be saved: {error}.")),
+            None => Err("The data set could not be saved: its images are not here.".into()),
+        },
         FileTask::Draw { name, drawing, scheme } => {
             Ok(FileEvent::Saved { name, bytes: svg::draw(&drawing, scheme).into_bytes() })
         }

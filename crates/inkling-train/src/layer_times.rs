@@ -49,7 +49,7 @@ async fn one_pass(trainer: &Trainer, images: &Labelled) -> Result<Vec<f64>, Read
     };
     while let Some((place, layer)) = walk.next_layer() {
         let start = Instant::now();
-        let (_, y) = walk.compute(place, layer, x.clone());
+        let y = walk.compute(layer, x.clone());
         finish(place, start, &x, y.clone().flatten(0, 3)).await?;
         // The images themselves need no gradient; every other input does.
         x = y.detach().require_grad();

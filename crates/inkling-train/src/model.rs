@@ -229,22 +229,22 @@ impl Walk<'_> {
         self.layers.next().map(|(place, (layer, _))| (place, *layer))
     }
 
-    /// What `layer`, the one that [`Walk::next_layer`] gave, makes of `x`; and its place, or that of the pool after it, where the two are
-    /// one operation. Maps are `[N, C, H, W]`; after a dense layer `[N, units, 1, 1]`.
-    pub fn compute(&mut self, place: usize, layer: Layer, x: Tensor<4>) -> (usize, Tensor<4>) {
-        let y = match layer {
+    /// What `layer`, the one that [`Walk::next_layer`] gave, makes of `x`; with the pool after it, if the two are one operation. Maps are
+    /// `[N, C, H, W]`; after a dense layer `[N, units, 1, 1]`.
+    pub fn compute(&mut self, layer: Layer, x: Tensor<4>) -> Tensor<4> {
+        match layer {
             Layer::Conv(conv) => {
-                let Some(Part::Convolution(convolution)) = self.parts.next() else { return (place, x) };
+                let Some(Part::Convolution(convolution)) = self.parts.next() else { return x };
                 let merges = self.merges && conv.is_block();
                 let pool = |(_, (next, _)): &(usize, &(Layer, Shape))| merges && *next == Layer::Pool(Pool::Max);
                 match self.layers.next_if(pool) {
-                    Some((pool, _)) => return (pool, convolution.block(x, self.kernels)),
+                    Some(_) => convolution.block(x, self.kernels),
                     None => convolution.forward(x, conv),
                 }
             }
             Layer::Residual(block) => residual(&mut self.parts, x, block),
             Layer::BatchNorm(function) => {
-                let Some(Part::Norm(norm)) = self.parts.next() else { return (place, x) };
+                let Some(Part::Norm(norm)) = self.parts.next() else { return x };
                 let normal = match self.counted {
                     Some(counted) => {
                         let (normal, found) = norm.forward_training(x, counted);
@@ -266,11 +266,10 @@ impl Walk<'_> {
                 None => x,
             },
             Layer::Dense(_, function) => {
-                let Some(Part::Dense(layer)) = self.parts.next() else { return (place, x) };
+                let Some(Part::Dense(layer)) = self.parts.next() else { return x };
                 activate(layer.forward(x.flatten::<2>(1, 3)), function).unsqueeze_dims(&[2, 3])
             }
-        };
-        (place, y)
+        }
     }
 
     /// The logits, once all layers have been computed.
@@ -285,8 +284,8 @@ impl Walk<'_> {
     /// Computes all layers; `see` gets the result of each. Returns the logits, and what batch norm found.
     fn finish(mut self, images: Tensor<4>, mut see: impl FnMut(&Tensor<4>)) -> (Tensor<2>, Vec<Tensor<1>>) {
         let mut x = images;
-        while let Some((place, layer)) = self.next_layer() {
-            x = self.compute(place, layer, x).1;
+        while let Some((_, layer)) = self.next_layer() {
+            x = self.compute(layer, x);
             see(&x);
         }
         (self.logits(x), self.statistics)

@@ -197,7 +197,8 @@ mod tests {
             let flat = Tensor::cat(pass.changes, 0);
             flat.into_data().try_into_vec::<f32>().unwrap()
         };
-        // Of four images, the two of class 3 count thrice, the others not at all: three halves of their own mean.
+        // Two of four images have class 3 and count three times; the others count nothing. So the mean over all four is one and a half
+        // times the mean over the two.
         let mut class_weights = vec![0.0; 10];
         class_weights[3] = 3.0;
         let weighted = pass(of(3, 2).chain(of(5, 2)).collect(), class_weights);

@@ -43,6 +43,10 @@ impl Panel for Editor {
                 pressed("drop").map(Edit::Remove),
             ];
             edits.into_iter().flatten().for_each(|edit| tell(ControlMsg::Edit(edit)));
+            if let Some(layer) = pressed("inside") {
+                event.prevent_default();
+                emit(Msg::Workbench(WorkbenchMsg::LookInside(layer)));
+            }
         });
         show(
             "add-layer",
@@ -54,12 +58,6 @@ impl Panel for Editor {
             }
         });
         dom::listen("undo-layer", "click", move |_: Event| tell(ControlMsg::UndoEdit));
-        dom::listen("layers", "click", move |event: Event| {
-            if let Some(layer) = dom::pressed(&event, "inside") {
-                event.prevent_default();
-                emit(Msg::Workbench(WorkbenchMsg::LookInside(layer)));
-            }
-        });
         dom::listen("time-layers", "click", move |_: Event| emit(Msg::Workbench(WorkbenchMsg::TimeLayers)));
     }
 
@@ -184,7 +182,7 @@ fn sizes(size: &LayerSize, work: &Work) -> Vec<Element> {
         lines.push(hint(format!("{} of the multiply-adds", percent(share))));
         lines.push(element("i").with("class", "share").with("style", format!("--p:{share:.4}")));
     }
-    // A layer that is one operation with the one before it has none of its own.
+    // The time of a pool may be part of the convolution before it.
     if let Some(time) = work.time.filter(|&time| time > 0.0) {
         lines.push(hint(format!("{} of the time", percent(time))));
         lines.push(element("i").with("class", "share time").with("style", format!("--p:{time:.4}")));

@@ -131,10 +131,6 @@ impl Update<'_> {
             (answer, FileWorker::Starting(_) | FileWorker::Busy(_)) => {
                 self.file_task_done();
                 match answer {
-                    FileEvent::Written { format, step, bytes } => {
-                        let name = format!("inkling-step-{step}.{}", format.extension());
-                        self.effects.push(Effect::Download(name, bytes));
-                    }
                     FileEvent::Opened { net, weights } => self.opened(&net, weights),
                     FileEvent::Saved { name, bytes } => self.effects.push(Effect::Download(name, bytes)),
                     FileEvent::DataRead { data, note } => self.data_read(data, note),
@@ -153,13 +149,14 @@ impl Update<'_> {
     /// Weights from a file. If they are another network's, that one takes the place of the network in the controls.
     fn opened(&mut self, net: &Network, weights: TrainerState) {
         let text = net.to_string();
-        if text != self.model.settings.net.to_string() {
+        let differs = text != self.model.settings.net.to_string();
+        if differs {
             if self.model.run.state.is_active() {
                 return self.warn("The file was not opened: it has another network, and a run is in progress.".into());
             }
             self.changed("net", &text);
-            self.model.network_from_file = Some(text);
         }
+        self.model.network_from_file = differs.then_some(text);
         self.import(weights);
     }
 

@@ -122,27 +122,27 @@ impl Update<'_> {
     }
 
     pub(super) fn save_history(&mut self) {
-        match self.locked(Record::History) {
-            Some(reason) => self.not_kept(Record::History, &reason),
-            None => self.effects.push(Effect::SaveHistory(self.model.history.clone())),
-        }
+        let history = self.model.history.clone();
+        self.keep(Record::History, Effect::SaveHistory(history));
     }
 
     pub(super) fn save_digits(&mut self) {
-        match self.locked(Record::Handwriting) {
-            Some(reason) => self.not_kept(Record::Handwriting, &reason),
-            None => self.effects.push(Effect::SaveHandwriting(self.model.digits.kept.clone())),
-        }
+        let digits = self.model.digits.kept.clone();
+        self.keep(Record::Handwriting, Effect::SaveHandwriting(digits));
     }
 
     pub(super) fn save_images(&mut self) {
-        let Some(data) = self.model.data.set.clone() else { return };
-        match self.locked(Record::Images) {
-            Some(reason) => self.not_kept(Record::Images, &reason),
-            None => {
-                let note = self.model.data.note.clone();
-                self.effects.push(Effect::SaveImages(KeptData { data, note }));
-            }
+        if let Some(data) = self.model.data.set.clone() {
+            let note = self.model.data.note.clone();
+            self.keep(Record::Images, Effect::SaveImages(KeptData { data, note }));
+        }
+    }
+
+    /// Performs the effect that keeps a record, unless the record must not be overwritten.
+    fn keep(&mut self, record: Record, effect: Effect) {
+        match self.locked(record) {
+            Some(reason) => self.not_kept(record, &reason),
+            None => self.effects.push(effect),
         }
     }
 

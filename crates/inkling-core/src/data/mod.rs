@@ -176,11 +176,7 @@ impl Split {
     /// How much an image of each class counts, so that all classes of the training images count the same together; 1 on average over
     /// the images. `labels` are those of the training file.
     pub fn class_weights(&self, labels: &[u8]) -> Vec<f32> {
-        let mut counts = Vec::new();
-        for label in self.train.iter().map(|&index| usize::from(labels[index as usize])) {
-            counts.resize(counts.len().max(label + 1), 0u32);
-            counts[label] += 1;
-        }
+        let counts = counts(self.train.iter().map(|&index| labels[index as usize]));
         let present = counts.iter().filter(|&&count| count > 0).count();
         let share = self.train.len() as f32 / present.max(1) as f32;
         counts.into_iter().map(|count| share / count.max(1) as f32).collect()
@@ -194,14 +190,20 @@ impl Split {
     }
 }
 
+/// How often each class occurs, up to the highest one that does.
+fn counts(labels: impl Iterator<Item = u8>) -> Vec<usize> {
+    let mut counts = Vec::new();
+    for label in labels.map(usize::from) {
+        counts.resize(counts.len().max(label + 1), 0);
+        counts[label] += 1;
+    }
+    counts
+}
+
 /// Distributes `total` seats over the classes in proportion to their counts (largest remainders; ties go to the lower
 /// class).
 fn apportion(labels: &[u8], total: usize) -> Vec<usize> {
-    let mut counts = Vec::new();
-    for label in labels.iter().map(|&label| usize::from(label)) {
-        counts.resize(counts.len().max(label + 1), 0usize);
-        counts[label] += 1;
-    }
+    let counts = counts(labels.iter().copied());
     let all = labels.len().max(1);
     // In 64 bits: on wasm32, the product would wrap from 300,000 images on.
     let product = |count: usize| count as u64 * total as u64;

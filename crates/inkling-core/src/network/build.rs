@@ -47,7 +47,8 @@ pub(super) struct Builder {
 
 impl Builder {
     pub fn new(data: DataShape) -> Self {
-        let plan = Plan { data, layers: Vec::new(), parameters: Vec::new(), count: 0, multiply_adds: 0 };
+        let plan =
+            Plan { data, layers: Vec::new(), parameters: Vec::new(), ends: Vec::new(), count: 0, multiply_adds: 0 };
         Builder { shape: data.image(), plan, activations: 0, convolutions: 0, norms: 0, dense: 0 }
     }
 
@@ -98,6 +99,7 @@ impl Builder {
         };
         self.activations += self.shape.values();
         self.plan.layers.push((layer, self.shape));
+        self.plan.ends.push(self.plan.parameters.len());
         self.check_size()
     }
 
@@ -162,6 +164,7 @@ impl Builder {
     /// What is wrong with the whole, as a sentence without its end.
     pub fn push_last(&mut self) -> Result<(), String> {
         self.shape = self.dense(self.plan.data.classes(), Scale::Glorot);
+        self.plan.ends.push(self.plan.parameters.len());
         self.check_size()
     }
 

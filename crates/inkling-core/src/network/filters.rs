@@ -26,23 +26,21 @@ const MAX_TILES: usize = 4096;
 const IN_A_ROW: usize = 16;
 
 impl Network {
-    /// The filters of the layer at `place`; the last layer is at the place after all in [`Network::layers`]. Those of a convolution and
-    /// of a dense layer that sees maps; for a residual block, those of its first convolution. `None` if there are none, or too many to
-    /// show.
+    /// The filters of the layer at `place`, if it has some and they are few enough to show. The last layer is at the place after all in
+    /// [`Network::layers`]. A dense layer has filters if it sees maps; those of a residual block are its first convolution's.
     pub fn filters(&self, place: usize) -> Option<Filters> {
         let layers = self.layers();
         let before = match place.checked_sub(1) {
             None => self.data().image(),
             Some(at) => layers.get(at)?.1,
         };
-        let earlier: usize = (0..place).map(|at| self.parameter_count(at)).sum();
-        let weight = self.parameters().get(earlier)?;
+        let weight = self.parameters_of(place).first()?;
         let (count, side, by_input) = match (layers.get(place), &weight.shape[..]) {
             (Some((Layer::Conv(_) | Layer::Residual(_), _)), &[out, _, side, _]) => (out, side, false),
             (Some((Layer::Dense(..), _)) | None, &[_, out]) if before.side > 1 => (out, before.side, true),
             _ => return None,
         };
-        let from = self.parameters()[..earlier].iter().map(Parameter::len).sum();
+        let from = (0..place).flat_map(|at| self.parameters_of(at)).map(Parameter::len).sum();
         let (channels, tiles, columns) = match before.channels {
             channels @ (1 | 3) => (channels, count, IN_A_ROW.min(count)),
             // As many filters in a row as make the whole about square.
@@ -53,18 +51,6 @@ impl Network {
         };
         let shape = Shape { channels, side };
         (tiles <= MAX_TILES).then_some(Filters { from, count, tiles, shape, columns, by_input })
-    }
-
-    /// Number of parameters of the layer at `place`.
-    fn parameter_count(&self, place: usize) -> usize {
-        let channels = |at: Option<usize>| at.map_or(self.data().image().channels, |at| self.layers()[at].1.channels);
-        match self.layers().get(place) {
-            Some((Layer::Conv(_) | Layer::Dense(..), _)) | None => 2,
-            Some((Layer::BatchNorm(_), _)) => 4,
-            Some((Layer::Residual(_), shape)) if channels(place.checked_sub(1)) == shape.channels => 4,
-            Some((Layer::Residual(_), _)) => 6,
-            Some((Layer::Pool(_) | Layer::GlobalPool | Layer::Dropout(_), _)) => 0,
-        }
     }
 }
 

@@ -85,6 +85,8 @@ struct Plan {
     /// Each layer and the shape after it; the last dense layer is not among them.
     layers: Vec<(Layer, Shape)>,
     parameters: Vec<Parameter>,
+    /// Number of parameters up to each layer, the last one included.
+    ends: Vec<usize>,
     count: usize,
     multiply_adds: u64,
 }
@@ -103,6 +105,13 @@ impl Network {
     /// Its parameters, in the order of the layers.
     pub fn parameters(&self) -> &[Parameter] {
         &self.0.parameters
+    }
+
+    /// The parameters of the layer at `place`; the last layer is at the place after all in [`Network::layers`].
+    pub fn parameters_of(&self, place: usize) -> &[Parameter] {
+        let Plan { parameters, ends, .. } = &*self.0;
+        let from = place.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
+        ends.get(place).map_or(&[], |&end| &parameters[from..end])
     }
 
     /// Number of its parameters.

@@ -14,7 +14,7 @@ use crate::{
 /// What the page asks of the file worker. Each task has one answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FileTask {
-    /// Write weights as a file: answered by [`FileEvent::Written`].
+    /// Write weights as a file: answered by [`FileEvent::Saved`].
     Write {
         /// The format.
         format: Format,
@@ -132,16 +132,6 @@ pub enum FileEvent {
     Unavailable {
         /// Why, as a sentence.
         reason: String,
-    },
-    /// The answer to [`FileTask::Write`].
-    Written {
-        /// The format.
-        format: Format,
-        /// Training steps that the weights have seen.
-        step: u32,
-        /// The file.
-        #[serde(with = "serde_bytes")]
-        bytes: Vec<u8>,
     },
     /// The answer to [`FileTask::Read`].
     Opened {

@@ -7,12 +7,7 @@ mod preset;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    augment::Augmentation,
-    data::{Dataset, synthetic},
-    image::DataShape,
-    network::Network,
-};
+use crate::{augment::Augmentation, image::DataShape, network::Network};
 pub use choice::{BackendChoice, DatasetName, Kernels, OptimizerName, ScheduleName};
 pub use field::{Control, FIELDS, Field, MAX_REPLICAS, Rule, SettingError, Settings};
 pub use preset::{PRESETS, Preset};
@@ -111,18 +106,6 @@ impl Settings {
         let text = |field: &Field| self.get(field.key).replace(", ", ",").replace(' ', "+");
         let pairs: Vec<String> = FIELDS.iter().map(|field| format!("{}={}", field.key, text(field))).collect();
         pairs.join("&")
-    }
-
-    /// The data set, if it is one that is drawn.
-    pub fn drawn(&self) -> Option<Dataset> {
-        let draw: fn(usize, u32) -> Dataset = match self.dataset {
-            DatasetName::Synthetic => synthetic::digits,
-            DatasetName::Letters => synthetic::letters,
-            DatasetName::Shapes => synthetic::shapes,
-            DatasetName::Mnist | DatasetName::Own => return None,
-        };
-        let len = if self.images == 0 { synthetic::DEFAULT_LEN } else { self.images as usize };
-        Some(draw(len, self.seed))
     }
 
     /// The part that may change during a run.

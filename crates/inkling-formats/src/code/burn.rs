@@ -40,6 +40,8 @@ pub(super) fn script(net: &Network, settings: &Settings) -> String {
     };
     fill(
         include_str!("burn.txt"),
+        net,
+        settings,
         &[
             ("RECIPE", recipe(net, settings).replace('\n', "\n//!     ")),
             ("READER", reader.into()),
@@ -47,12 +49,6 @@ pub(super) fn script(net: &Network, settings: &Settings) -> String {
             ("LOAD", load.trim().into()),
             ("CHANNELS", shape.channels.to_string()),
             ("SIDE", shape.side.to_string()),
-            ("CLASSES", net.data().classes().to_string()),
-            ("BATCH", settings.batch.to_string()),
-            ("EPOCHS", settings.epochs.to_string()),
-            ("PEAK", format!("{:?}", settings.lr)),
-            ("WARM_UP", format!("{:?}", settings.warmup)),
-            ("SMOOTHING", format!("{:?}", settings.smoothing)),
             ("BALANCE", settings.balance.to_string()),
             ("AUGMENTATION", ranges),
             ("FIELDS", parts.fields.text.trim_end().into()),

@@ -1,6 +1,8 @@
 //! A script for Keras 3, with any of its backends.
 
-use super::{Branches, EPSILON, Lines, Op, Weights, fill, is_sgd, needs_data, ops, padding, recipe, schedule};
+use super::{
+    Branches, EPSILON, Lines, Op, Weights, fill, is_sgd, needs_data, ops, padding, python, python_recipe, schedule,
+};
 use inkling_core::{
     network::{Activation, Conv, Network, Pool},
     settings::{OptimizerName, Settings},
@@ -18,24 +20,20 @@ pub(super) fn script(net: &Network, settings: &Settings) -> String {
     );
     fill(
         include_str!("keras.py"),
+        net,
+        settings,
         &[
-            ("RECIPE", recipe(net, settings).replace('\n', "\n    ")),
+            ("RECIPE", python_recipe(net, settings)),
             ("DATA_FILE", if needs_data(settings) { " inkling-data.safetensors" } else { "" }.into()),
             ("LOAD", load(settings).into()),
             ("SHAPE", format!("({0}, {0}, {1})", shape.side, shape.channels)),
-            ("CLASSES", net.data().classes().to_string()),
-            ("BATCH", settings.batch.to_string()),
-            ("EPOCHS", settings.epochs.to_string()),
-            ("PEAK", settings.lr.to_string()),
-            ("WARM_UP", settings.warmup.to_string()),
-            ("SMOOTHING", settings.smoothing.to_string()),
             ("L2", if l2 { format!("\nL2 = keras.regularizers.L2({} / 2)", settings.decay) } else { String::new() }),
             ("BUILD", build.text.trim_end().into()),
             ("RISE", rise),
             ("AFTER", after),
             ("OPTIMIZER", optimizer(settings)),
             ("AUGMENT", augment(settings)),
-            ("BALANCE", if settings.balance { "True" } else { "False" }.into()),
+            ("BALANCE", python(settings.balance)),
         ],
     )
 }
@@ -98,7 +96,7 @@ fn augment(settings: &Settings) -> String {
     format!("[{}]", layers.join(", "))
 }
 
-/// The name of a function, as an argument; and a layer of its own, if Keras means something else by the name.
+/// How a layer gets its function: an argument, or another layer after it, where Keras means something else by the name.
 fn function(function: Activation) -> (&'static str, Option<&'static str>) {
     match function {
         Activation::Relu => (", activation=\"relu\"", None),

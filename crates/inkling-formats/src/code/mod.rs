@@ -8,7 +8,7 @@ mod pytorch;
 use std::fmt::Write;
 
 use inkling_core::{
-    network::{Activation, Conv, Layer, Network, Pool, Residual, Shape},
+    network::{Activation, Conv, Layer, Network, Pool, Residual},
     parameters::{Initial, Parameter},
     protocol::Language,
     settings::{DatasetName, OptimizerName, ScheduleName, Settings},
@@ -60,42 +60,42 @@ struct Weights<'a> {
 
 /// The operations of `net`, the last layer included.
 fn ops(net: &Network) -> Vec<Op<'_>> {
-    let mut named = net.parameters().iter().filter(|parameter| parameter.name.ends_with(".weight"));
-    let mut weights = || named.next().and_then(weights_of);
-    let (mut ops, mut before) = (Vec::new(), net.data().image());
-    let mut is_flat = false;
-    let last = (Layer::Dense(net.data().classes() as u32, Activation::None), Shape { channels: 0, side: 1 });
-    for &(layer, shape) in net.layers().iter().chain([&last]) {
+    let last = Layer::Dense(net.data().classes() as u32, Activation::None);
+    let layers = net.layers().iter().map(|(layer, _)| *layer).chain([last]);
+    let (mut ops, mut is_flat) = (Vec::new(), false);
+    for (place, layer) in layers.enumerate() {
+        let mut weights = net.parameters_of(place).iter().filter_map(weights_of);
         if matches!(layer, Layer::Dense(..)) && !is_flat {
             is_flat = true;
             ops.push(Op::Flatten);
         }
         ops.extend(match layer {
-            Layer::Conv(conv) => weights().map(|weights| Op::Conv(conv, weights)),
-            Layer::Dense(_, function) => weights().map(|weights| Op::Dense(function, weights)),
-            Layer::BatchNorm(function) => {
-                weights().map(|Weights { name, outputs: channels, .. }| Op::Norm { name, channels, is_flat, function })
-            }
-            Layer::Residual(block) => weights().zip(weights()).map(|(first, second)| {
-                let changes = before.channels != block.channels as usize;
-                let shortcut = if changes { weights() } else { None };
-                Op::Residual(block, Branches { first, second, shortcut })
+            Layer::Conv(conv) => weights.next().map(|weights| Op::Conv(conv, weights)),
+            Layer::Dense(_, function) => weights.next().map(|weights| Op::Dense(function, weights)),
+            Layer::BatchNorm(function) => weights.next().map(|Weights { name, outputs: channels, .. }| Op::Norm {
+                name,
+                channels,
+                is_flat,
+                function,
             }),
+            Layer::Residual(block) => weights
+                .next()
+                .zip(weights.next())
+                .map(|(first, second)| Op::Residual(block, Branches { first, second, shortcut: weights.next() })),
             Layer::Pool(kind) => Some(Op::Pool(kind)),
             Layer::GlobalPool => Some(Op::GlobalPool),
             Layer::Dropout(share) => Some(Op::Dropout(share)),
         });
-        before = shape;
     }
     ops
 }
 
+/// The layer whose weights this parameter is; `None` for biases and statistics.
 fn weights_of(parameter: &Parameter) -> Option<Weights<'_>> {
     let name = parameter.name.strip_suffix(".weight")?;
     let limit = if let Initial::Uniform(limit) = parameter.initial { limit } else { 0.0 };
     let (inputs, outputs) = match parameter.shape[..] {
-        [outputs, inputs, ..] if parameter.shape.len() == 4 => (inputs, outputs),
-        [inputs, outputs] => (inputs, outputs),
+        [outputs, inputs, _, _] | [inputs, outputs] => (inputs, outputs),
         [channels] => (channels, channels),
         _ => return None,
     };
@@ -154,19 +154,34 @@ impl Lines {
     }
 }
 
-/// Replaces each `@NAME@` of a template.
-fn fill(template: &str, values: &[(&str, String)]) -> String {
-    let mut text = template.to_string();
-    for (name, value) in values {
-        text = text.replace(&format!("@{name}@"), value);
-    }
-    text
+/// Replaces each `@NAME@` of a template: those that every script has in the same form, and `values`.
+fn fill(template: &str, net: &Network, settings: &Settings, values: &[(&str, String)]) -> String {
+    let number = |value: f64| format!("{value:?}"); // `0.0`, not `0`: Rust has no other floats
+    let common = [
+        ("CLASSES", net.data().classes().to_string()),
+        ("BATCH", settings.batch.to_string()),
+        ("EPOCHS", settings.epochs.to_string()),
+        ("PEAK", number(settings.lr)),
+        ("WARM_UP", number(settings.warmup)),
+        ("SMOOTHING", number(settings.smoothing)),
+    ];
+    common.iter().chain(values).fold(template.into(), |text, (name, value)| text.replace(&format!("@{name}@"), value))
 }
 
-/// Momentum and epsilon are the same in every script: see `optimizer.rs` of `inkling-train`.
+/// A truth value in Python.
+fn python(flag: bool) -> String {
+    if flag { "True" } else { "False" }.into()
+}
+
+/// The recipe in the head of a Python script.
+fn python_recipe(net: &Network, settings: &Settings) -> String {
+    recipe(net, settings).replace('\n', "\n    ")
+}
+
+/// What Adam and RMSprop add to a root: as in `optimizer.rs` of `inkling-train`.
 const EPSILON: &str = "1e-7";
 
-/// How `language` names an optimizer: its own name for Adam, SGD and so on.
+/// Whether the optimizer is a form of SGD, which divides by no root.
 fn is_sgd(optimizer: OptimizerName) -> bool {
     matches!(optimizer, OptimizerName::Sgd | OptimizerName::Momentum | OptimizerName::Nesterov)
 }

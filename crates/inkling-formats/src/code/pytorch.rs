@@ -1,6 +1,8 @@
 //! A script for PyTorch.
 
-use super::{Branches, EPSILON, Lines, Op, Weights, fill, is_sgd, needs_data, ops, padding, recipe, schedule};
+use super::{
+    Branches, EPSILON, Lines, Op, Weights, fill, is_sgd, needs_data, ops, padding, python, python_recipe, schedule,
+};
 use inkling_core::{
     network::{Activation, Conv, Network, Pool},
     settings::{OptimizerName, Settings},
@@ -19,30 +21,26 @@ pub(super) fn script(net: &Network, settings: &Settings) -> String {
     let ranges = settings.active_augmentation();
     fill(
         include_str!("pytorch.py"),
+        net,
+        settings,
         &[
-            ("RECIPE", recipe(net, settings).replace('\n', "\n    ")),
+            ("RECIPE", python_recipe(net, settings)),
             ("PACKAGES", if data { "torch safetensors" } else { "torch torchvision safetensors" }.into()),
             ("DATA_FILE", if data { " inkling-data.safetensors" } else { "" }.into()),
             ("LOAD", load(settings).into()),
             ("CHANNELS", image.channels.to_string()),
-            ("CLASSES", net.data().classes().to_string()),
-            ("BATCH", settings.batch.to_string()),
-            ("EPOCHS", settings.epochs.to_string()),
-            ("PEAK", settings.lr.to_string()),
-            ("WARM_UP", settings.warmup.to_string()),
-            ("SMOOTHING", settings.smoothing.to_string()),
             ("CLIP", settings.clip.to_string()),
             ("FIELDS", fields.text.trim_end().into()),
             ("FORWARD", forward.text.trim_end().into()),
             ("RISE", rise),
             ("AFTER", after),
             ("OPTIMIZER", optimizer(settings)),
-            ("AUGMENT", if ranges.is_some() { "True" } else { "False" }.into()),
+            ("AUGMENT", python(ranges.is_some())),
             ("ROTATION", ranges.map_or(0.0, |ranges| ranges.rotation).to_string()),
             ("ZOOM", ranges.map_or(0.0, |ranges| ranges.zoom).to_string()),
             ("SHIFT_X", ranges.map_or(0.0, |ranges| ranges.shift_x).to_string()),
             ("SHIFT_Y", ranges.map_or(0.0, |ranges| ranges.shift_y).to_string()),
-            ("BALANCE", if settings.balance { "True" } else { "False" }.into()),
+            ("BALANCE", python(settings.balance)),
         ],
     )
 }

@@ -231,8 +231,8 @@ impl Sources {
                     DatasetName::Shapes => "coloured shapes drawn in this tab",
                     _ => "synthetic digits drawn in this tab, not MNIST",
                 };
-                let drawn =
-                    settings.drawn().unwrap_or_else(|| synthetic::digits(synthetic::DEFAULT_LEN, settings.seed));
+                let drawn = synthetic::drawn(settings)
+                    .unwrap_or_else(|| synthetic::digits(synthetic::DEFAULT_LEN, settings.seed));
                 (Arc::new(drawn), source.into())
             }
         }

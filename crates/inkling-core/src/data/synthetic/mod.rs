@@ -12,7 +12,7 @@ use rand_pcg::Pcg32;
 use super::{DataShape, Dataset, Labelled};
 use crate::{
     random::{Purpose, generator},
-    settings::DatasetName,
+    settings::{DatasetName, Settings},
 };
 use strokes::{Stroke, write};
 
@@ -28,6 +28,18 @@ pub fn names(of: DatasetName) -> Vec<String> {
         DatasetName::Shapes => shapes::names(),
         DatasetName::Mnist | DatasetName::Synthetic | DatasetName::Own => Vec::new(),
     }
+}
+
+/// The data set that these settings ask for, if it is one that is drawn.
+pub fn drawn(settings: &Settings) -> Option<Dataset> {
+    let draw: fn(usize, u32) -> Dataset = match settings.dataset {
+        DatasetName::Synthetic => digits,
+        DatasetName::Letters => letters,
+        DatasetName::Shapes => shapes,
+        DatasetName::Mnist | DatasetName::Own => return None,
+    };
+    let len = if settings.images == 0 { DEFAULT_LEN } else { settings.images as usize };
+    Some(draw(len, settings.seed))
 }
 
 /// Draws `len` digits to train with and a sixth as many to test with (at least one of each class), with equally frequent
