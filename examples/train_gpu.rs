@@ -13,16 +13,17 @@ use std::{env, error::Error, time::Duration};
 
 use burn::tensor::{Device, Tensor};
 use inkling_core::{
-    augment::Augmentation,
+    augment::{AffineMap, Augmentation},
+    image::DataShape,
     network::Network,
     parameters::random_weights,
-    settings::{Kernels, Method},
+    settings::Settings,
 };
 use inkling_train::{
     device::{Backend, BackendKind},
     feed::Feed,
     model::Model,
-    pass::Recipe,
+    pass::{self, Recipe},
     read::read_metrics,
     replicas::NoReplicas,
     resident::Resident,
@@ -41,36 +42,41 @@ fn main() -> Result<(), Box<dyn Error>> {
     let unfused = env::var("FUSION").is_ok_and(|value| value == "off");
     let backend = block_on(Backend::open(BackendKind::Webgpu { fusion: !unfused }))?;
     println!("{}", backend.info.adapter);
-    let (difference, of) = block_on(backend.self_test(&settings.net))?;
+    let net = settings.network(DataShape::DIGITS)?;
+    let (difference, of) = block_on(backend.self_test(&net))?;
     println!("self-test passed: at most {difference:.1e} off, in {of}\n");
 
     let (data, _) = common::mnist()?;
     let device = backend.device.clone().autodiff();
     let set = Resident::new(&data.train, &backend.device).ok_or("the images do not fit on the device")?;
-    println!("| batch | images/s |\n|---:|---:|");
-    for batch in [64, 128, 256, 512] {
-        let mut trainer = trainer(&backend, settings.kernels);
-        let seconds = seconds_of(
+    println!("| batch | images/s | of a step, ms to queue it |\n|---:|---:|---:|");
+    for batch in [64, 128, 256, 512, 1024] {
+        let mut trainer = trainer(&backend, &net, &settings);
+        let mut queueing = Duration::ZERO;
+        let (seconds, steps) = seconds_of(
             |step| {
-                let feed = feed(&set, step, batch, &device);
-                trainer.step(feed)
+                let start = Instant::now();
+                let metrics = trainer.step(feed(&set, step, batch, &device));
+                queueing += start.elapsed();
+                metrics
             },
             |metrics| block_on(read_metrics(metrics)).is_ok(),
         );
-        println!("| {batch} | {:.0} |", batch as f64 / seconds);
+        let queueing = 1e3 * queueing.as_secs_f64() / f64::from(steps);
+        println!("| {batch} | {:.0} | {queueing:.2} |", batch as f64 / seconds);
     }
 
     println!("\n| up to and including, batch 64 | ms per step |\n|---|---:|");
-    let model = Model::new(&settings.net, random_weights(settings.net.parameters(), 1), settings.kernels, &device);
+    let model = Model::new(&net, random_weights(net.parameters(), 1), settings.kernels, &device);
     let read = |tensors: Vec<Tensor<1>>| Tensor::cat(tensors, 0).try_into_data().is_ok();
     let one = |tensor: Tensor<1>| tensor.slice(0..1);
-    let loss = |step| feed(&set, step, 64, &device).loss(&model);
-    let images = seconds_of(|step| one(images_of(&set, step)), read);
-    let forward = seconds_of(|step| loss(step).0.inner(), read);
-    let gradients = |step| model.gradients(&loss(step).0.backward());
-    let backward = seconds_of(|step| one(Tensor::cat(gradients(step), 0)), read);
-    let mut trainer = trainer(&backend, settings.kernels);
-    let update = seconds_of(
+    let loss = |step| pass::loss(&model, feed(&set, step, 64, &device)).0;
+    let (images, _) = seconds_of(|step| one(images_of(&set, step)), read);
+    let (forward, _) = seconds_of(|step| loss(step).inner(), read);
+    let gradients = |step| model.gradients(&loss(step).backward());
+    let (backward, _) = seconds_of(|step| one(Tensor::cat(gradients(step), 0)), read);
+    let mut trainer = trainer(&backend, &net, &settings);
+    let (update, _) = seconds_of(
         |step| trainer.step(feed(&set, step, 64, &device)),
         |metrics| block_on(read_metrics(metrics)).is_ok(),
     );
@@ -81,15 +87,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     common::train(backend, NoReplicas, settings)
 }
 
-fn trainer(backend: &Backend, kernels: Kernels) -> Trainer {
-    let schedule = Schedule::new(0.001, 1_000_000);
+fn trainer(backend: &Backend, net: &Network, settings: &Settings) -> Trainer {
     Trainer::new(
         Recipe {
             seed: 1,
-            net: Network::default(),
-            schedule,
-            method: Method::default(),
-            kernels,
+            net: net.clone(),
+            schedule: Schedule::new(0.001, 1_000_000),
+            method: settings.method(),
+            kernels: settings.kernels,
             class_weights: vec![],
         },
         &backend.device,
@@ -100,19 +105,23 @@ fn numbers(step: u32, batch: usize) -> Vec<u32> {
     (0..batch as u32).map(|i| (step * batch as u32 + i) % 55_000).collect()
 }
 
+fn maps(numbers: &[u32]) -> Vec<AffineMap> {
+    RANGES.maps(DataShape::DIGITS.image().side, numbers, 1, 1)
+}
+
 fn feed(set: &Resident, step: u32, batch: usize, device: &Device) -> Feed {
     let numbers = numbers(step, batch);
-    let maps = RANGES.maps(&numbers, 1, 1);
+    let maps = maps(&numbers);
     Feed::resident(set, &numbers, Some(maps), batch, device)
 }
 
 fn images_of(set: &Resident, step: u32) -> Tensor<1> {
     let numbers = numbers(step, 64);
-    set.batch(&numbers, Some(&RANGES.maps(&numbers, 1, 1))).0.flatten(0, 3)
+    set.batch(&numbers, Some(&maps(&numbers))).0.flatten(0, 3)
 }
 
-/// Seconds per `call`. The results of [`CALLS`] calls are read together.
-fn seconds_of<T>(mut call: impl FnMut(u32) -> T, mut read: impl FnMut(Vec<T>) -> bool) -> f64 {
+/// Seconds per `call`, and the number of calls. The results of [`CALLS`] calls are read together.
+fn seconds_of<T>(mut call: impl FnMut(u32) -> T, mut read: impl FnMut(Vec<T>) -> bool) -> (f64, u32) {
     let length = env::var("SECONDS").ok().and_then(|value| value.parse().ok()).unwrap_or(3.0);
     let mut round = |from: u32| {
         let results = (from..from + CALLS).map(&mut call).collect();
@@ -122,9 +131,9 @@ fn seconds_of<T>(mut call: impl FnMut(u32) -> T, mut read: impl FnMut(Vec<T>) ->
     let (start, mut calls) = (Instant::now(), 0);
     while start.elapsed() < Duration::from_secs_f64(length) {
         if !round(calls) {
-            return f64::NAN;
+            return (f64::NAN, calls);
         }
         calls += CALLS;
     }
-    start.elapsed().as_secs_f64() / f64::from(calls)
+    (start.elapsed().as_secs_f64() / f64::from(calls), calls + CALLS)
 }

@@ -24,6 +24,11 @@ fn other_shapes_give_correct_results_too() {
 }
 
 #[test]
+fn convolutions_of_any_size_agree_with_burns() {
+    block_on(kernels::convolutions_of_any_size_agree_with_burns(120));
+}
+
+#[test]
 fn non_finite_values_come_out_where_burn_has_them() {
     block_on(kernels::non_finite_values_come_out_where_burn_has_them(40));
 }

@@ -73,7 +73,9 @@ fn train_from(
     );
     assert_eq!(workers > 1, parts.messages > 0.0);
     let images = Images { host: &digits.test, resident: test_set.as_ref() };
-    let evaluated = block_on(batch::evaluate(&mut trainer, &mut team, images, &Vec::from_iter(0..99), 102)).unwrap();
+    let model = trainer.model().clone();
+    let evaluated =
+        block_on(batch::evaluate(&mut trainer, &model, &mut team, images, &Vec::from_iter(0..99), 102)).unwrap();
     losses.extend(team.losses());
     (block_on(read_metrics(metrics)).unwrap(), evaluated, losses)
 }

@@ -183,6 +183,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Command(Command::Test)),
         1 => Just(Act::Command(Command::Step)),
         1 => Just(Act::Command(Command::MeasureRobustness)),
+        1 => Just(Act::Command(Command::Survey)),
         1 => (0usize..3).prop_map(|n| Act::Command(Command::FineTune(Handwriting { pixels: vec![9; 2 * IMAGE], labels: vec![3; n], aside: vec![0; 2], drawn: 2 }))),
         1 => Just(Act::Command(Command::TakeBack)),
         1 => Just(Act::Command(Command::Ask { id: 1, question: Question::Explain { pixels: vec![9; IMAGE] } })),

@@ -282,8 +282,49 @@ fn robustness_is_measured_during_training_without_changing_it() {
         assert!(points.iter().filter(|p| p.0.motion == motion).count() >= 11);
     }
     assert_eq!(steps(&log), steps(&expected));
+    let again = log.borrow().len();
+    session.command(Command::MeasureRobustness);
+    finish(&mut session);
+    let measured = log.borrow()[again..].iter().filter(|e| matches!(e.event, Event::Robustness { .. })).count();
+    assert_eq!(measured, points.len(), "once more when the run is over");
     let first = log.borrow().iter().position(|e| matches!(e.event, Event::Robustness { .. })).unwrap();
     assert!(log.borrow()[first..].iter().any(|e| matches!(e.event, Event::Steps(_))), "training waited for the end");
+}
+
+#[test]
+fn a_data_set_is_surveyed_during_training_without_changing_it_and_its_labels_once_that_is_over() {
+    let settings = Settings { images: 600, ..tiny() };
+    let (mut whole, expected) = session();
+    whole.command(Command::start(1, settings.clone()));
+    finish(&mut whole);
+    let (mut session, log) = session();
+    session.command(Command::Survey);
+    assert_eq!(warnings(&log), ["There are no images yet. Press Train first."]);
+    session.command(Command::start(1, settings.clone()));
+    (0..3).for_each(|_| assert!(block_on(session.work())));
+    session.command(Command::Survey);
+    finish(&mut session);
+    assert_eq!(steps(&log), steps(&expected));
+    let found = |log: &Log| all(log, |e| if let Event::Surveyed(twins) = e { Some(twins.clone()) } else { None });
+    let twins = found(&log).remove(0);
+    assert_eq!((twins.pairs.len(), twins.mistakes), (12, None), "the network was learning");
+
+    session.command(Command::Survey);
+    finish(&mut session);
+    let again = found(&log).remove(1);
+    assert_eq!(again.pairs, twins.pairs);
+    let query = Query { part: Part::Train, mistakes: true, count: 200, ..Query::default() };
+    let (total, specimens) = ask(query, &mut session, &log);
+    assert_eq!(again.mistakes, Some(total));
+    assert!(total > 0 && specimens.iter().all(|s| s.answer.is_some_and(|(class, _)| class != s.label)));
+    let classes = all(&log, |e| if let Event::Classes(classes) = e { Some(classes.clone()) } else { None }).remove(1);
+    let counted = classes.iter().map(|class| class.train + class.test).sum::<u32>();
+    assert_eq!(counted, 600);
+    let (done, of): (Vec<u32>, Vec<u32>) =
+        all(&log, |e| if let Event::Surveying { done, of } = e { Some((*done, *of)) } else { None })
+            .into_iter()
+            .unzip();
+    assert!(done.iter().zip(&of).all(|(done, of)| done <= of));
 }
 
 #[test]

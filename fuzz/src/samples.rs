@@ -116,6 +116,7 @@ fn epoch(epoch: u32, seconds: f64) -> EpochRecord {
         train_accuracy: 0.5,
         validation_loss: 0.9,
         validation_accuracy: 0.6,
+        averaged: None,
         images_per_second: 1000.0,
         seconds,
         parts: Parts::default(),

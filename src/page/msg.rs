@@ -149,6 +149,10 @@ pub enum WorkbenchMsg {
     Examine,
     /// Measure robustness.
     MeasureRobustness,
+    /// Describe the data set.
+    Survey,
+    /// Show the training images that the network takes for another class.
+    ShowMistakes,
     /// The sketch is a digit of this class.
     KeepDigit(u8),
     /// Remove the digit at this place.
@@ -377,6 +381,8 @@ pub enum Section {
     Settings,
     /// The confusion matrix as a table.
     MatrixTable,
+    /// What the data set looks like.
+    Survey,
     /// Images and mistakes.
     Images,
     /// Inside the network.
@@ -395,9 +401,10 @@ pub enum Section {
 
 impl Section {
     /// All sections.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Settings,
         Self::MatrixTable,
+        Self::Survey,
         Self::Images,
         Self::Inside,
         Self::Doctor,
@@ -412,6 +419,7 @@ impl Section {
         match self {
             Self::Settings => "fold",
             Self::MatrixTable => "matrix-table",
+            Self::Survey => "survey",
             Self::Images => "look",
             Self::Inside => "inside",
             Self::Doctor => "doctor",

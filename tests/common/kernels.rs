@@ -1,11 +1,11 @@
-//! Compares the fused convolution block with Burn's own operations over random shapes, natively and in the browser.
+//! Compares the convolutions with Burn's own operations over random shapes, natively and in the browser.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData, module, ops::ConvOptions};
 use inkling_core::settings::Kernels;
 use inkling_kernels::{
     conv_block,
     conv_block::{Dims, Output, forward, forward_into},
-    stock_conv_block,
+    convolution, stock_conv_block,
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg32;
@@ -111,6 +111,61 @@ pub async fn other_shapes_give_correct_results_too() {
         assert!(!dims.supported());
         Case::new(dims, || rng.random_range(-3i8..=3).into()).assert_same(0.0).await;
     }
+}
+
+/// The plain convolution, in every kernel size, with and without a border, for channels that fill whole registers and for others. Whole
+/// numbers, and the halves of Winograd's transforms, are exact, so everything is exactly equal; real numbers agree within rounding.
+pub async fn convolutions_of_any_size_agree_with_burns(cases: u64) {
+    let mut winograd = 0;
+    for seed in 0..cases {
+        let mut rng = Pcg32::seed_from_u64(3000 + seed);
+        let kernel = [1, 3, 3, 5, 7][rng.random_range(0..5)];
+        let padding = if rng.random() { (kernel - 1) / 2 } else { 0 };
+        let [inputs, outputs] = [[1, 3, 4, 8, 20], [1, 4, 6, 8, 20]].map(|of| of[rng.random_range(0..5)]);
+        let images = rng.random_range(1..4);
+        let mut side = || rng.random_range(kernel..12);
+        let input = [images, inputs, side(), side()];
+        let sizes = [input, [outputs, inputs, kernel, kernel], [outputs, 1, 1, 1]];
+        winograd += usize::from(kernel == 3 && inputs % 4 == 0 && outputs % 4 == 0);
+        let exact = seed % 3 > 0;
+        let values = sizes.map(|size| {
+            let number = |_| if exact { rng.random_range(-3i8..=3).into() } else { rng.random_range(-1.0..1.0) };
+            (0..size.iter().product()).map(number).collect::<Vec<f32>>()
+        });
+        let run = async |own: bool| {
+            let device = Device::flex().autodiff();
+            let tensor =
+                |place: usize| Tensor::<4>::from_data(TensorData::new(values[place].clone(), sizes[place]), &device);
+            let [x, weight] = [0, 1].map(|place| tensor(place).require_grad());
+            let bias = tensor(2).reshape([outputs]).require_grad();
+            // As in a network, neither the input nor the gradient lies in memory in the usual order.
+            let turned = (x.clone() * 1.0).swap_dims(2, 3);
+            let out = match own {
+                true => convolution(turned, weight.clone(), bias.clone(), padding),
+                false => {
+                    let options = ConvOptions::new([1, 1], [padding, padding], [1, 1], 1);
+                    module::conv2d(turned, weight.clone(), Some(bias.clone()), options)
+                }
+            };
+            let flow = Tensor::arange(0..out.shape().num_elements() as i64, &device).float().reshape(out.dims());
+            let gradients = (out.clone().swap_dims(2, 3) * (flow % 5.0 - 2.0).swap_dims(2, 3)).sum().backward();
+            let found = [x.grad(&gradients), weight.grad(&gradients)].map(Option::unwrap);
+            let mut all = vec![self::values(out.inner()).await, self::values(bias.grad(&gradients).unwrap()).await];
+            for tensor in found {
+                all.push(self::values(tensor).await);
+            }
+            all
+        };
+        let (found, expected) = (run(true).await, run(false).await);
+        for ((found, expected), what) in found.iter().zip(&expected).zip(["output", "bias", "input", "weight"]) {
+            assert_eq!(found.len(), expected.len());
+            let scale = expected.iter().fold(1.0f32, |m, v| m.max(v.abs()));
+            let tolerance = if exact { 0.0 } else { 2e-5 * scale };
+            let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst <= tolerance, "{what} of {sizes:?} with {padding} around it differs by {worst}");
+        }
+    }
+    assert!(winograd > cases as usize / 20, "{winograd} cases of Winograd's");
 }
 
 /// NaN and infinities come out where Burn has them. This holds for the output only: in the gradients, Burn multiplies an

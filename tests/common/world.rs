@@ -15,7 +15,7 @@ use inkling_core::{
     metrics::{ConfusionMatrix, Parts},
     protocol::{
         Answer, BackendInfo, BackendName, Command, Envelope, EpochRecord, Event, FileEvent, FileTask, Format, Progress,
-        Question, RunState, StepPoint, TestResult,
+        Question, RunState, StepPoint, TestResult, Twins,
     },
     settings::{BackendChoice, FIELDS, Settings},
     summary::SavedRun,
@@ -105,6 +105,7 @@ impl World {
         let (_, ready, session) = self.worker.as_mut().expect("a command without a worker");
         assert!(*ready, "{command:?} before the worker was ready");
         let mut states = Vec::new();
+        let surveys = command == Command::Survey;
         match command {
             Command::Start { run, .. } => {
                 (session.run, session.step) = (run, 0);
@@ -121,6 +122,9 @@ impl World {
         if !self.hung {
             for state in states {
                 self.say(Event::State(state));
+            }
+            if surveys {
+                self.say(Event::Surveyed(Twins { pairs: Vec::new(), identical: 0, mistakes: None }));
             }
         }
     }
@@ -245,6 +249,7 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => prop_oneof![Just("cpu"), Just("auto"), Just("webgpu"), Just("nonsense")].prop_map(|text| Act::Click(ControlMsg::Changed("backend", text.into()))),
         1 => Just(Act::Workbench(WorkbenchMsg::TimeMachine(1))),
         1 => Just(Act::Workbench(WorkbenchMsg::ExplainSketch)),
+        1 => Just(Act::Workbench(WorkbenchMsg::Survey)),
         1 => Just(Act::Workbench(WorkbenchMsg::KeepDigit(3))),
         1 => Just(Act::Workbench(WorkbenchMsg::Remove(0))),
         2 => Just(Act::Draw),
@@ -287,6 +292,7 @@ pub fn record(epoch: u32) -> EpochRecord {
         train_accuracy: 0.5,
         validation_loss: 1.0,
         validation_accuracy: 0.5,
+        averaged: None,
         images_per_second: 1.0,
         seconds: 1.0,
         parts: Parts::default(),

@@ -159,6 +159,28 @@ test("the page shows how far to trust the network, by calibration and robustness
   assert.deepEqual(page.problems, []);
 });
 
+test("the page describes the data set: classes, test images that it has seen before, and labels to check", async () => {
+  const page = await open(browser, `${server.url}${RUN}&autostart=1`);
+  const run = await finished(page);
+  await unfold(page, "survey");
+  await button(page, "Look at the data set").click();
+  await page.getByText(/^No test image equals a training image\. The nearest pairs, training image on the left, /).waitFor();
+  const classes = await page.locator("#survey-classes li").allTextContents();
+  assert.equal(classes.length, 10);
+  const pictures = await page.locator("#survey-classes canvas").evaluateAll((all) => all.map((one) => one.toDataURL()));
+  assert.equal(new Set(pictures).size, 10, "two classes have the same mean image");
+  assert.equal(await page.locator("#twins canvas").count(), 24);
+  const words = await page.getByText(/^The network (agrees with every label|takes \d+ of [\d,]+ training images for another class)/).textContent();
+  const [, mistakes] = words.match(/takes (\d+) of/) ?? [null, "0"];
+  if (mistakes !== "0") {
+    await button(page, "Show these images").click();
+    await page.getByText(new RegExp(`of ${mistakes} mistakes in the training set, the most confident first`)).waitFor();
+    assert.equal(await page.locator("#specimens .wrong").count(), Math.min(40, Number(mistakes)));
+  }
+  assert.equal(run.state, "finished");
+  assert.deepEqual(page.problems, []);
+});
+
 test("runs are listed side by side by name, a test says whether one is better, and they survive a reload", async () => {
   const page = await open(browser, `${server.url}${RUN}&autostart=1`);
   await finished(page);

@@ -187,6 +187,7 @@ mod tests {
             train_accuracy: 0.5,
             validation_loss: 1.0,
             validation_accuracy: 0.5,
+            averaged: None,
             images_per_second: 1.0,
             seconds: f64::from(seed),
             parts: Parts::default(),

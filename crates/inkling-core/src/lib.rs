@@ -24,3 +24,4 @@ pub mod robustness;
 pub mod settings;
 pub mod sketch;
 pub mod summary;
+pub mod survey;

@@ -126,6 +126,10 @@ impl Restore for EpochRecord {
         number("a training accuracy", self.train_accuracy, &SHARE)?;
         number("a validation loss", self.validation_loss, &LOSS)?;
         number("a validation accuracy", self.validation_accuracy, &SHARE)?;
+        if let Some(averaged) = self.averaged {
+            number("the loss of averaged weights", averaged.loss, &LOSS)?;
+            number("the accuracy of averaged weights", averaged.accuracy, &SHARE)?;
+        }
         number("a speed", self.images_per_second, &(0.0..=1e9))?;
         number("the time of an epoch", self.seconds, &SECONDS)?;
         self.parts.check()
@@ -210,7 +214,7 @@ impl Checkpoint {
             number("the loss of the best epoch", loss, &LOSS)?;
         }
         let count = net.count();
-        let expected = if trainer.step == 0 { count } else { (1 + settings.optimizer.slots()) * count };
+        let expected = if trainer.step == 0 { count } else { (1 + settings.method().kept()) * count };
         length("the weights", trainer.len(), trainer.len() == expected)?;
         agree(trainer.is_finite(), "its weights are not all numbers")?;
         let before = u64::from(self.epoch - 1) + u64::from(self.done > 0);
@@ -355,6 +359,7 @@ mod tests {
             train_accuracy: 0.5,
             validation_loss: 1.0,
             validation_accuracy: 0.5,
+            averaged: None,
             images_per_second: 100.0,
             seconds: 1.0,
             parts: Parts::default(),

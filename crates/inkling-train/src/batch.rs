@@ -6,6 +6,7 @@ use web_time::Instant;
 use crate::{
     evaluated::Evaluated,
     feed::{Feed, Images, assemble, filled},
+    model::Model,
     read::{ReadError, StepMetrics},
     replicas::Team,
     resident,
@@ -44,13 +45,14 @@ pub async fn step(
     Ok(metrics)
 }
 
-/// Loss and predictions of the images with these `numbers`, in their order, part by part. `size` is the number of
+/// Loss and predictions of `model` for the images with these `numbers`, in their order, part by part. `size` is the number of
 /// images in a full batch.
 ///
 /// # Errors
 /// [`ReadError`] if the device is lost or out of memory.
 pub async fn evaluate(
     trainer: &mut Trainer,
+    model: &Model,
     team: &mut Team,
     images: Images<'_>,
     numbers: &[u32],
@@ -59,7 +61,7 @@ pub async fn evaluate(
     let picked = images.host.pick(numbers).images;
     let resident = images.resident.filter(|_| resident::POSSIBLE);
     if let Some((pixels, _)) = resident.map(|set| set.batch(&filled(numbers.to_vec(), size), None)) {
-        return Ok(vec![Evaluated::new(trainer.model(), pixels, picked.labels).await?]);
+        return Ok(vec![Evaluated::new(model, pixels, picked.labels).await?]);
     }
-    team.evaluate(trainer, &picked).await
+    team.evaluate(trainer, model, &picked).await
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use burn::{
-    module::{Module, ModuleMapper, ModuleVisitor, Param},
+    module::{Module, ModuleVisitor, Param},
     nn::Linear,
     tensor::{
         Device, Gradients, Tensor, TensorData, activation,
@@ -19,7 +19,7 @@ use inkling_core::{
     parameters::Follows,
     settings::Kernels,
 };
-use inkling_kernels::{conv_block, stock_conv_block};
+use inkling_kernels::{conv_block, convolution, stock_conv_block};
 
 /// Weights `[out, in, side, side]` and bias `[out]` of a convolution.
 #[derive(Module, Debug)]
@@ -29,11 +29,18 @@ struct Convolution {
 }
 
 impl Convolution {
-    fn forward(&self, x: Tensor<4>, conv: Conv) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>, conv: Conv, kernels: Kernels) -> Tensor<4> {
         let padding = if conv.same { (conv.kernel as usize - 1) / 2 } else { 0 };
         let stride = conv.stride as usize;
-        let options = ConvOptions::new([stride, stride], [padding, padding], [1, 1], 1);
-        activate(conv2d(x, self.weight.val(), Some(self.bias.val()), options), conv.activation)
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        let sums = match kernels {
+            Kernels::Fused if stride == 1 => convolution(x, weight, bias, padding),
+            _ => {
+                let options = ConvOptions::new([stride, stride], [padding, padding], [1, 1], 1);
+                conv2d(x, weight, Some(bias), options)
+            }
+        };
+        activate(sums, conv.activation)
     }
 
     /// Convolution, ReLU and max-pool 2x2 as one operation.
@@ -88,6 +95,10 @@ enum Part {
 pub struct Model {
     /// In the order of the layers. The last one gives the logits.
     parts: Vec<Part>,
+    /// The parameters of all parts, one after another in the order of [`Network::parameters`], without autodiff: the parts are views of
+    /// it.
+    #[module(skip)]
+    weights: Tensor<1>,
     #[module(skip)]
     network: Network,
     #[module(skip)]
@@ -144,8 +155,14 @@ impl Model {
     /// The network from its weights, one after another in the order of [`Network::parameters`]: [`Network::count`] values.
     pub fn new(network: &Network, weights: Vec<f32>, kernels: Kernels, device: &Device) -> Self {
         let len = weights.len();
-        let mut rest = Rest { flat: Tensor::from_data(TensorData::new(weights, [len]), device), next: 0 };
-        let mut model = Model { parts: Vec::new(), network: network.clone(), kernels };
+        let weights = Tensor::from_data(TensorData::new(weights, [len]), &device.clone().inner());
+        Model::with_weights(network, weights, kernels)
+    }
+
+    /// The network from its weights on a device, without autodiff, in the same order.
+    pub fn with_weights(network: &Network, weights: Tensor<1>, kernels: Kernels) -> Self {
+        let mut rest = Rest { flat: weights.clone(), next: 0 };
+        let mut model = Model { parts: Vec::new(), weights, network: network.clone(), kernels };
         // A weight comes with its bias, a scale with its shift and two statistics.
         let mut parameters = network.parameters().iter();
         while let Some(parameter) = parameters.next() {
@@ -177,37 +194,30 @@ impl Model {
 
     /// The gradient of each parameter, flat, in the order of [`Network::parameters`]. It is zero for the statistics of batch norm.
     pub fn gradients(&self, gradients: &Gradients) -> Vec<Tensor<1>> {
-        self.collect(Some(gradients))
+        let mut collect = Collect { gradients, out: Vec::new() };
+        self.visit(&mut collect);
+        collect.out
     }
 
-    /// What a training pass changes, for each parameter, flat, in the order of [`Network::parameters`]: its gradient; for the statistics
-    /// of batch norm, how far they are from those that the pass `found`, times `share`.
-    pub fn changes(&self, gradients: &Gradients, found: Vec<Tensor<1>>, share: f64) -> Vec<Tensor<1>> {
+    /// What a training pass changes, `[count]`, in the order of the weights: their gradients; for the statistics of batch norm, how far
+    /// they are from those that the pass `found`, times `share`.
+    pub fn changes(&self, gradients: &Gradients, found: Vec<Tensor<1>>, share: f64) -> Tensor<1> {
         let mut changes = self.gradients(gradients);
         if !found.is_empty() {
-            let places = self.network.parameters().iter().zip(self.parameters()).zip(&mut changes);
+            let mut rest = Rest { flat: self.weights.clone(), next: 0 };
+            let places =
+                self.network.parameters().iter().map(|known| (known, rest.take([known.len()]))).zip(&mut changes);
             let statistics = places.filter(|((known, _), _)| known.follows == Follows::Batches);
             for (((_, value), change), found) in statistics.zip(found) {
                 *change = (value - found) * share;
             }
         }
-        changes
+        Tensor::cat(changes, 0)
     }
 
-    /// Each parameter, flat, in the order of [`Network::parameters`].
-    pub fn parameters(&self) -> Vec<Tensor<1>> {
-        self.collect(None)
-    }
-
-    /// The network after `change` is applied to each parameter, flat, in the order of [`Network::parameters`].
-    pub fn map_parameters(self, change: impl FnMut(Tensor<1>) -> Tensor<1>) -> Self {
-        self.map(&mut Change(change))
-    }
-
-    fn collect(&self, gradients: Option<&Gradients>) -> Vec<Tensor<1>> {
-        let mut collect = Collect { gradients, out: Vec::new() };
-        self.visit(&mut collect);
-        collect.out
+    /// Its weights, without autodiff.
+    pub fn weights(&self) -> Tensor<1> {
+        self.weights.clone()
     }
 }
 
@@ -239,10 +249,10 @@ impl Walk<'_> {
                 let pool = |(_, (next, _)): &(usize, &(Layer, Shape))| merges && *next == Layer::Pool(Pool::Max);
                 match self.layers.next_if(pool) {
                     Some(_) => convolution.block(x, self.kernels),
-                    None => convolution.forward(x, conv),
+                    None => convolution.forward(x, conv, self.kernels),
                 }
             }
-            Layer::Residual(block) => residual(&mut self.parts, x, block),
+            Layer::Residual(block) => residual(&mut self.parts, x, block, self.kernels),
             Layer::BatchNorm(function) => {
                 let Some(Part::Norm(norm)) = self.parts.next() else { return x };
                 let normal = match self.counted {
@@ -293,9 +303,14 @@ impl Walk<'_> {
 }
 
 /// The result of a residual block, whose convolutions are the next `parts`.
-fn residual<'a>(parts: &mut impl Iterator<Item = &'a Part>, x: Tensor<4>, block: Residual) -> Tensor<4> {
+fn residual<'a>(
+    parts: &mut impl Iterator<Item = &'a Part>,
+    x: Tensor<4>,
+    block: Residual,
+    kernels: Kernels,
+) -> Tensor<4> {
     let mut convolution = |x: Tensor<4>, conv: Conv| match parts.next() {
-        Some(Part::Convolution(convolution)) => convolution.forward(x, conv),
+        Some(Part::Convolution(convolution)) => convolution.forward(x, conv, kernels),
         _ => x,
     };
     let first = block.conv();
@@ -326,47 +341,28 @@ struct Rest {
 }
 
 impl Rest {
-    /// The next values as a parameter of this shape.
-    fn param<const D: usize>(&mut self, shape: [usize; D]) -> Param<Tensor<D>> {
+    /// The next values in this shape.
+    fn take<const D: usize>(&mut self, shape: [usize; D]) -> Tensor<D> {
         let from = self.next;
         self.next += shape.iter().product::<usize>();
-        Param::from_tensor(self.flat.clone().slice(from..self.next).reshape(shape))
+        self.flat.clone().slice(from..self.next).reshape(shape)
+    }
+
+    /// The same, as a parameter.
+    fn param<const D: usize>(&mut self, shape: [usize; D]) -> Param<Tensor<D>> {
+        Param::from_tensor(Tensor::from_inner(self.take(shape)))
     }
 }
 
 struct Collect<'a> {
-    gradients: Option<&'a Gradients>,
+    gradients: &'a Gradients,
     out: Vec<Tensor<1>>,
 }
 
 impl ModuleVisitor for Collect<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let value = param.val();
-        let found = match self.gradients {
-            Some(gradients) => value.grad(gradients).unwrap_or_else(|| value.inner().zeros_like()),
-            None => value.inner(),
-        };
+        let found = value.grad(self.gradients).unwrap_or_else(|| value.inner().zeros_like());
         self.out.push(found.flatten(0, D - 1));
     }
-}
-
-struct Change<F>(F);
-
-impl<F: FnMut(Tensor<1>) -> Tensor<1>> ModuleMapper for Change<F> {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        param.map(|old| {
-            let shape = old.dims();
-            Tensor::from_inner((self.0)(old.inner().flatten(0, D - 1)).reshape(shape)).require_grad()
-        })
-    }
-}
-
-/// Splits the values of one list, [`Network::count`] of them, into one flat tensor per parameter.
-pub fn split(network: &Network, mut flat: &[f32], device: &Device) -> Vec<Tensor<1>> {
-    let mut part = |len| {
-        let (part, rest) = flat.split_at(len);
-        flat = rest;
-        Tensor::from_data(TensorData::new(part.to_vec(), [part.len()]), device)
-    };
-    network.parameters().iter().map(|parameter| part(parameter.len())).collect()
 }

@@ -1,15 +1,15 @@
 //! The optimizer of a whole network, with a state that can be read and restored.
 //!
-//! Burn's `ModuleOptimizer` exposes its state only through blocking reads, which a browser forbids on a GPU. This
-//! module updates each parameter itself and keeps the state, so that it can be read along with the weights. Adam and AdamW are
-//! Burn's, or the fused one; the others are a line or two each, because Burn hides their state.
+//! Burn's `ModuleOptimizer` exposes its state only through blocking reads, which a browser forbids on a GPU. This module keeps the
+//! state itself, so that it can be read along with the weights. It works on all weights at once, as one flat tensor: a GPU then needs
+//! a few kernels for a step, and not a few for each parameter. Adam and AdamW are Burn's, or the fused one; the others are a line or
+//! two each, because Burn hides their state.
 
 use burn::{
     optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer},
-    tensor::{Device, Tensor},
+    tensor::{Bool, Device, Tensor, TensorData},
 };
 
-use crate::model::{Model, split};
 use inkling_core::{
     network::Network,
     parameters::Follows,
@@ -30,111 +30,101 @@ pub struct NetworkOptimizer {
     method: Method,
     /// Number of steps done.
     steps: usize,
-    /// What is kept for each parameter, in the order of [`Network::parameters`]: as many tensors as the optimizer has
-    /// [slots](OptimizerName::slots); empty before the first step.
-    slots: Vec<Vec<Tensor<1>>>,
+    /// What is kept for each weight, `[count]` each: as many as the optimizer has [slots](OptimizerName::slots); empty before the
+    /// first step.
+    slots: Vec<Tensor<1>>,
+    /// Which of the weights are statistics of batch norm, `[count]`; `None` if there are none.
+    statistics: Option<Tensor<1, Bool>>,
 }
 
 enum Engine {
-    /// One pass per parameter, for tensors in CPU memory.
+    /// One pass, for tensors in CPU memory.
     Fused(FusedAdam),
     Composed(Adam),
 }
 
 impl NetworkOptimizer {
-    /// An optimizer without a state, for tensors on `device` (without autodiff).
-    pub fn new(method: Method, kernels: Kernels, device: &Device) -> Self {
+    /// An optimizer for `net` without a state, for tensors on `device` (without autodiff).
+    pub fn new(net: &Network, method: Method, kernels: Kernels, device: &Device) -> Self {
         let adam = match kernels {
             Kernels::Fused if *device == Device::flex() => Engine::Fused(FusedAdam),
             _ => Engine::Composed(AdamConfig::new().with_epsilon(EPSILON).build()),
         };
-        NetworkOptimizer { adam, method, steps: 0, slots: Vec::new() }
+        let parameters = net.parameters().iter();
+        let flags: Vec<bool> =
+            parameters.flat_map(|known| vec![known.follows == Follows::Batches; known.len()]).collect();
+        let statistics = flags.contains(&true).then(|| {
+            let len = flags.len();
+            Tensor::from_data(TensorData::new(flags, [len]), device)
+        });
+        NetworkOptimizer { adam, method, steps: 0, slots: Vec::new(), statistics }
     }
 
-    /// Restores the state of `net` after `steps` steps. `state` holds the values of [`NetworkOptimizer::state`], concatenated.
-    pub fn restore(&mut self, net: &Network, steps: u32, state: &[f32], device: &Device) {
-        self.steps = steps as usize;
-        self.slots = vec![Vec::new(); net.parameters().len()];
-        for slot in state.chunks_exact(net.count()) {
-            for (slots, tensor) in self.slots.iter_mut().zip(split(net, slot, device)) {
-                slots.push(tensor);
-            }
+    /// Restores the state after `steps` steps from the values of [`NetworkOptimizer::state`].
+    pub fn restore(&mut self, steps: u32, slots: Vec<Tensor<1>>) {
+        (self.steps, self.slots) = (steps as usize, slots);
+    }
+
+    /// What is kept for the weights, `[count]` each; empty before the first step.
+    pub fn state(&self) -> &[Tensor<1>] {
+        &self.slots
+    }
+
+    /// The weights `[count]` after one step with their [changes](crate::model::Model::changes).
+    pub fn step(&mut self, rate: f64, weights: Tensor<1>, changes: Tensor<1>) -> Tensor<1> {
+        let running = self.statistics.clone().map(|which| (which, weights.clone() - changes.clone() * NORM_SHARE));
+        let gradient = self.clipped(self.without_statistics(changes));
+        let weights = self.update(rate, weights, gradient);
+        self.steps += 1;
+        match running {
+            Some((which, running)) => weights.mask_where(which, running),
+            None => weights,
         }
     }
 
-    /// What is kept, slot by slot, each with one tensor per parameter; empty before the first step.
-    pub fn state(&self) -> Vec<Tensor<1>> {
-        let slot = |slot: usize| self.slots.iter().filter_map(move |slots| slots.get(slot).cloned());
-        (0..self.method.optimizer.slots()).flat_map(slot).collect()
+    /// Zero for the statistics of batch norm: the optimizer keeps nothing for them.
+    fn without_statistics(&self, changes: Tensor<1>) -> Tensor<1> {
+        match &self.statistics {
+            Some(which) => changes.mask_fill(which.clone(), 0.0),
+            None => changes,
+        }
     }
 
-    /// The network after one step with the [changes](Model::changes) of its parameters.
-    pub fn step(&mut self, rate: f64, model: Model, changes: Vec<Tensor<1>>) -> Model {
-        let network = model.network().clone();
-        let follows: Vec<Follows> = network.parameters().iter().map(|parameter| parameter.follows).collect();
-        let mut slots = std::mem::take(&mut self.slots).into_iter();
-        let mut changes = self.clipped(changes, &follows).into_iter().zip(&follows);
-        let mut next = Vec::new();
-        let model = model.map_parameters(|parameter| {
-            let (Some((change, follows)), kept) = (changes.next(), slots.next().unwrap_or_default()) else {
-                return parameter;
-            };
-            let (parameter, kept) = match follows {
-                Follows::Gradient => self.update(rate, parameter, change, kept),
-                // The slots keep their places.
-                Follows::Batches => {
-                    let none = vec![change.zeros_like(); self.method.optimizer.slots()];
-                    (parameter - change * NORM_SHARE, none)
-                }
-            };
-            next.push(kept);
-            parameter
-        });
-        self.slots = next;
-        self.steps += 1;
-        model
+    /// The gradient, shortened if its norm is above the limit.
+    fn clipped(&self, gradient: Tensor<1>) -> Tensor<1> {
+        if self.method.clip == 0.0 {
+            return gradient;
+        }
+        let norm = gradient.clone().square().sum().sqrt(); // [1]
+        let factor = (norm + 1e-6).recip().mul_scalar(self.method.clip).clamp_max(1.0);
+        gradient * factor
     }
 
-    /// The changes with the gradients among them shortened together if their norm is above the limit.
-    fn clipped(&self, changes: Vec<Tensor<1>>, follows: &[Follows]) -> Vec<Tensor<1>> {
-        let limit = self.method.clip;
-        let is_gradient = |follows: &Follows| *follows == Follows::Gradient;
-        let gradients = changes.iter().zip(follows).filter(|(_, follows)| is_gradient(follows));
-        let squares = gradients.map(|(gradient, _)| gradient.clone().square().sum());
-        let Some(square) = squares.reduce(|a, b| a + b).filter(|_| limit > 0.0) else { return changes };
-        let factor = (square.sqrt() + 1e-6).recip().mul_scalar(limit).clamp_max(1.0); // [1]
-        let shorten = |(change, follows)| if is_gradient(follows) { change * factor.clone() } else { change };
-        changes.into_iter().zip(follows).map(shorten).collect()
-    }
-
-    /// One parameter after a step, and what is kept for the next one.
-    fn update(
-        &self,
-        rate: f64,
-        parameter: Tensor<1>,
-        gradient: Tensor<1>,
-        slots: Vec<Tensor<1>>,
-    ) -> (Tensor<1>, Vec<Tensor<1>>) {
+    /// The weights after a step, but for the statistics.
+    fn update(&mut self, rate: f64, weights: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {
         let Method { optimizer, decay, .. } = self.method;
-        let (parameter, gradient) = match (optimizer, decay > 0.0) {
-            (_, false) => (parameter, gradient),
-            (OptimizerName::Adamw, true) => (parameter * (1.0 - rate * decay), gradient),
-            (_, true) => (parameter.clone(), gradient + parameter * decay),
+        let (weights, gradient) = match (optimizer, decay > 0.0) {
+            (_, false) => (weights, gradient),
+            (OptimizerName::Adamw, true) => (weights * (1.0 - rate * decay), gradient),
+            (_, true) => {
+                let gradient = self.without_statistics(gradient + weights.clone() * decay);
+                (weights, gradient)
+            }
         };
-        let mut slots = slots.into_iter();
-        match optimizer {
+        let mut slots = std::mem::take(&mut self.slots).into_iter();
+        let (weights, kept) = match optimizer {
             OptimizerName::Adam | OptimizerName::Adamw => {
                 let moments = slots.next().zip(slots.next());
                 let state =
                     moments.map(|(mean, square)| AdamState::new(AdaptiveMomentumState::new(self.steps, mean, square)));
-                let (parameter, state) = match &self.adam {
-                    Engine::Fused(adam) => adam.step(rate, parameter, gradient, state),
-                    Engine::Composed(adam) => adam.step(rate, parameter, gradient, state),
+                let (weights, state) = match &self.adam {
+                    Engine::Fused(adam) => adam.step(rate, weights, gradient, state),
+                    Engine::Composed(adam) => adam.step(rate, weights, gradient, state),
                 };
                 let kept = state.map(|state| vec![state.momentum.moment_1, state.momentum.moment_2]);
-                (parameter, kept.unwrap_or_default())
+                (weights, kept.unwrap_or_default())
             }
-            OptimizerName::Sgd => (parameter - gradient * rate, Vec::new()),
+            OptimizerName::Sgd => (weights - gradient * rate, Vec::new()),
             OptimizerName::Momentum | OptimizerName::Nesterov => {
                 let speed = match slots.next() {
                     Some(speed) => speed * MOMENTUM + gradient.clone(),
@@ -142,22 +132,27 @@ impl NetworkOptimizer {
                 };
                 let ahead = optimizer == OptimizerName::Nesterov;
                 let step = if ahead { gradient + speed.clone() * MOMENTUM } else { speed.clone() };
-                (parameter - step * rate, vec![speed])
+                (weights - step * rate, vec![speed])
             }
             OptimizerName::Rmsprop => {
                 let square = gradient.clone().square() * (1.0 - RHO);
                 let square = slots.next().map_or(square.clone(), |kept| kept * RHO + square);
-                (parameter - gradient * rate / (square.clone().sqrt() + EPSILON), vec![square])
+                (weights - gradient * rate / (square.clone().sqrt() + EPSILON), vec![square])
             }
-        }
+        };
+        self.slots = kept;
+        weights
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{feed::upload, pass::cross_entropy};
-    use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig, momentum::MomentumConfig};
+    use crate::{feed::upload, model::Model, pass::cross_entropy};
+    use burn::{
+        module::{Module, ModuleVisitor, Param},
+        optim::{AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig, momentum::MomentumConfig},
+    };
     use inkling_core::{
         data::{Batch, synthetic},
         parameters::random_weights,
@@ -180,20 +175,20 @@ mod tests {
         cross_entropy(model.forward(images), labels)
     }
 
-    fn values(tensors: Vec<Tensor<1>>) -> Vec<f32> {
-        tensors.into_iter().flat_map(|tensor| tensor.into_data().try_into_vec::<f32>().unwrap()).collect()
+    fn values(tensor: Tensor<1>) -> Vec<f32> {
+        tensor.into_data().try_into_vec().unwrap()
     }
 
     /// The weights after ten steps of ours.
     fn ours(method: Method, kernels: Kernels) -> Vec<f32> {
-        let (mut model, mut optimizer) = (model(), NetworkOptimizer::new(method, kernels, &Device::flex()));
+        let (mut model, mut optimizer) = (model(), NetworkOptimizer::new(&net(), method, kernels, &Device::flex()));
         for step in 0..10 {
             let gradients = loss(&model, step).backward();
-            let gradients = model.gradients(&gradients);
-            model = optimizer.step(RATE, model, gradients);
+            let changes = model.changes(&gradients, vec![], 1.0);
+            model = Model::with_weights(&net(), optimizer.step(RATE, model.weights(), changes), kernels);
         }
-        assert_eq!(optimizer.state().len(), method.optimizer.slots() * net().parameters().len());
-        values(model.parameters())
+        assert_eq!(optimizer.state().len(), method.optimizer.slots());
+        values(model.weights())
     }
 
     fn burns(mut optimizer: ModuleOptimizer) -> Vec<f32> {
@@ -202,7 +197,20 @@ mod tests {
             let gradients = GradientsParams::from_grads(loss(&model, step).backward(), &model);
             model = optimizer.step(RATE, model, gradients);
         }
-        values(model.parameters())
+        values(Tensor::cat(parameters(&model), 0))
+    }
+
+    /// Burn changes the parameters, but not the flat tensor that they come from.
+    fn parameters(model: &Model) -> Vec<Tensor<1>> {
+        struct Values(Vec<Tensor<1>>);
+        impl ModuleVisitor for Values {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                self.0.push(param.val().inner().flatten(0, D - 1));
+            }
+        }
+        let mut values = Values(Vec::new());
+        model.visit(&mut values);
+        values.0
     }
 
     fn assert_same(what: &str, a: &[f32], b: &[f32]) {
@@ -242,7 +250,7 @@ mod tests {
             let model = Model::new(&net(), weights.clone(), Kernels::Fused, &Device::flex().autodiff());
             let gradients = loss(&model, step).backward();
             for ((weight, square), gradient) in
-                weights.iter_mut().zip(&mut squares).zip(values(model.gradients(&gradients)))
+                weights.iter_mut().zip(&mut squares).zip(values(model.changes(&gradients, vec![], 1.0)))
             {
                 let gradient = gradient + decay * *weight;
                 *square = 0.9 * *square + 0.1 * gradient * gradient;
@@ -258,15 +266,40 @@ mod tests {
     #[test]
     fn a_gradient_above_the_limit_is_shortened_and_another_one_stays() {
         let clipped = |clip: f64| {
-            let optimizer =
-                NetworkOptimizer::new(Method { clip, ..Method::default() }, Kernels::Fused, &Device::flex());
-            let gradient = |values: [f32; 2]| Tensor::<1>::from_floats(values, &Device::flex());
-            values(optimizer.clipped(vec![gradient([3.0, 0.0]), gradient([0.0, 4.0])], &[Follows::Gradient; 2]))
+            let method = Method { clip, ..Method::default() };
+            let optimizer = NetworkOptimizer::new(&net(), method, Kernels::Fused, &Device::flex());
+            values(optimizer.clipped(Tensor::from_floats([3.0, 0.0, 0.0, 4.0], &Device::flex())))
         };
         assert_eq!(clipped(0.0), [3.0, 0.0, 0.0, 4.0]);
         assert_eq!(clipped(6.0), [3.0, 0.0, 0.0, 4.0]);
         for (found, expected) in clipped(1.0).into_iter().zip([0.6, 0.0, 0.0, 0.8]) {
             assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn statistics_follow_the_batches_whatever_the_optimizer_does() {
+        let net: Network = "batchnorm, dense 3".parse().unwrap();
+        let weights = random_weights(net.parameters(), 3);
+        let flat = |values: &[f32]| Tensor::<1>::from_floats(values, &Device::flex());
+        let changes: Vec<f32> = (0..weights.len()).map(|at| (at % 5) as f32 - 2.0).collect();
+        for optimizer in [OptimizerName::Adam, OptimizerName::Adamw, OptimizerName::Nesterov, OptimizerName::Rmsprop] {
+            let method = Method { optimizer, decay: 0.1, clip: 1.0, ..Method::default() };
+            let mut optimizer = NetworkOptimizer::new(&net, method, Kernels::Fused, &Device::flex());
+            let found = values(optimizer.step(RATE, flat(&weights), flat(&changes)));
+            let mut from = 0;
+            for parameter in net.parameters() {
+                for at in from..from + parameter.len() {
+                    let running = weights[at] - 0.1 * changes[at];
+                    let is_running = (found[at] - running).abs() < 1e-6;
+                    let kept = optimizer.state().iter().all(|slot| values(slot.clone())[at] == 0.0);
+                    if parameter.follows == Follows::Batches {
+                        assert!(is_running && kept, "{} goes from {} to {}", parameter.name, weights[at], found[at]);
+                    }
+                }
+                from += parameter.len();
+            }
+            assert!(found.iter().zip(&weights).any(|(a, b)| a != b));
         }
     }
 }

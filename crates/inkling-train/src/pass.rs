@@ -51,7 +51,7 @@ pub struct Shard {
 /// add up to the means.
 pub struct Pass {
     /// Share of what the step changes, as [`Model::changes`] has it: the gradients, above all.
-    pub changes: Vec<Tensor<1>>,
+    pub changes: Tensor<1>,
     /// Share of the loss and of the accuracy.
     pub metrics: StepMetrics,
 }
@@ -129,7 +129,8 @@ fn unpacked(bits: &[bool], shape: [usize; 2], device: &Device) -> Tensor<2> {
     let words: Vec<i32> = bits.chunks(WORD).map(word).collect();
     let count = words.len();
     let words = Tensor::<1, Int>::from_data(TensorData::new(words, [count]), device);
-    let places = Tensor::<1, Int>::arange(0..WORD as i64, device).reshape([1, WORD]).expand([count, WORD]);
+    let places = TensorData::new((0..WORD as i32).collect(), [1, WORD]);
+    let places = Tensor::<2, Int>::from_data(places, device).expand([count, WORD]);
     let bits_of = words.unsqueeze_dim::<2>(1).expand([count, WORD]).bitwise_right_shift(places).bitwise_and_scalar(1);
     let values: Tensor<1> = bits_of.float().flatten(0, 1);
     if values.dims()[0] == bits.len() { values } else { values.slice(0..bits.len()) }.reshape(shape)
@@ -194,8 +195,7 @@ mod tests {
             let shard = Shard { step: 0, first: 0, of: images.len() };
             let feed = Feed::upload(Batch::plain(&digits, images), &device);
             let pass = Pass::new(&model, feed, shard, &recipe(class_weights), &mut Parts::default());
-            let flat = Tensor::cat(pass.changes, 0);
-            flat.into_data().try_into_vec::<f32>().unwrap()
+            pass.changes.into_data().try_into_vec::<f32>().unwrap()
         };
         // Two of four images have class 3 and count three times; the others count nothing. So the mean over all four is one and a half
         // times the mean over the two.

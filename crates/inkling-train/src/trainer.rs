@@ -17,6 +17,8 @@ use crate::{
 pub struct Trainer {
     model: Model,
     optimizer: NetworkOptimizer,
+    /// The average of the weights after each step, if the recipe wants one; `None` before the first step.
+    average: Option<Tensor<1>>,
     recipe: Recipe,
     device: Device,
     step: u32,
@@ -27,11 +29,11 @@ pub struct Trainer {
 impl Trainer {
     /// A trainer whose network has random weights, drawn from the recipe's seed.
     pub fn new(recipe: Recipe, device: &Device) -> Self {
-        let optimizer = NetworkOptimizer::new(recipe.method, recipe.kernels, device);
+        let optimizer = NetworkOptimizer::new(&recipe.net, recipe.method, recipe.kernels, device);
         let device = device.clone().autodiff();
         let model =
             Model::new(&recipe.net, random_weights(recipe.net.parameters(), recipe.seed), recipe.kernels, &device);
-        Trainer { model, optimizer, recipe, device, step: 0, parts: Parts::default() }
+        Trainer { model, optimizer, average: None, recipe, device, step: 0, parts: Parts::default() }
     }
 
     /// A trainer that resumes from `state`; `None` if `state` does not fit this network.
@@ -39,27 +41,30 @@ impl Trainer {
         let values = state.values();
         let count = recipe.net.count();
         let (weights, kept) = values.split_at_checked(count)?;
-        let slots = recipe.method.optimizer.slots();
         let mut trainer = Trainer::new(recipe, device);
         trainer.step = state.step;
         trainer.model = trainer.with(weights.to_vec());
-        match (state.step, kept.len()) {
-            (0, 0) => {}
-            (1.., len) if len == slots * count => {
-                trainer.optimizer.restore(&trainer.recipe.net, state.step, kept, device);
-            }
-            _ => return None,
+        let tensor = |values: &[f32]| Tensor::from_floats(values, device);
+        let mut kept: Vec<Tensor<1>> = kept.chunks(count).map(tensor).collect();
+        let wanted = if state.step == 0 { 0 } else { trainer.recipe.method.kept() };
+        if values.len() != (1 + wanted) * count {
+            return None;
         }
+        if trainer.recipe.method.ema > 0.0 {
+            trainer.average = kept.pop();
+        }
+        trainer.optimizer.restore(state.step, kept);
         Some(trainer)
     }
 
-    /// Reads the step, the weights and the optimizer state, which training depends on, in one transfer.
+    /// Reads the step, the weights, the optimizer's state and the average, which training depends on, in one transfer.
     ///
     /// # Errors
     /// [`ReadError`] if the device is lost or out of memory.
     pub async fn state(&self) -> Result<TrainerState, ReadError> {
-        let mut tensors = self.model.parameters();
-        tensors.extend(self.optimizer.state());
+        let mut tensors = vec![self.model.weights()];
+        tensors.extend_from_slice(self.optimizer.state());
+        tensors.extend(self.average.clone());
         Ok(TrainerState::new(self.step, &read_flat("weights", tensors).await?))
     }
 
@@ -77,13 +82,42 @@ impl Trainer {
         self.recipe.schedule.peak = peak;
     }
 
-    /// Updates the weights with the [changes](Model::changes) of a whole step, one tensor per parameter.
-    pub fn update(&mut self, changes: Vec<Tensor<1>>) {
+    /// Updates the weights with the [changes](Model::changes) of a whole step, and their average.
+    pub fn update(&mut self, changes: Tensor<1>) {
         let start = Instant::now();
         let rate = self.recipe.schedule.rate(self.step);
-        self.model = self.optimizer.step(rate, self.model.clone(), changes);
+        let weights = self.optimizer.step(rate, self.model.weights(), changes);
+        self.average = self.averaged_with(&weights);
+        self.model = Model::with_weights(&self.recipe.net, weights, self.recipe.kernels);
         self.step += 1;
         self.parts.update += start.elapsed().as_secs_f64();
+    }
+
+    /// The average after a step that ends with these `weights`. The first steps move it further: those weights are far from good.
+    fn averaged_with(&mut self, weights: &Tensor<1>) -> Option<Tensor<1>> {
+        let ema = self.recipe.method.ema;
+        if ema == 0.0 {
+            return None;
+        }
+        let step = f64::from(self.step);
+        let share = ema.min((1.0 + step) / (10.0 + step));
+        Some(match self.average.take() {
+            Some(average) => average * share + weights.clone() * (1.0 - share),
+            None => weights.clone(),
+        })
+    }
+
+    /// The network with the average of its weights, if there is one.
+    pub fn averaged(&self) -> Option<Model> {
+        let average = self.average.clone()?;
+        Some(Model::with_weights(&self.recipe.net, average, self.recipe.kernels))
+    }
+
+    /// Goes on with the average of the weights, if there is one.
+    pub fn take_average(&mut self) {
+        if let Some(model) = self.averaged() {
+            self.model = model;
+        }
     }
 
     /// Probability of each class, `[N, classes]`, for images `[N, C, H, W]`, 0 to 255. Uses `weights`, if given, instead of
@@ -124,11 +158,6 @@ impl Trainer {
     /// The current network.
     pub fn model(&self) -> &Model {
         &self.model
-    }
-
-    /// The network, its device and the timings, for a pass that the caller runs.
-    pub fn split(&mut self) -> (&Model, &Device, &mut Parts) {
-        (&self.model, &self.device, &mut self.parts)
     }
 
     /// The device that the network is on, with autodiff.

@@ -268,7 +268,7 @@ impl Model {
     pub fn awaits_worker(&self) -> bool {
         let run = &self.run;
         let works = matches!(run.state, RunState::Loading | RunState::Training) || run.fine_tuning.is_some();
-        let measures = run.testing || run.robustness_left > 0;
+        let measures = run.testing || run.robustness_left > 0 || run.survey.looking.is_some();
         works || measures || self.questions().iter().any(|asked| asked.is_waiting()) || self.pending == Pending::Stop
     }
 

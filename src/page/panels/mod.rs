@@ -23,6 +23,7 @@ mod sections;
 mod sketch;
 mod status;
 mod summary;
+mod survey;
 mod tiles;
 mod time;
 mod trust;
@@ -72,6 +73,7 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(doctor::Doctor),
         Box::new(handwriting::Handwriting::default()),
         Box::new(camera::Camera),
+        Box::new(survey::Survey::default()),
         Box::new(images::Images::default()),
         Box::new(inside::Inside),
         Box::new(trust::Trust),

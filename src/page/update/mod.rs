@@ -90,7 +90,12 @@ impl Update<'_> {
                 Section::Inside => self.explain_again(),
                 Section::Doctor => self.examine(),
                 Section::Handwriting => self.read_digits(),
-                Section::Settings | Section::MatrixTable | Section::Trust | Section::Camera | Section::Runs => {}
+                Section::Settings
+                | Section::MatrixTable
+                | Section::Survey
+                | Section::Trust
+                | Section::Camera
+                | Section::Runs => {}
             }
         }
     }

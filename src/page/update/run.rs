@@ -161,6 +161,7 @@ impl Update<'_> {
                 self.save_now();
             }
             Event::Robustness { left: 0, .. } => self.update_history(),
+            Event::Surveyed(_) => self.browse_again(),
             Event::Checkpoint(_) => {
                 self.read_digits();
                 self.save_run();

@@ -50,6 +50,15 @@ impl Update<'_> {
                     self.send(Command::MeasureRobustness);
                 }
             }
+            WorkbenchMsg::Survey => {
+                if self.model.worker.is_ready() {
+                    self.model.run.begin_survey();
+                    self.send(Command::Survey);
+                }
+            }
+            WorkbenchMsg::ShowMistakes => {
+                self.show_images(Query { part: Part::Train, mistakes: true, ..Query::default() })
+            }
             WorkbenchMsg::KeepDigit(label) => self.keep_digit(label),
             WorkbenchMsg::RemoveDigit(place) => {
                 let digits = &mut self.model.digits;
@@ -94,9 +103,13 @@ impl Update<'_> {
     /// Shows the images of one cell of the confusion matrix.
     fn show_cell(&mut self, label: u8, predicted: u8) {
         let part = self.model.run.confusion_matrix_of.unwrap_or(Part::Validation);
+        self.show_images(Query { part, label: Some(label), predicted: Some(predicted), ..Query::default() });
+    }
+
+    fn show_images(&mut self, query: Query) {
         self.model.set_open(Section::Images, true);
         self.effects.extend([Effect::Open(Section::Images), Effect::ScrollTo(Section::Images)]);
-        self.browse(Query { part, label: Some(label), predicted: Some(predicted), ..Query::default() });
+        self.browse(query);
     }
 
     /// Shows what happens inside the network for the image at `place`.

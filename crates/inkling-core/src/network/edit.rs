@@ -114,13 +114,19 @@ impl Layers {
         outlines
     }
 
-    /// For each layer, whether Inkling's own kernels compute it on the CPU, and not Burn's: a convolution and the max-pool after it, if
-    /// their sizes suit the registers. (A test compares this with the kernels' own rule.)
+    /// For each layer, whether Inkling's own kernels compute it on the CPU, and not Burn's: a convolution with stride 1, also in a residual
+    /// block, and the max-pool after it, if the two are one operation because their sizes suit the registers. (A test compares this with
+    /// the kernels' own rule.)
     pub fn fused(&self, data: DataShape) -> Vec<bool> {
         let mut input = data.image();
         let mut fused = vec![false; self.0.len()];
         for (at, outline) in self.outline(data).iter().enumerate() {
             let pooled = matches!(self.0.get(at + 1), Some(Layer::Pool(super::Pool::Max)));
+            match outline.layer {
+                Some(Layer::Conv(conv)) => fused[at] = conv.stride == 1,
+                Some(Layer::Residual(_)) => fused[at] = true,
+                _ => {}
+            }
             if let Some(Layer::Conv(conv)) = outline.layer
                 && conv.is_block()
                 && pooled
@@ -128,7 +134,7 @@ impl Layers {
                 && conv.channels.is_multiple_of(8)
                 && input.side >= 4
             {
-                (fused[at], fused[at + 1]) = (true, true);
+                fused[at + 1] = true;
             }
             if let Ok(size) = outline.size {
                 input = size.shape;
@@ -187,16 +193,19 @@ mod tests {
     }
 
     #[test]
-    fn blocks_of_convolution_and_pool_are_fused() {
+    fn convolutions_are_fused_and_a_pool_with_the_one_before_it() {
         let fused = |text: &str, data| layers(text).fused(data);
         assert_eq!(
             fused("conv 32, pool, conv 64, pool, dense 128", DataShape::DIGITS),
             [true, true, true, true, false]
         );
-        assert_eq!(fused("conv 32, pool, conv 9, pool, conv 8", DataShape::SHAPES), [false; 5]);
         assert_eq!(
-            fused("conv 8 same, pool, conv 16, avgpool, conv 8, pool", DataShape::DIGITS),
-            [false, false, false, false, true, true]
+            fused("conv 32, pool, conv 9, pool, conv 8 stride 2", DataShape::SHAPES),
+            [true, false, true, false, false]
+        );
+        assert_eq!(
+            fused("conv 8 same, pool, residual 16, avgpool, conv 8, pool", DataShape::DIGITS),
+            [true, false, true, false, true, true]
         );
     }
 

@@ -56,6 +56,8 @@ pub enum Command {
     TakeBack,
     /// Measure how accuracy falls as test images are rotated, shifted and zoomed.
     MeasureRobustness,
+    /// Describe the data set: counts, mean images, images that nearly equal each other, and possible wrong labels.
+    Survey,
     /// Answer a question about the network or the images.
     Ask {
         /// Number of the question; the answer carries it.

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, EpochRecord, Format, Knowledge, Loaded, Loading, Progress, RobustnessPoint, RunId, StepPoint, TestResult,
+    Answer, ClassSurvey, EpochRecord, Format, Knowledge, Loaded, Loading, Progress, RobustnessPoint, RunId, StepPoint,
+    TestResult, Twins,
 };
 use crate::{
     checkpoint::{Checkpoint, TrainerState},
@@ -128,6 +129,17 @@ pub enum Event {
         /// Points still to come.
         left: u32,
     },
+    /// The first part of the answer to [`super::Command::Survey`].
+    Classes(Vec<ClassSurvey>),
+    /// How far [`super::Command::Survey`] is.
+    Surveying {
+        /// Images looked at.
+        done: u32,
+        /// Images in all.
+        of: u32,
+    },
+    /// The last part of the answer to [`super::Command::Survey`].
+    Surveyed(Twins),
     /// A message for the visitor; the run continues.
     Warning(String),
     /// The run has failed, for this reason.

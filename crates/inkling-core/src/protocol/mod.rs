@@ -9,12 +9,14 @@ mod event;
 mod file;
 mod progress;
 mod question;
+mod survey;
 
 pub use command::Command;
 pub use event::{BackendInfo, BackendName, Check, Envelope, Event, RunState};
 pub use file::{FileEvent, FileTask, Format, Language, Look};
-pub use progress::{Activity, EpochRecord, Loaded, Loading, Progress, StepPoint, TestResult};
+pub use progress::{Activity, EpochRecord, Loaded, Loading, Progress, Score, StepPoint, TestResult};
 pub use question::{Answer, Explanation, Knowledge, Maps, Motion, Part, Query, Question, RobustnessPoint, Specimen};
+pub use survey::{ClassSurvey, Survey, Twin, Twins};
 
 /// Number of a run. The page gives each run a new number, and drops events of earlier runs.
 pub type RunId = u32;

@@ -101,12 +101,24 @@ pub struct EpochRecord {
     pub validation_loss: f64,
     /// Accuracy on the validation set.
     pub validation_accuracy: f64,
+    /// The same for the average of the weights, if the run keeps one.
+    #[serde(default)]
+    pub averaged: Option<Score>,
     /// Training images per second, without validation and pauses.
     pub images_per_second: f64,
     /// Seconds of training and validation, without pauses.
     pub seconds: f64,
     /// Where the time of its training steps went.
     pub parts: Parts,
+}
+
+/// A score on the validation set.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Mean loss.
+    pub loss: f64,
+    /// Accuracy.
+    pub accuracy: f64,
 }
 
 /// The score on the test set.

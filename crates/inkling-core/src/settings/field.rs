@@ -265,6 +265,8 @@ settings! {
         "Share of each answer that is spread over all classes, so that the network does not become too sure; 0.1 is usual.";
     clip: f64 = 0.0, "Clipping", "0: off", Rule::Number(0.0, 1000.0), Control::More,
         "The largest norm of the gradient over all weights; a longer one is shortened. 0 means no limit, 1 is usual.";
+    ema: f64 = 0.0, "Average of weights", "0: off", Rule::Number(0.0, 0.9999), Control::More,
+        "Also keeps a moving average of the weights (EMA); each step keeps this share of it, and 0.998 is usual. After each epoch both are scored, and at the end the network takes the better ones. 0 means no average.";
     balance: bool = false, "Balance classes", "", Rule::Switch, Control::More,
         "An image of a rare class counts more in the loss, so that all classes count the same together.";
     patience: u32 = 0, "Patience", "0: off", Rule::Whole(0, 100), Control::More,

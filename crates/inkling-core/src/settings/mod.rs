@@ -35,12 +35,22 @@ pub struct Method {
     pub smoothing: f64,
     /// The gradient's largest norm over all weights (Pascanu et al. 2013); 0 means no limit.
     pub clip: f64,
+    /// Share of the weights' moving average that a step keeps (Polyak, Juditsky 1992); 0 means no average.
+    pub ema: f64,
+}
+
+impl Method {
+    /// What is kept for each weight after the first step, besides its value: the optimizer's slots, and the average.
+    pub fn kept(&self) -> usize {
+        self.optimizer.slots() + usize::from(self.ema > 0.0)
+    }
 }
 
 impl Settings {
     /// How a step changes the weights.
     pub fn method(&self) -> Method {
-        Method { optimizer: self.optimizer, decay: self.decay, smoothing: self.smoothing, clip: self.clip }
+        let Settings { optimizer, decay, smoothing, clip, ema, .. } = *self;
+        Method { optimizer, decay, smoothing, clip, ema }
     }
 
     /// The text of the setting `key`, as it appears in a URL; empty for an unknown key.
@@ -220,7 +230,7 @@ mod tests {
         fn every_valid_setting_survives_a_url(epochs in 1u32..=100, batch in 1u32..=1024, lr in 1e-6f64..=1.0, seed: u32,
             augment: bool, rotation in 0f64..=180.0, shift_x in 0f64..=0.5, zoom in 0f64..=0.9, images in 24u32..=60_000) {
             let augmentation = Augmentation { rotation, shift_x, shift_y: 0.25, zoom };
-            let settings = Settings { epochs, batch, optimizer: OptimizerName::Nesterov, schedule: ScheduleName::Step, warmup: zoom / 2.0, decay: zoom / 3.0, smoothing: 0.25, clip: rotation / 2.0, replicas: batch % 17, kernels: Kernels::Stock, lr, net: "conv 8 5x5 same gelu, avgpool, dropout 0.25".parse().unwrap(), patience: batch % 101, balance: augment, seed, augment, augmentation, images,
+            let settings = Settings { epochs, batch, optimizer: OptimizerName::Nesterov, schedule: ScheduleName::Step, warmup: zoom / 2.0, decay: zoom / 3.0, smoothing: 0.25, clip: rotation / 2.0, ema: zoom, replicas: batch % 17, kernels: Kernels::Stock, lr, net: "conv 8 5x5 same gelu, avgpool, dropout 0.25".parse().unwrap(), patience: batch % 101, balance: augment, seed, augment, augmentation, images,
                 dataset: DatasetName::Synthetic, backend: BackendChoice::Ndarray };
             prop_assert_eq!(Settings::from_query(&settings.to_query()), (settings, vec![]));
         }

@@ -13,7 +13,7 @@ use crate::{
     network::{Filters, Network},
     protocol::{
         BackendInfo, BackendName, Envelope, EpochRecord, Event, Knowledge, Loaded, Loading, Part, Progress,
-        RobustnessPoint, RunId, RunState, TestResult,
+        RobustnessPoint, RunId, RunState, Survey, TestResult,
     },
     settings::{Adjustable, Settings},
 };
@@ -65,6 +65,9 @@ pub struct RunSummary {
     /// Points of it that are still to come.
     #[serde(skip)]
     pub robustness_left: u32,
+    /// What its data set looks like, as far as that was asked.
+    #[serde(skip)]
+    pub survey: Survey,
     /// The score on the test set.
     #[serde(skip)]
     pub test: Option<TestResult>,
@@ -161,6 +164,7 @@ impl RunSummary {
             adjustments: Vec::new(),
             robustness: Vec::new(),
             robustness_left: 0,
+            survey: Survey::default(),
             test: None,
             fine_tuned: None,
             can_take_back: false,
@@ -227,12 +231,16 @@ impl RunSummary {
                 self.robustness.push(*point);
                 self.robustness_left = *left;
             }
+            Event::Classes(classes) => self.survey.classes = classes.clone(),
+            Event::Surveying { done, of } => self.survey.looking = Some((*done, *of)),
+            Event::Surveyed(twins) => (self.survey.looking, self.survey.twins) = (None, Some(twins.clone())),
             Event::FineTuning { step, steps } => self.fine_tuning = Some((*step, *steps)),
             Event::FineTuned { before, after } => {
                 (self.fine_tuning, self.can_take_back) = (None, true);
                 self.fine_tuned = Some([*before, *after]);
                 self.robustness.clear();
                 (self.robustness_left, self.testing) = (0, false);
+                self.survey.looking = None;
             }
             Event::TakenBack => {
                 // A fine-tuning that was in progress has left the network unchanged.
@@ -241,16 +249,20 @@ impl RunSummary {
                     self.robustness.clear();
                 }
                 (self.robustness_left, self.testing) = (0, false);
+                self.survey.looking = None;
             }
             Event::Warning(message) => {
                 self.testing = false; // the warning may refuse the test or the measurement
                 if self.robustness.is_empty() {
                     self.robustness_left = 0;
                 }
+                if self.survey.classes.is_empty() {
+                    self.survey.looking = None;
+                }
                 self.warnings.push(message.clone());
             }
             Event::Failed(reason) => {
-                self.fine_tuning = None;
+                (self.fine_tuning, self.survey.looking) = (None, None);
                 self.state = RunState::Failed;
                 self.error = Some(reason.clone());
             }
@@ -309,6 +321,7 @@ impl RunSummary {
     /// Forgets what a lost worker was doing beside the run.
     pub fn forget_asides(&mut self) {
         (self.testing, self.robustness_left, self.can_take_back) = (false, 0, false);
+        self.survey.looking = None;
         if self.fine_tuning.take().is_some() {
             self.warnings
                 .push("The worker was lost while it learned your digits. The network is as it was before.".into());
@@ -320,6 +333,11 @@ impl RunSummary {
         self.robustness.clear();
         // The first point says how many are left.
         self.robustness_left = 1;
+    }
+
+    /// The data set is about to be described.
+    pub fn begin_survey(&mut self) {
+        self.survey = Survey { looking: Some((0, 0)), ..Survey::default() };
     }
 
     /// The network after `epoch`, if the page was told of that epoch's end.

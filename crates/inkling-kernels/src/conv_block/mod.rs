@@ -20,7 +20,7 @@ const BLOCK: usize = 2 * LANES;
 /// Winner of a window that passes nothing on: all four values are zero or less.
 pub const NONE: u8 = u8::MAX;
 /// Weights of one channel pair.
-const TAPS: usize = 9;
+pub(crate) const TAPS: usize = 9;
 
 /// Sizes of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Dims {
 }
 
 impl Dims {
-    /// Whether these kernels support the call; otherwise, the composed operations compute it.
+    /// Whether these kernels support the call; otherwise, the composed operations do.
     pub fn supported(&self) -> bool {
         (self.inputs == 1 || self.inputs.is_multiple_of(LANES))
             && self.outputs.is_multiple_of(BLOCK)

@@ -2,6 +2,7 @@
 
 use std::{mem, sync::Arc};
 
+use burn::tensor::{Tensor, TensorData};
 use inkling_core::{
     augment::Augmentation,
     data::{Labelled, Picked},
@@ -11,7 +12,7 @@ use web_time::Instant;
 use super::{Outcome, Replicas, Task, Work, shards};
 use crate::{
     evaluated::Evaluated,
-    model::split,
+    model::Model,
     pass::{Recipe, Shard},
     read::{ReadError, StepMetrics, read_flat},
     trainer::Trainer,
@@ -82,39 +83,50 @@ impl Team {
         });
         let tasks = tasks.collect();
         let mut sum = Vec::new();
-        for outcome in self.perform(trainer, tasks).await? {
+        let model = trainer.model().clone();
+        for outcome in self.perform(trainer, &model, tasks).await? {
             if let Outcome::Trained(shares) = outcome {
                 add(&mut sum, shares);
             }
         }
         let unpacking = Instant::now();
-        let net = trainer.model().network();
-        let (loss, accuracy) = (sum[net.count()], sum[net.count() + 1]);
-        sum.truncate(net.count());
-        let changes = split(net, &sum, &trainer.device().clone().inner());
+        let count = trainer.model().network().count();
+        let (loss, accuracy) = (sum[count], sum[count + 1]);
+        sum.truncate(count);
+        let changes = Tensor::from_data(TensorData::new(sum, [count]), &trainer.device().clone().inner());
         trainer.parts.messages += unpacking.elapsed().as_secs_f64();
         trainer.update(changes);
         Ok(StepMetrics::known(loss, accuracy, trainer.device()))
     }
 
-    /// Loss and predictions of `images`, split over all workers, part by part in their order.
+    /// Loss and predictions of `model` for `images`, split over all workers, part by part in their order.
     ///
     /// # Errors
     /// [`ReadError`] if the device is lost or out of memory.
-    pub async fn evaluate(&mut self, trainer: &mut Trainer, images: &Labelled) -> Result<Vec<Evaluated>, ReadError> {
+    pub async fn evaluate(
+        &mut self,
+        trainer: &mut Trainer,
+        model: &Model,
+        images: &Labelled,
+    ) -> Result<Vec<Evaluated>, ReadError> {
         let parts = shards(images.len(), self.workers()).into_iter();
         let tasks = parts.map(|range| Task::new(Work::Evaluate, trainer.recipe(), images, range)).collect();
-        let outcomes = self.perform(trainer, tasks).await?;
+        let outcomes = self.perform(trainer, model, tasks).await?;
         let evaluated = |outcome| if let Outcome::Evaluated(evaluated) = outcome { Some(evaluated) } else { None };
         Ok(outcomes.into_iter().filter_map(evaluated).collect())
     }
 
-    /// Performs all tasks, the first here and each other one by its replica. Outcomes come in the order of the tasks.
-    async fn perform(&mut self, trainer: &mut Trainer, tasks: Vec<Task>) -> Result<Vec<Outcome>, ReadError> {
+    /// Performs all tasks with `model`, the first here and each other one by its replica. Outcomes come in the order of the tasks.
+    async fn perform(
+        &mut self,
+        trainer: &mut Trainer,
+        model: &Model,
+        tasks: Vec<Task>,
+    ) -> Result<Vec<Outcome>, ReadError> {
         let start = Instant::now();
         let mut weights = Arc::default();
         if tasks.len() > 1 {
-            weights = Arc::new(read_flat("weights", trainer.model().parameters()).await?);
+            weights = Arc::new(read_flat("weights", vec![model.weights()]).await?);
         }
         let mut sent = Vec::new();
         for (replica, task) in tasks.iter().skip(1).enumerate() {
@@ -140,8 +152,8 @@ impl Team {
                 }
             }
             let begun = Instant::now();
-            let (model, device, parts) = trainer.split();
-            outcomes.push(task.perform(model, device, parts).await?);
+            let device = trainer.device().clone();
+            outcomes.push(task.perform(model, &device, &mut trainer.parts).await?);
             own = begun.elapsed().as_secs_f64();
             worked += own;
         }

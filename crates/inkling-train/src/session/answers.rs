@@ -15,6 +15,7 @@ use inkling_core::{
     data::{Batch, Labelled, handwriting::Handwriting},
     protocol::{Answer, Event, Format, Part, Query, Question, RobustnessPoint, Specimen},
     robustness,
+    survey::distance,
 };
 
 /// Number of nearest training images shown for a sketch.
@@ -60,7 +61,7 @@ impl Session {
 
     async fn export(&mut self, format: Format) -> Result<(), ReadError> {
         let Some(training) = &self.training else { return Ok(()) };
-        let values = read_flat("weights", training.trainer.model().parameters()).await?;
+        let values = read_flat("weights", vec![training.trainer.model().weights()]).await?;
         let weights = TrainerState::new(training.trainer.steps_done(), &values);
         self.emit(Event::Export { format, weights });
         Ok(())
@@ -142,7 +143,7 @@ type Prediction = Option<(u8, f32)>;
 /// The position in the file of every image of `part`, with the latest prediction.
 fn candidates(training: &Training, part: Part) -> Vec<(u32, Prediction)> {
     let predictions = match part {
-        Part::Train => None,
+        Part::Train => training.predictions.train.as_ref(),
         Part::Validation => training.predictions.validation.as_ref(),
         Part::Test => training.predictions.test.as_ref(),
     };
@@ -161,9 +162,4 @@ fn candidates(training: &Training, part: Part) -> Vec<(u32, Prediction)> {
 fn specimen(images: &Labelled, number: u32, answer: Option<(u8, f32)>) -> Specimen {
     let place = number as usize;
     Specimen { number, label: images.labels[place], answer, pixels: images.image(place).to_vec() }
-}
-
-/// Squared Euclidean distance between two images.
-fn distance(a: &[u8], b: &[u8]) -> u32 {
-    a.iter().zip(b).map(|(&a, &b)| u32::from(a.abs_diff(b)).pow(2)).sum()
 }

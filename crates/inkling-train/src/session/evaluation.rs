@@ -1,6 +1,6 @@
 //! An evaluation on the validation or the test set.
 
-use crate::{batch, feed::Images, read::ReadError, replicas::Team, trainer::Trainer};
+use crate::{batch, feed::Images, model::Model, read::ReadError, replicas::Team, trainer::Trainer};
 use inkling_core::{
     calibration::Calibration,
     metrics::{ConfusionMatrix, Stopwatch, wilson_interval},
@@ -34,13 +34,20 @@ pub struct Evaluation {
     /// Their predictions.
     pub predictions: Predictions,
     loss: f64,
+    /// The network, if it is not the one in training.
+    model: Option<Model>,
 }
 
 impl Evaluation {
     /// Starts an evaluation of images of this many classes, and its stopwatch.
     pub fn new(classes: usize) -> Self {
         let (confusion, predictions) = (ConfusionMatrix::new(classes), Predictions::default());
-        Evaluation { done: 0, confusion, watch: Stopwatch::started(), predictions, loss: 0.0 }
+        Evaluation { done: 0, confusion, watch: Stopwatch::started(), predictions, loss: 0.0, model: None }
+    }
+
+    /// The same for another network than the one in training.
+    pub fn of(model: Model) -> Self {
+        Evaluation { model: Some(model.clone()), ..Evaluation::new(model.network().data().classes()) }
     }
 
     /// Evaluates the next batch of `images`, or of those at `indices` if given. Returns true when all are done.
@@ -56,7 +63,8 @@ impl Evaluation {
         let next = self.done..(self.done + size).min(total);
         self.done = next.end;
         let numbers: Vec<u32> = next.map(|i| indices.map_or(i as u32, |indices| indices[i])).collect();
-        for evaluated in batch::evaluate(trainer, team, images, &numbers, size).await? {
+        let model = self.model.as_ref().unwrap_or(trainer.model()).clone();
+        for evaluated in batch::evaluate(trainer, &model, team, images, &numbers, size).await? {
             self.loss += evaluated.loss;
             for (&label, &predicted) in evaluated.labels.iter().zip(&evaluated.predictions) {
                 self.confusion.add(label, predicted);

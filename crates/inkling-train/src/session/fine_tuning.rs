@@ -187,7 +187,7 @@ impl Session {
 
     /// Restores the network to `state` and cancels measurements of the network that it replaces.
     fn restore(&mut self, state: &TrainerState) {
-        self.side_work.test = None;
+        (self.side_work.test, self.side_work.survey) = (None, None);
         self.side_work.robustness.clear();
         let Some(training) = &mut self.training else { return };
         if let Some(trainer) = Trainer::restored(training.trainer.recipe().clone(), state, &self.backend.device) {

@@ -10,13 +10,14 @@
 //! | `progress.rs` | the units of a run: steps, epochs, tests, checkpoints |
 //! | `training.rs` | a run's place and clocks |
 //! | `answers.rs` | answers to questions |
-//! | `fine_tuning.rs`, `evaluation.rs` | what their names say |
+//! | `fine_tuning.rs`, `evaluation.rs`, `survey.rs` | what their names say |
 
 mod answers;
 mod evaluation;
 mod fine_tuning;
 mod preparation;
 mod progress;
+mod survey;
 mod training;
 
 use std::{collections::VecDeque, mem, time::Duration};
@@ -39,6 +40,7 @@ use crate::{
 use evaluation::Evaluation;
 use fine_tuning::{Before, FineTuning};
 use preparation::{Preparation, Sources};
+use survey::Surveying;
 use training::Training;
 
 /// Default time between checkpoints: a lost worker costs at most this much work.
@@ -72,6 +74,8 @@ struct SideWork {
     before_tuning: Option<Before>,
     /// Robustness still to measure. Training takes turns with it.
     robustness: VecDeque<(Motion, f64)>,
+    /// A survey of the data set. Training takes turns with it.
+    survey: Option<Surveying>,
     /// The next turn is the training's.
     trains_next: bool,
     requests: VecDeque<Request>,
@@ -93,6 +97,8 @@ enum Refusal {
     NothingToTest,
     #[error("There is no network yet. Train one first.")]
     NoNetwork,
+    #[error("There are no images yet. Press Train first.")]
+    NoImages,
     #[error("There are no digits to teach. Draw some first.")]
     NoDigits,
     #[error("This image does not have the size of the network's.")]
@@ -161,6 +167,7 @@ impl Session {
                 self.side_work.test.get_or_insert_with(|| Evaluation::new(classes));
             }
             Command::MeasureRobustness => self.side_work.robustness = robustness::points().into(),
+            Command::Survey => self.begin_survey(),
             Command::FineTune(digits) => self.fine_tune(&digits),
             Command::TakeBack => self.side_work.requests.push_back(Request::TakeBack),
             Command::Export(format) => self.side_work.requests.push_back(Request::Export(format)),
@@ -179,6 +186,7 @@ impl Session {
             Command::Export(_) | Command::MeasureRobustness | Command::FineTune(_) if no_network => {
                 Some(Refusal::NoNetwork)
             }
+            Command::Survey if no_network => Some(Refusal::NoImages),
             Command::FineTune(_) if active => Some(Refusal::RunInProgress("teaching the network your digits")),
             Command::FineTune(digits) => self.refuse_digits(digits),
             Command::UseData(data) if !data.is_sound() => Some(Refusal::DamagedData),
@@ -224,9 +232,12 @@ impl Session {
         } else if self.can_prepare() {
             self.prepare();
             Ok(())
-        } else if !self.side_work.robustness.is_empty() && !mem::take(&mut self.side_work.trains_next) {
-            self.side_work.trains_next = self.state == RunState::Training;
-            self.measure_robustness().await
+        } else if self.side_work.has_turn(self.state) {
+            if self.side_work.robustness.is_empty() {
+                self.advance_survey().await
+            } else {
+                self.measure_robustness().await
+            }
         } else if self.state == RunState::Training {
             self.advance(false).await
         } else if self.state == RunState::Paused && self.training.as_ref().is_some_and(Training::has_unread_losses) {
@@ -326,8 +337,15 @@ impl SideWork {
         self.requests.push_back(Request::Question(id, question));
     }
 
+    /// Whether robustness or a survey has this turn. Training takes every other one.
+    fn has_turn(&mut self, state: RunState) -> bool {
+        let waits = !self.robustness.is_empty() || self.survey.is_some();
+        self.trains_next = waits && !self.trains_next;
+        waits && (self.trains_next || state != RunState::Training)
+    }
+
     fn stop(&mut self) {
-        (self.test, self.fine_tuning) = (None, None);
+        (self.test, self.fine_tuning, self.survey) = (None, None, None);
         self.robustness.clear();
     }
 }

@@ -63,16 +63,25 @@ impl Session {
     async fn advance_validation(&mut self) -> Result<(), ReadError> {
         let Some(training) = &mut self.training else { return Ok(()) };
         if let Some(evaluation) = training.evaluate(&mut self.team, Part::Validation).await? {
-            self.end_epoch(evaluation).await?;
+            match (training.validated.take(), training.trainer.averaged()) {
+                (None, Some(average)) => {
+                    training.validated = Some(evaluation);
+                    training.phase = Phase::Validate(Evaluation::of(average));
+                }
+                (None, None) => self.end_epoch(evaluation, None).await?,
+                (Some(validated), _) => self.end_epoch(validated, Some(evaluation)).await?,
+            }
         }
         self.report_progress();
         Ok(())
     }
 
-    async fn end_epoch(&mut self, evaluation: Evaluation) -> Result<(), ReadError> {
+    /// Ends an epoch with the score of the weights, and with that of their average, if there is one.
+    async fn end_epoch(&mut self, evaluation: Evaluation, averaged: Option<Evaluation>) -> Result<(), ReadError> {
         let Some(training) = &mut self.training else { return Ok(()) };
-        let record: EpochRecord = training.end_epoch(&evaluation);
-        if !record.validation_loss.is_finite() {
+        let record: EpochRecord = training.end_epoch(&evaluation, averaged.as_ref());
+        let losses = [Some(record.validation_loss), record.averaged.map(|averaged| averaged.loss)];
+        if !losses.into_iter().flatten().all(f64::is_finite) {
             self.diverged("the validation loss", record.step);
             return Ok(());
         }
@@ -82,10 +91,22 @@ impl Session {
             None => training.next_epoch(&self.settings),
             Some(_) => training.begin_epoch(self.settings.epochs + 1, &self.settings),
         }
+        let over = training.epoch > self.settings.epochs;
+        let better = record.averaged.filter(|averaged| over && averaged.loss < record.validation_loss);
+        if let (Some(_), Some(averaged)) = (better, averaged) {
+            training.trainer.take_average();
+            training.predictions.validation = Some(averaged.predictions);
+        }
         self.emit(Event::Epoch { record, confusion: evaluation.confusion });
         if let Some(best) = early {
             let epoch = record.epoch;
             self.warn(&format!("Stopped early after epoch {epoch}: the validation loss was lowest in epoch {best}."));
+        }
+        if let Some(averaged) = better {
+            let (before, after) = (record.validation_loss, averaged.loss);
+            self.warn(&format!(
+                "The network has the average of its weights now: its validation loss is {after:.4}, that of the last weights {before:.4}."
+            ));
         }
         self.checkpoint(Some(record.epoch)).await
     }

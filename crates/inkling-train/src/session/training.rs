@@ -17,7 +17,7 @@ use inkling_core::{
     checkpoint::Checkpoint,
     data::{SharedDataset, Split},
     metrics::{Stopwatch, Throughput},
-    protocol::{Activity, EpochRecord, Part, Progress, StepPoint},
+    protocol::{Activity, EpochRecord, Part, Progress, Score, StepPoint},
     settings::Settings,
 };
 
@@ -52,6 +52,8 @@ pub struct Training {
     /// The epoch with the lowest validation loss, and that loss.
     pub best: Option<(u32, f64)>,
     pub predictions: LastPredictions,
+    /// The validation of the weights, while that of their average is in progress.
+    pub validated: Option<Evaluation>,
     /// Weights after each recent epoch, flat.
     pub past: VecDeque<(u32, Vec<f32>)>,
     /// Whether the weights came from a file: then the network can answer before the first step.
@@ -86,6 +88,8 @@ pub enum Phase {
 /// The network's predictions when the sets were last evaluated.
 #[derive(Default)]
 pub struct LastPredictions {
+    /// Of the training images, once a survey has scored them.
+    pub train: Option<Predictions>,
     pub validation: Option<Predictions>,
     pub test: Option<Predictions>,
 }
@@ -124,6 +128,7 @@ impl Training {
             evaluation_speed: None,
             best: None,
             predictions: LastPredictions::default(),
+            validated: None,
             past: VecDeque::new(),
             imported: from.is_some_and(|from| from.trainer.step == 0),
         };
@@ -219,8 +224,8 @@ impl Training {
         Ok(points)
     }
 
-    /// The record of the epoch that `evaluation` completes.
-    pub fn end_epoch(&mut self, evaluation: &Evaluation) -> EpochRecord {
+    /// The record of the epoch that `evaluation` completes, and that of the average of the weights, if there is one.
+    pub fn end_epoch(&mut self, evaluation: &Evaluation, averaged: Option<&Evaluation>) -> EpochRecord {
         self.evaluation_speed =
             Throughput { images: evaluation.done as u64, seconds: evaluation.watch.seconds() }.per_second();
         EpochRecord {
@@ -230,6 +235,8 @@ impl Training {
             train_accuracy: self.hits / self.done as f64,
             validation_loss: evaluation.mean_loss(),
             validation_accuracy: evaluation.confusion.accuracy(),
+            averaged: averaged
+                .map(|averaged| Score { loss: averaged.mean_loss(), accuracy: averaged.confusion.accuracy() }),
             images_per_second: self.throughput.per_second().unwrap_or(0.0),
             seconds: self.watch.seconds(),
             parts: mem::take(&mut self.trainer.parts),
@@ -287,7 +294,9 @@ impl Training {
         let seconds_left = images_per_second.map(|speed| {
             let evaluation_speed = self.evaluation_speed.unwrap_or(3.0 * speed);
             let to_train = f64::from(steps - step) * f64::from(settings.batch);
-            let validations = (settings.epochs + 1).saturating_sub(self.epoch) as usize * self.split.validation.len();
+            let scored = 1 + usize::from(settings.ema > 0.0);
+            let epochs = (settings.epochs + 1).saturating_sub(self.epoch) as usize;
+            let validations = epochs * scored * self.split.validation.len();
             let to_evaluate = match &self.phase {
                 Phase::Train => validations + self.data.test.len(),
                 Phase::Validate(evaluation) => validations + self.data.test.len() - evaluation.done,

@@ -1,0 +1,246 @@
+//! The operations on burn-flex.
+
+use std::{borrow::Cow, sync::Arc};
+
+use burn::{
+    backend::{
+        Autodiff, Flex,
+        autodiff::{
+            checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+            grads::Gradients,
+            ops::{Backward, Ops, OpsKind},
+        },
+        flex::{FlexTensor, Layout},
+        ops::ModuleOps,
+        tensor::FloatTensor,
+    },
+    tensor::{DType, TensorData},
+};
+
+use crate::{
+    KernelBackend, composed,
+    conv_block::{self, Dims, Strided},
+    convolution::{self, Bordered},
+    options,
+};
+
+impl KernelBackend for Flex {
+    fn conv_block(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
+        match fused(&x, &weight) {
+            Some(dims) => {
+                let output = conv_block::forward(&nhwc(&x), &contiguous(&weight), &contiguous(&bias), dims);
+                from_nhwc(output.values, pooled_shape(dims))
+            }
+            None => composed::<Flex>(x, weight, bias),
+        }
+    }
+
+    fn convolution(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, padding: usize) -> FlexTensor {
+        match sizes(&x, &weight, padding) {
+            Some(dims) => convolve(&Bordered::new(&contiguous(&x), dims), &weight, &bias, dims),
+            None => Flex::conv2d(x, weight, Some(bias), options(padding)),
+        }
+    }
+}
+
+impl<C: CheckpointStrategy> KernelBackend for Autodiff<Flex, C> {
+    fn conv_block(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
+        let Some(dims) = fused(x.primitive(), weight.primitive()) else {
+            return composed::<Self>(x, weight, bias);
+        };
+        let nodes = [x.node(), weight.node(), bias.node()];
+        match ConvBlockBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let (x, weight, bias) = (x.into_primitive(), weight.into_primitive(), bias.into_primitive());
+                let output = conv_block::forward(&nhwc(&x), &contiguous(&weight), &contiguous(&bias), dims);
+                let values = from_nhwc(output.values, pooled_shape(dims));
+                prep.finish(ConvBlockState { x, weight, winners: output.winners, dims }, values)
+            }
+            OpsKind::UnTracked(prep) => {
+                prep.finish(Flex::conv_block(x.into_primitive(), weight.into_primitive(), bias.into_primitive()))
+            }
+        }
+    }
+
+    fn convolution(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        padding: usize,
+    ) -> FloatTensor<Self> {
+        let Some(dims) = sizes(x.primitive(), weight.primitive(), padding) else {
+            return Self::conv2d(x, weight, Some(bias), options(padding));
+        };
+        let nodes = [x.node(), weight.node(), bias.node()];
+        let (x, weight, bias) = (x.into_primitive(), weight.into_primitive(), bias.into_primitive());
+        match ConvolutionBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let x = Bordered::new(&contiguous(&x), dims);
+                let values = convolve(&x, &weight, &bias, dims);
+                prep.finish(ConvolutionState { x: Arc::new(x), weight, dims }, values)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(Flex::convolution(x, weight, bias, padding)),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct ConvolutionBackward;
+
+#[derive(Clone, Debug)]
+struct ConvolutionState {
+    x: Arc<Bordered>,
+    weight: FlexTensor,
+    dims: convolution::Dims,
+}
+
+impl Backward<Flex, 3> for ConvolutionBackward {
+    type State = ConvolutionState;
+
+    fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let [x_node, weight_node, bias_node] = ops.parents;
+        let ConvolutionState { x, weight, dims } = ops.state;
+        let gradient = gradients.consume::<Flex>(&ops.node);
+        let gradient = contiguous(&gradient);
+        let convolution::Dims { images, inputs, outputs, height, width, kernel, .. } = dims;
+        let tensor = |values: Vec<f32>, shape: &[usize]| FlexTensor::from_data(TensorData::new(values, shape));
+        if let Some(node) = x_node {
+            let input = convolution::input_gradient(&gradient, &contiguous(&weight), dims);
+            gradients.register::<Flex>(node.id, tensor(input, &[images, inputs, height, width]));
+        }
+        if weight_node.is_some() || bias_node.is_some() {
+            let (weight, bias) = convolution::weight_gradient(&x, &gradient, dims);
+            if let Some(node) = weight_node {
+                gradients.register::<Flex>(node.id, tensor(weight, &[outputs, inputs, kernel, kernel]));
+            }
+            if let Some(node) = bias_node {
+                gradients.register::<Flex>(node.id, tensor(bias, &[outputs]));
+            }
+        }
+    }
+}
+
+fn convolve(x: &Bordered, weight: &FlexTensor, bias: &FlexTensor, dims: convolution::Dims) -> FlexTensor {
+    let values = convolution::forward(x, &contiguous(weight), &contiguous(bias), dims);
+    let [rows, columns] = dims.output();
+    FlexTensor::from_data(TensorData::new(values, [dims.images, dims.outputs, rows, columns]))
+}
+
+/// The dimensions of the convolution, if its kernel supports it.
+fn sizes(x: &FlexTensor, weight: &FlexTensor, padding: usize) -> Option<convolution::Dims> {
+    let ([images, inputs, height, width], [outputs, weight_inputs, kernel, columns]) = (shape(x)?, shape(weight)?);
+    let dims = convolution::Dims { images, inputs, outputs, height, width, kernel, padding };
+    let floats = x.dtype() == DType::F32 && weight.dtype() == DType::F32;
+    (floats && weight_inputs == inputs && columns == kernel && dims.supported()).then_some(dims)
+}
+
+fn shape(tensor: &FlexTensor) -> Option<[usize; 4]> {
+    tensor.layout().shape().as_slice().try_into().ok()
+}
+
+#[derive(Debug)]
+struct ConvBlockBackward;
+
+#[derive(Clone, Debug)]
+struct ConvBlockState {
+    x: FlexTensor,
+    weight: FlexTensor,
+    winners: Vec<u8>,
+    dims: Dims,
+}
+
+impl Backward<Flex, 3> for ConvBlockBackward {
+    type State = ConvBlockState;
+
+    fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let [x_node, weight_node, bias_node] = ops.parents;
+        let ConvBlockState { x, weight, winners, dims } = ops.state;
+        let gradient = gradients.consume::<Flex>(&ops.node);
+        let gradient = if strides(&gradient).is_some() { gradient } else { gradient.to_contiguous() };
+        let Some(strides) = strides(&gradient) else { return };
+        let values = &gradient.storage::<f32>()[gradient.layout().start_offset()..];
+        let found = conv_block::backward(
+            &nhwc(&x),
+            &contiguous(&weight),
+            &winners,
+            Strided { values, strides },
+            dims,
+            x_node.is_some(),
+        );
+        if let (Some(node), Some(input)) = (x_node, found.input) {
+            gradients.register::<Flex>(node.id, from_nhwc(input, [dims.images, dims.inputs, dims.height, dims.width]));
+        }
+        if let Some(node) = weight_node {
+            let data = TensorData::new(found.weight, [dims.outputs, dims.inputs, 3, 3]);
+            gradients.register::<Flex>(node.id, FlexTensor::from_data(data));
+        }
+        if let Some(node) = bias_node {
+            gradients.register::<Flex>(node.id, FlexTensor::from_data(TensorData::new(found.bias, [dims.outputs])));
+        }
+    }
+}
+
+/// The dimensions of the call, if the fused kernels support it.
+fn fused(x: &FlexTensor, weight: &FlexTensor) -> Option<Dims> {
+    let ([images, inputs, height, width], [outputs, weight_inputs, 3, 3]) = (shape(x)?, shape(weight)?) else {
+        return None;
+    };
+    let dims = Dims { images, height, width, inputs, outputs };
+    let floats = x.dtype() == DType::F32 && weight.dtype() == DType::F32;
+    (floats && weight_inputs == inputs && dims.supported()).then_some(dims)
+}
+
+fn pooled_shape(dims: Dims) -> [usize; 4] {
+    let [rows, columns] = dims.pooled();
+    [dims.images, dims.outputs, rows, columns]
+}
+
+/// Strides of a tensor of rank 4, if none is negative.
+fn strides(tensor: &FlexTensor) -> Option<[usize; 4]> {
+    let strides: Vec<usize> =
+        tensor.layout().strides().iter().map(|&stride| usize::try_from(stride)).collect::<Result<_, _>>().ok()?;
+    strides.try_into().ok()
+}
+
+/// The values of a `[N, C, H, W]` tensor in `[N, H, W, C]` order: borrowed if they are already in that order, as the
+/// previous block leaves them.
+fn nhwc(tensor: &FlexTensor) -> Cow<'_, [f32]> {
+    let shape = tensor.layout().shape();
+    let [n, c, h, w] = [shape[0], shape[1], shape[2], shape[3]];
+    let len = n * c * h * w;
+    let wanted = [h * w * c, 1, w * c, c];
+    let lies_so = strides(tensor).is_some_and(|strides| {
+        strides.iter().zip(wanted).zip([n, c, h, w]).all(|((&stride, wanted), size)| size == 1 || stride == wanted)
+    });
+    if lies_so {
+        let from = tensor.layout().start_offset();
+        return Cow::Borrowed(&tensor.storage::<f32>()[from..from + len]);
+    }
+    let contiguous = contiguous(tensor);
+    let mut out = vec![0.0; len];
+    for (image, out) in contiguous.chunks_exact(c * h * w).zip(out.chunks_exact_mut(c * h * w)) {
+        for (channel, plane) in image.chunks_exact(h * w).enumerate() {
+            for (pixel, value) in plane.iter().enumerate() {
+                out[pixel * c + channel] = *value;
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Values in `[N, H, W, C]` order as a tensor of `shape` `[N, C, H, W]`.
+fn from_nhwc(values: Vec<f32>, shape: [usize; 4]) -> FlexTensor {
+    let [n, c, h, w] = shape;
+    let layout = Layout::new([n, c, h, w].into(), [h * w * c, 1, w * c, c].map(|s| s as isize).to_vec(), 0);
+    FlexTensor::from_data(TensorData::new(values, [n * c * h * w])).with_layout(layout)
+}
+
+/// The values in row-major order: borrowed if they are already in that order.
+fn contiguous(tensor: &FlexTensor) -> Cow<'_, [f32]> {
+    if tensor.is_contiguous() {
+        let from = tensor.layout().start_offset();
+        let len = tensor.layout().num_elements();
+        return Cow::Borrowed(&tensor.storage::<f32>()[from..from + len]);
+    }
+    Cow::Owned(tensor.to_contiguous().storage::<f32>().to_vec())
+}

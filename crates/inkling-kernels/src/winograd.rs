@@ -1,0 +1,42 @@
+//! The transforms of Winograd's F(2x2, 3x3) (Lavin, Gray 2016, "Fast algorithms for convolutional neural networks", section 4.1): a tile
+//! of 2x2 outputs takes 16 products instead of 36.
+
+use crate::{conv_block::TAPS, lanes::Lanes};
+
+/// Products of a tile.
+pub(crate) const FREQUENCIES: usize = 16;
+
+/// B'dB. (Loops, not `map`: the compiler keeps these in registers.)
+#[inline(always)]
+pub(crate) fn transform_tile(mut d: [[Lanes; 4]; 4]) -> [[Lanes; 4]; 4] {
+    let line = |d: [Lanes; 4]| [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]];
+    #[allow(clippy::needless_range_loop)] // a column has no iterator
+    for column in 0..4 {
+        let down = line([d[0][column], d[1][column], d[2][column], d[3][column]]);
+        for (row, value) in down.into_iter().enumerate() {
+            d[row][column] = value;
+        }
+    }
+    for row in &mut d {
+        *row = line(*row);
+    }
+    d
+}
+
+/// GgG'.
+pub(crate) fn transform_weight(g: &[f32; TAPS]) -> [f32; FREQUENCIES] {
+    let line = |g: [f32; 3]| [g[0], (g[0] + g[1] + g[2]) * 0.5, (g[0] - g[1] + g[2]) * 0.5, g[2]];
+    let down: [[f32; 4]; 3] = std::array::from_fn(|column| line([g[column], g[3 + column], g[6 + column]]));
+    let across: [[f32; 4]; 4] = std::array::from_fn(|row| line([down[0][row], down[1][row], down[2][row]]));
+    std::array::from_fn(|frequency| across[frequency / 4][frequency % 4])
+}
+
+/// A'mA: the window's four sums, row by row.
+#[inline(always)]
+pub(crate) fn transform_output(m: [Lanes; FREQUENCIES]) -> [Lanes; 4] {
+    let line = |m: [Lanes; 4]| [m[0] + m[1] + m[2], m[1] - m[2] - m[3]];
+    let down: [[Lanes; 2]; 4] =
+        std::array::from_fn(|column| line([m[column], m[4 + column], m[8 + column], m[12 + column]]));
+    let [top, bottom] = [0, 1].map(|row| line(down.map(|column| column[row])));
+    [top[0], top[1], bottom[0], bottom[1]]
+}
