@@ -39,8 +39,7 @@ const CALLS: u32 = 16;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let settings = common::settings()?;
-    let unfused = env::var("FUSION").is_ok_and(|value| value == "off");
-    let backend = block_on(Backend::open(BackendKind::Webgpu { fusion: !unfused }))?;
+    let backend = block_on(Backend::open(kind()))?;
     println!("{}", backend.info.adapter);
     let net = settings.network(DataShape::DIGITS)?;
     let (difference, of) = block_on(backend.self_test(&net))?;
@@ -85,6 +84,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!();
     common::train(backend, NoReplicas, settings)
+}
+
+/// A GPU; the CPU if this is built without the feature `webgpu`, which keeps the example compiling.
+fn kind() -> BackendKind {
+    #[cfg(feature = "webgpu")]
+    return BackendKind::Webgpu { fusion: env::var("FUSION").map_or(true, |value| value != "off") };
+    #[cfg(not(feature = "webgpu"))]
+    BackendKind::Cpu
 }
 
 fn trainer(backend: &Backend, net: &Network, settings: &Settings) -> Trainer {

@@ -18,7 +18,7 @@ const RUN = "?backend=cpu&batch=24&seed=3&replicas=1&autostart=1";
 const python = (...options) => execFileSync(process.env.INKLING_PYTHON, options, { cwd: folder, encoding: "utf8", env: { ...process.env, KERAS_BACKEND: "jax" } });
 
 for (const [name, query] of [
-  ["gray letters, every optimizer's options", "dataset=letters&images=2400&epochs=2&optimizer=adamw&decay=0.01&clip=1&smoothing=0.1&balance=1&net=conv 8, pool, conv 8 5x5 same stride 2 leaky, dropout 0.1, dense 24 gelu"],
+  ["gray letters, every optimizer's options", "dataset=letters&images=2400&epochs=2&optimizer=adamw&decay=0.01&clip=1&smoothing=0.1&ema=0.9&balance=1&net=conv 8, pool, conv 8 5x5 same stride 2 leaky, dropout 0.1, dense 24 gelu"],
   ["coloured shapes, batch norm and residual blocks", "dataset=shapes&images=1200&epochs=2&optimizer=nesterov&lr=0.05&decay=0.0001&schedule=onecycle&net=conv 6 none, batchnorm relu, pool, residual 8, avgpool, residual 8 silu, globalpool, dense 12 tanh, batchnorm"],
 ]) {
   test(`the scripts reproduce the page's accuracy: ${name}`, { skip: NO_PYTHON }, async (t) => {

@@ -1,6 +1,7 @@
 // Takes pictures of the page before, during and after training, at phone and desktop width, light and dark, for review.
 // `make pictures` writes them to pictures/; an argument names another folder. With MNIST_DIR set, the runs are on MNIST.
 import { mkdir } from "node:fs/promises";
+import { png, zip } from "./formats.mjs";
 import { AFTER_A_CHECKPOINT, SEVEN, draw, launch, open, sabotage, serve, until } from "./lib.mjs";
 
 const folder = process.argv[2] ?? "pictures";
@@ -26,11 +27,13 @@ for (const colorScheme of ["light", "dark"]) {
     await until(page, "finished run", (s) => s.state === "finished", 300);
     await page.waitForTimeout(500);
     await shoot("after");
-    for (const id of ["look", "inside", "trust", "runs", "files", "doctor", "hand", "matrix-table"]) await page.locator(`#${id} > summary`).click();
+    for (const id of ["look", "inside", "trust", "runs", "files", "doctor", "hand", "matrix-table", "survey"]) await page.locator(`#${id} > summary`).click();
     await page.locator("#look-part").selectOption("test");
     await page.locator("#look-mistakes").check();
     await page.locator("#specimens .wrong").first().click();
     await page.getByText("The network says").waitFor();
+    await page.getByRole("button", { name: "Look at the data set" }).click();
+    await page.getByText(/^The network (agrees|takes)/).waitFor({ timeout: 120_000 });
     await page.getByRole("button", { name: "Measure it now" }).click();
     await until(page, "robustness", (s) => s.robustness.length === 37, 100);
     await page.getByLabel("Learning rate").fill("0.001");
@@ -42,6 +45,38 @@ for (const colorScheme of ["light", "dark"]) {
     await shoot("workbench");
     await page.context().close();
   }
+}
+// Somebody's own images: faces in three moods, as a ZIP with a folder for each.
+let state = 7;
+const random = (from, to) => from + ((state = (state * 48271) % 2147483647) / 2147483647) * (to - from);
+function face(mood) {
+  const [x0, y0, radius, tint, night] = [random(20, 28), random(20, 28), random(13, 19), random(0, 60), random(0, 120)];
+  const [gape, bend] = [random(2, 4), random(0.5, 1.1)];
+  return png(48, 48, (px, py) => {
+    const [x, y] = [(px - x0) / radius, (py - y0) / radius];
+    const eye = Math.hypot(Math.abs(x) - 0.35, y + 0.25) < 0.14;
+    const curve = 0.4 + (mood === "happy" ? -1 : 1) * bend * (x * x - 0.12);
+    const mouth = mood === "surprised" ? Math.hypot(x, y - 0.45) < gape / 16 : Math.abs(x) < 0.5 && Math.abs(y - curve) < 0.08;
+    if (x * x + y * y > 1) return [night / 2, night, 140 - night].map((v) => Math.round(v + random(0, 20)));
+    return eye || mouth ? [40, 25, 20] : [250 - tint / 4, 205 - tint, 60 + tint].map((v) => Math.round(v + random(-6, 6)));
+  });
+}
+const moods = ["happy", "sad", "surprised"];
+const archive = zip(Array.from({ length: 1200 }, (_, i) => [`${moods[i % 3]}/${i}.png`, face(moods[i % 3])]));
+for (const [width, colorScheme] of [[1440, "light"], [360, "dark"]]) {
+  const page = await open(browser, `${server.url}?dataset=own&backend=cpu&epochs=4&net=conv+16,pool,conv+32,pool,dense+64`, { colorScheme, viewport: { width, height: 900 } });
+  await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+  await page.locator("#fold").evaluate((fold) => (fold.open = true));
+  await page.locator("#own-look").selectOption("32 colour");
+  await page.locator("#own-files").setInputFiles([{ name: "moods.zip", mimeType: "application/zip", buffer: archive }]);
+  await page.getByText(/1,?200 images/).first().waitFor();
+  await page.getByRole("button", { name: "Train", exact: true }).click();
+  await until(page, "finished run", (s) => s.state === "finished", 300);
+  await page.locator("#survey > summary").click();
+  await page.getByRole("button", { name: "Look at the data set" }).click();
+  await page.getByText(/^The network (agrees|takes)/).waitFor({ timeout: 60_000 });
+  await page.screenshot({ path: `${folder}/own-${width}-${colorScheme}.png`, fullPage: true });
+  await page.context().close();
 }
 // A run that loses its worker twice, on WebGPU in software if the browser has it.
 const hurt = await serve({ intercept: sabotage([1, 2].map(() => AFTER_A_CHECKPOINT("throw new Error('killed for the picture')"))) });

@@ -36,5 +36,5 @@ print(json.dumps({
     "shapes": {name: list(tensor.shape) for name, tensor in w.items()},
     "safetensors": logits.tolist(),
     "onnx": onnx.tolist(),
-    "history": history.to_dict("records"),
+    "history": history.astype(object).where(history.notna(), None).to_dict("records"),
 }))

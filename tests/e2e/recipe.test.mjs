@@ -18,18 +18,23 @@ test("a recipe is chosen under More, trains on two workers, and is resumed with 
   await page.locator("#more > summary").click();
   await page.getByLabel("Optimizer").selectOption({ label: "SGD with Nesterov momentum" });
   await page.getByLabel("Schedule").selectOption("onecycle");
-  for (const [label, value] of [["Warm-up", "0.3"], ["Weight decay", "0.0005"], ["Label smoothing", "0.1"], ["Clipping", "2"], ["Learning rate", "0.05"]]) {
+  for (const [label, value] of [["Warm-up", "0.3"], ["Weight decay", "0.0005"], ["Label smoothing", "0.1"], ["Clipping", "2"], ["Average of weights", "0.9"], ["Learning rate", "0.05"]]) {
     await page.getByLabel(label).fill(value);
   }
   await page.locator("#train").click();
   const done = await ended(page);
   assert.equal(done.state, "finished", done.error);
-  const { optimizer, schedule, warmup, decay, smoothing, clip, lr } = done.settings;
-  assert.deepEqual([optimizer, schedule, warmup, decay, smoothing, clip, lr], ["nesterov", "onecycle", 0.3, 0.0005, 0.1, 2, 0.05]);
-  assert.match(page.url(), /optimizer=nesterov&schedule=onecycle&warmup=0\.3&decay=0\.0005&smoothing=0\.1&clip=2/);
+  const { optimizer, schedule, warmup, decay, smoothing, clip, ema, lr } = done.settings;
+  assert.deepEqual([optimizer, schedule, warmup, decay, smoothing, clip, ema, lr], ["nesterov", "onecycle", 0.3, 0.0005, 0.1, 2, 0.9, 0.05]);
+  assert.match(page.url(), /optimizer=nesterov&schedule=onecycle&warmup=0\.3&decay=0\.0005&smoothing=0\.1&clip=2&ema=0\.9/);
   assert.ok(done.test_accuracy > 0.8, `${done.test_accuracy}`);
   // Smoothed labels keep the training loss above the entropy of the smoothed answers; the validation loss is not smoothed.
   assert.ok(done.history.at(-1).train_loss > 0.5, `${done.history.at(-1).train_loss}`);
+  // The average of the weights has its own scores.
+  const last = done.history.at(-1).averaged;
+  await page.getByText(`last epoch; averaged weights: ${(100 * last.accuracy).toFixed(2)} %`).waitFor();
+  await page.getByText("The epochs as a table").click();
+  assert.deepEqual(await page.locator("#history tr").last().locator("td").evaluateAll((all) => all.slice(4, 6).map((cell) => cell.textContent)), [last.loss.toFixed(4), last.accuracy.toFixed(4)]);
   await page.waitForTimeout(300);
   await page.goto(`${server.url}?backend=cpu`);
   await page.locator("#resume-run").click();
@@ -44,9 +49,9 @@ test("a recipe is chosen under More, trains on two workers, and is resumed with 
 });
 
 test("plain SGD that is interrupted ends as if it had not been", async () => {
-  const address = `${server.url}${RUN.replace("epochs=3", "epochs=8")}&optimizer=sgd&schedule=step&warmup=0&lr=0.1&replicas=1`;
+  const address = `${server.url}${RUN.replace("epochs=3", "epochs=8")}&optimizer=sgd&schedule=step&warmup=0&lr=0.1&replicas=1&ema=0.95`;
   const page = await open(browser, `${address}&autostart=1`);
-  const curve = (run) => run.history.map((epoch) => [epoch.train_loss, epoch.validation_loss]);
+  const curve = (run) => run.history.map((epoch) => [epoch.train_loss, epoch.validation_loss, epoch.averaged.loss]);
   const whole = curve(await ended(page));
   await page.goto(`${address}&autostart=1`);
   await until(page, "third epoch", (s) => s.history.length >= 2);

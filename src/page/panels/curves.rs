@@ -26,7 +26,11 @@ impl Panel for Curves {
             }
             dom::set_attribute(chart.key(), "aria-label", &label(chart.key(), &curve));
         }
-        show("history", model.run.history.iter().map(row));
+        let averages = model.run.history.iter().any(|epoch| epoch.averaged.is_some());
+        for id in ["averaged-loss", "averaged-accuracy"] {
+            dom::set_hidden(id, !averages);
+        }
+        show("history", model.run.history.iter().map(|epoch| row(epoch, averages)));
     }
 }
 
@@ -57,14 +61,13 @@ fn label(name: &str, curve: &Curve) -> String {
     label
 }
 
-fn row(epoch: &EpochRecord) -> Element {
-    let cells = [
-        format!("{:.4}", epoch.train_loss),
-        format!("{:.4}", epoch.train_accuracy),
-        format!("{:.4}", epoch.validation_loss),
-        format!("{:.4}", epoch.validation_accuracy),
-        format!("{:.0}", epoch.images_per_second),
-        format!("{:.1}", epoch.seconds),
-    ];
-    element("tr").child(row_head(epoch.epoch.to_string())).children(cells.map(|cell| text("td", cell)))
+fn row(epoch: &EpochRecord, averages: bool) -> Element {
+    let scores = [epoch.train_loss, epoch.train_accuracy, epoch.validation_loss, epoch.validation_accuracy];
+    let mut cells: Vec<String> = scores.map(|score| format!("{score:.4}")).into();
+    if averages {
+        let averaged = epoch.averaged.map(|averaged| [averaged.loss, averaged.accuracy]);
+        cells.extend(averaged.map_or([const { String::new() }; 2], |scores| scores.map(|score| format!("{score:.4}"))));
+    }
+    cells.extend([format!("{:.0}", epoch.images_per_second), format!("{:.1}", epoch.seconds)]);
+    element("tr").child(row_head(epoch.epoch.to_string())).children(cells.into_iter().map(|cell| text("td", cell)))
 }

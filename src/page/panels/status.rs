@@ -168,6 +168,9 @@ fn draw_tiles(run: &RunSummary) {
     let show = |id: &str, share: Option<f64>| dom::set_text(id, &share.map_or("–".into(), percent));
     show("tile-train", last(&run.curves.accuracy));
     show("tile-validation", run.history.last().map(|epoch| epoch.validation_accuracy));
+    let averaged = run.history.last().and_then(|epoch| epoch.averaged);
+    let words = averaged.map(|averaged| format!("last epoch; averaged weights: {}", percent(averaged.accuracy)));
+    dom::set_text("tile-averaged", &words.unwrap_or("last epoch".into()));
     show("tile-test", run.test_accuracy);
     let interval = match run.test_accuracy_interval {
         Some(_) if let Some([before, _]) = run.fine_tuned => {

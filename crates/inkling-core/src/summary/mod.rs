@@ -13,7 +13,7 @@ use crate::{
     network::{Filters, Network},
     protocol::{
         BackendInfo, BackendName, Envelope, EpochRecord, Event, Knowledge, Loaded, Loading, Part, Progress,
-        RobustnessPoint, RunId, RunState, Survey, TestResult,
+        RobustnessPoint, RunId, RunState, Score, Survey, TestResult,
     },
     settings::{Adjustable, Settings},
 };
@@ -345,17 +345,19 @@ impl RunSummary {
         self.snapshots.iter().find(|snapshot| snapshot.epoch == epoch)
     }
 
-    /// The history as CSV (RFC 4180), one line per epoch.
+    /// The history as CSV (RFC 4180), one line per epoch. The scores of averaged weights are empty if the run has none.
     pub fn history_csv(&self) -> String {
         let mut csv = String::from(
-            "epoch,step,train_loss,train_accuracy,validation_loss,validation_accuracy,images_per_second,seconds\r\n",
+            "epoch,step,train_loss,train_accuracy,validation_loss,validation_accuracy,images_per_second,seconds,\
+             averaged_validation_loss,averaged_validation_accuracy\r\n",
         );
         for record in &self.history {
             let EpochRecord { epoch, step, train_loss, train_accuracy, validation_loss, validation_accuracy, .. } =
                 record;
-            let EpochRecord { images_per_second, seconds, .. } = record;
+            let EpochRecord { images_per_second, seconds, averaged, .. } = record;
+            let averaged = averaged.map_or(",".into(), |Score { loss, accuracy }| format!("{loss},{accuracy}"));
             csv += &format!(
-                "{epoch},{step},{train_loss},{train_accuracy},{validation_loss},{validation_accuracy},{images_per_second},{seconds}\r\n"
+                "{epoch},{step},{train_loss},{train_accuracy},{validation_loss},{validation_accuracy},{images_per_second},{seconds},{averaged}\r\n"
             );
         }
         csv

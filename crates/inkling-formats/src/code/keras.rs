@@ -47,7 +47,7 @@ fn load(settings: &Settings) -> &'static str {
 }
 
 fn optimizer(settings: &Settings) -> String {
-    let Settings { decay, clip, .. } = settings;
+    let Settings { decay, clip, ema, .. } = settings;
     let mut options = vec!["rate".to_string()];
     let name = match settings.optimizer {
         OptimizerName::Adam => "Adam",
@@ -74,6 +74,9 @@ fn optimizer(settings: &Settings) -> String {
     }
     if *clip > 0.0 {
         options.push(format!("global_clipnorm={clip}"));
+    }
+    if *ema > 0.0 {
+        options.push(format!("use_ema=True, ema_momentum={ema}"));
     }
     format!("keras.optimizers.{name}({})", options.join(", "))
 }

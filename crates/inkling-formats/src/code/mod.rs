@@ -109,10 +109,11 @@ fn padding(conv: Conv) -> u32 {
 
 /// What the recipe says in the words of the page, for the head of a script.
 fn recipe(net: &Network, settings: &Settings) -> String {
-    let Settings { epochs, batch, lr, .. } = settings;
+    let Settings { epochs, batch, lr, ema, .. } = settings;
     let optimizer = settings.get("optimizer");
     let schedule = settings.get("schedule");
-    format!("{net}\n{epochs} epochs, batches of {batch}, {optimizer}, learning rate {lr} ({schedule})")
+    let average = if *ema > 0.0 { format!(", weights averaged ({ema})") } else { String::new() };
+    format!("{net}\n{epochs} epochs, batches of {batch}, {optimizer}, learning rate {lr} ({schedule}){average}")
 }
 
 /// Whether the data set comes from a file that the page saves. MNIST comes from elsewhere.

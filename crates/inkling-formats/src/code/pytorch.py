@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 CLASSES = @CLASSES@
-BATCH, EPOCHS, PEAK, WARM_UP, SMOOTHING, CLIP = @BATCH@, @EPOCHS@, @PEAK@, @WARM_UP@, @SMOOTHING@, @CLIP@
+BATCH, EPOCHS, PEAK, WARM_UP, SMOOTHING, CLIP, EMA = @BATCH@, @EPOCHS@, @PEAK@, @WARM_UP@, @SMOOTHING@, @CLIP@, @EMA@
 AUGMENT, ROTATION, ZOOM, SHIFT_X, SHIFT_Y = @AUGMENT@, @ROTATION@, @ZOOM@, @SHIFT_X@, @SHIFT_Y@
 BALANCE = @BALANCE@
 PI = math.pi
@@ -70,6 +71,7 @@ def rate(step, steps):
 
 def train(net, images, labels):
     optimizer = @OPTIMIZER@
+    average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(EMA), use_buffers=True) if EMA > 0 else None
     counts = torch.bincount(labels, minlength=CLASSES).clamp(min=1)
     weights = len(labels) / CLASSES / counts if BALANCE else torch.ones(CLASSES)
     step, steps = 0, -(-len(images) // BATCH) * EPOCHS
@@ -87,8 +89,12 @@ def train(net, images, labels):
             if CLIP > 0:
                 nn.utils.clip_grad_norm_(net.parameters(), CLIP)
             optimizer.step()
+            if average:
+                average.update_parameters(net)
             step, total = step + 1, total + loss.item() * len(batch)
         print(f"epoch {epoch}: training loss {total / len(images):.4f}")
+    if average:
+        net.load_state_dict(average.module.state_dict())
 
 
 @torch.no_grad()

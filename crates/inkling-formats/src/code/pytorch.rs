@@ -30,6 +30,7 @@ pub(super) fn script(net: &Network, settings: &Settings) -> String {
             ("LOAD", load(settings).into()),
             ("CHANNELS", image.channels.to_string()),
             ("CLIP", settings.clip.to_string()),
+            ("EMA", settings.ema.to_string()),
             ("FIELDS", fields.text.trim_end().into()),
             ("FORWARD", forward.text.trim_end().into()),
             ("RISE", rise),
