@@ -12,8 +12,8 @@ use inkling_core::{
     network::Network,
     parameters::random_weights,
     protocol::{
-        Answer, Command, Envelope, Event, FileEvent, FileTask, Format, Look, Motion, Part, Query, Question, RunState,
-        Specimen,
+        Answer, ClassSurvey, Command, Envelope, Event, FileEvent, FileTask, Format, Look, Motion, Part, Query,
+        Question, RunState, Specimen,
     },
     settings::{DatasetName, Settings},
     summary::RunSummary,
@@ -318,8 +318,8 @@ fn a_data_set_is_surveyed_during_training_without_changing_it_and_its_labels_onc
     assert_eq!(again.mistakes, Some(total));
     assert!(total > 0 && specimens.iter().all(|s| s.answer.is_some_and(|(class, _)| class != s.label)));
     let classes = all(&log, |e| if let Event::Classes(classes) = e { Some(classes.clone()) } else { None }).remove(1);
-    let counted = classes.iter().map(|class| class.train + class.test).sum::<u32>();
-    assert_eq!(counted, 600);
+    let counted = |of: fn(&ClassSurvey) -> u32| classes.iter().map(of).sum::<u32>();
+    assert_eq!((counted(|class| class.train), counted(|class| class.test)), (600, 100));
     let (done, of): (Vec<u32>, Vec<u32>) =
         all(&log, |e| if let Event::Surveying { done, of } = e { Some((*done, *of)) } else { None })
             .into_iter()

@@ -43,7 +43,7 @@ test("a paused run advances step by step, and continues with another learning ra
   assert.deepEqual(changed.adjustments.map(([, to]) => [to.lr, to.augment]), [[0.001, true], [0.001, false]]);
   assert.deepEqual([changed.settings.lr, changed.settings.augment], [0.001, false]);
   assert.match(page.url(), /lr=0\.001.*augment=0/);
-  assert.match(await page.locator("#loss").getAttribute("aria-label"), /settings were changed \(2 in all\)/);
+  await page.locator('#loss[aria-label*="settings were changed (2 in all)"]').waitFor(); // drawn with the next frame
   assert.ok(await page.getByRole("textbox", { name: "Epochs" }).isDisabled(), "these settings are fixed while a run lasts");
   await button(page, "Resume").click();
   await until(page, "training", (s) => s.state === "training");
@@ -164,7 +164,7 @@ test("the page describes the data set: classes, test images that it has seen bef
   const run = await finished(page);
   await unfold(page, "survey");
   await button(page, "Look at the data set").click();
-  await page.getByText(/^No test image equals a training image\. The nearest pairs, training image on the left, /).waitFor();
+  await page.getByText(/^No test image equals a training image, and none is nearly the same\. The nearest pairs, training image on the left, /).waitFor();
   const classes = await page.locator("#survey-classes li").allTextContents();
   assert.equal(classes.length, 10);
   const pictures = await page.locator("#survey-classes canvas").evaluateAll((all) => all.map((one) => one.toDataURL()));

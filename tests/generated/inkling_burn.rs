@@ -4,7 +4,7 @@
 //!     4 epochs, batches of 24, adamw, learning rate 0.004 (onecycle)
 //!
 //! Builds it, loads its weights, and scores them on the test set; with `train`, trains it again from the beginning, on all
-//! training images. In Cargo.toml:
+//! training images. It keeps no average of the weights. In Cargo.toml:
 //!
 //!     [dependencies]
 //!     burn = { version = "0.22", default-features = false, features = ["autodiff", "flex", "optim", "safetensors", "std"] }

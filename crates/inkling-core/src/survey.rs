@@ -43,9 +43,17 @@ pub struct TwinSearch {
     hashes: HashMap<u64, Vec<u32>>,
     /// Number of test images searched so far.
     done: usize,
-    /// The nearest pairs so far, the nearest first: squared distance, training image, test image.
-    pairs: Vec<(u32, u32, u32)>,
+    /// The nearest pairs so far, the nearest first.
+    pairs: Vec<Pair>,
     identical: u32,
+}
+
+/// A test image and the training image that is nearest to it.
+struct Pair {
+    /// Their squared distance as a share of the test image's [`contrast`]. A plain distance would find the emptiest images.
+    share: f32,
+    train: u32,
+    test: u32,
 }
 
 /// The means of an image's tiles, each times the root of the number of its values: the squared distance of two outlines is at most
@@ -75,9 +83,9 @@ impl TwinSearch {
             let image = data.test.image(test);
             let equal = self.hashes.get(&hash(image)).into_iter().flatten();
             self.identical += u32::from(equal.copied().any(|train| data.train.image(train as usize) == image));
-            if let Some((distance, train)) = self.nearest(image, &data.train) {
-                let place = self.pairs.partition_point(|pair| pair.0 <= distance);
-                self.pairs.insert(place, (distance, train, test as u32));
+            if let Some((share, train)) = self.nearest(image, &data.train) {
+                let place = self.pairs.partition_point(|pair| pair.share <= share);
+                self.pairs.insert(place, Pair { share, train, test: test as u32 });
                 self.pairs.truncate(PAIRS);
             }
         }
@@ -85,17 +93,19 @@ impl TwinSearch {
         end == data.test.len()
     }
 
-    /// The training image nearest to `image`, if it belongs to the nearest pairs so far.
-    fn nearest(&self, image: &[u8], train: &Labelled) -> Option<(u32, u32)> {
-        let mut limit = self.pairs.get(PAIRS - 1).map_or(u32::MAX, |pair| pair.0);
+    /// The training image nearest to `image`, and their distance as a share of its contrast, if they belong to the nearest pairs so
+    /// far.
+    fn nearest(&self, image: &[u8], train: &Labelled) -> Option<(f32, u32)> {
+        let contrast = contrast(image);
+        let mut limit = self.pairs.get(PAIRS - 1).map_or(f32::INFINITY, |pair| pair.share * contrast);
         let mut nearest = None;
         let own = outline(image, train.shape);
         for (place, other) in self.outlines.iter().enumerate() {
             let bound: f32 = own.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum();
-            if bound * SLACK < limit as f32 {
-                let distance = distance(image, train.image(place));
+            if bound * SLACK < limit {
+                let distance = distance(image, train.image(place)) as f32;
                 if distance < limit {
-                    (limit, nearest) = (distance, Some((distance, place as u32)));
+                    (limit, nearest) = (distance, Some((distance / contrast, place as u32)));
                 }
             }
         }
@@ -108,11 +118,10 @@ impl TwinSearch {
             let place = number as usize;
             Specimen { number, label: set.labels[place], answer: None, pixels: set.image(place).to_vec() }
         };
-        let values = data.shape.image().values() as f64;
-        let twin = |&(distance, train, test): &(u32, u32, u32)| Twin {
+        let twin = |&Pair { share, train, test }: &Pair| Twin {
             train: specimen(&data.train, train),
             test: specimen(&data.test, test),
-            difference: (f64::from(distance) / values).sqrt() / 255.0,
+            difference: f64::from(share).sqrt(),
         };
         Twins { pairs: self.pairs.iter().map(twin).collect(), identical: self.identical, mistakes: None }
     }
@@ -121,6 +130,12 @@ impl TwinSearch {
 /// Squared Euclidean distance between two images.
 pub fn distance(a: &[u8], b: &[u8]) -> u32 {
     a.iter().zip(b).map(|(&a, &b)| u32::from(a.abs_diff(b)).pow(2)).sum()
+}
+
+/// Squared distance of an image from even gray, at least 1.
+fn contrast(image: &[u8]) -> f32 {
+    let mean = image.iter().map(|&value| f32::from(value)).sum::<f32>() / image.len() as f32;
+    image.iter().map(|&value| (f32::from(value) - mean).powi(2)).sum::<f32>().max(1.0)
 }
 
 fn hash(image: &[u8]) -> u64 {
@@ -161,12 +176,14 @@ mod tests {
     }
 
     /// The pairs that a search without outlines finds.
-    fn slow(data: &Dataset) -> Vec<u32> {
+    fn slow(data: &Dataset) -> Vec<f32> {
         let nearest = |test: usize| {
-            (0..data.train.len()).map(|train| distance(data.train.image(train), data.test.image(test))).min()
+            let image = data.test.image(test);
+            let all = (0..data.train.len()).map(|train| distance(data.train.image(train), image));
+            all.min().unwrap() as f32 / contrast(image)
         };
-        let mut all: Vec<u32> = (0..data.test.len()).filter_map(nearest).collect();
-        all.sort_unstable();
+        let mut all: Vec<f32> = (0..data.test.len()).map(nearest).collect();
+        all.sort_unstable_by(f32::total_cmp);
         all.truncate(PAIRS);
         all
     }
@@ -187,14 +204,14 @@ mod tests {
                 let mut search = TwinSearch::new(&data);
                 while !search.advance(&data, count) {}
                 assert_eq!(search.done(), data.test.len());
-                assert_eq!(search.pairs.iter().map(|pair| pair.0).collect::<Vec<_>>(), slow(&data));
+                assert_eq!(search.pairs.iter().map(|pair| pair.share).collect::<Vec<_>>(), slow(&data));
                 let twins = search.twins(&data);
                 assert_eq!(twins.identical, 1);
                 let numbers = |twin: &Twin| (twin.train.number, twin.test.number);
                 assert_eq!(twins.pairs[..2].iter().map(numbers).collect::<Vec<_>>(), [(7, 3), (9, 11)]);
                 assert_eq!(twins.pairs[0].difference, 0.0);
-                let expected = 64.0 / 255.0 / (len as f64).sqrt();
-                assert!((twins.pairs[1].difference - expected).abs() < 1e-9);
+                let expected = 64.0 / f64::from(contrast(data.test.image(11))).sqrt();
+                assert!((twins.pairs[1].difference - expected).abs() < 1e-6);
                 assert_eq!(twins.pairs[1].test.pixels, data.test.image(11));
             }
         }

@@ -15,8 +15,8 @@ use crate::page::{
     msg::{Msg, Section, WorkbenchMsg},
 };
 
-/// Pixels that differ by less than this, on average, are hard to tell apart.
-const NEARLY_EQUAL: f64 = 0.05;
+/// Images that differ by less than this share of their contrast are hard to tell apart.
+const NEARLY_EQUAL: f64 = 0.1;
 
 /// Shows what is known of the data set.
 #[derive(Default)]
@@ -119,17 +119,22 @@ fn class_tile(model: &Model, class: usize, found: &ClassSurvey, shape: Shape) ->
 }
 
 fn twins_words(twins: &Twins) -> String {
-    let near = twins.pairs.iter().filter(|twin| twin.difference < NEARLY_EQUAL).count();
-    let identical = match twins.identical {
-        0 => "No test image equals a training image.".into(),
-        1 => "One test image equals a training image.".into(),
-        count => format!("{} test images equal a training image.", grouped(count.into())),
+    let equal = match twins.identical {
+        0 => "No test image equals a training image".into(),
+        1 => "One test image equals a training image".into(),
+        count => format!("{} test images equal a training image", grouped(count.into())),
     };
-    let nearest = match near {
-        0 => "The nearest pairs, training image on the left, differ visibly:",
-        _ => "The nearest pairs, training image on the left, with the mean difference of their pixels:",
+    let nearly = |twin: &&Twin| twin.difference > 0.0 && twin.difference < NEARLY_EQUAL;
+    let near = match twins.pairs.iter().filter(nearly).count() {
+        0 => "none is".into(),
+        1 => "one is".into(),
+        count if count == twins.pairs.len() => format!("at least {count} are"),
+        count => format!("{count} are"),
     };
-    format!("{identical} {nearest}")
+    format!(
+        "{equal}, and {near} nearly the same. The nearest pairs, training image on the left, and how much they differ (100 %: as much \
+         as the image differs from even gray):"
+    )
 }
 
 fn pair(model: &Model, place: usize, twin: &Twin, shape: Shape) -> Element {

@@ -45,6 +45,6 @@ pub struct Twin {
     pub train: Specimen,
     /// From the test file.
     pub test: Specimen,
-    /// Root of the mean squared difference of their pixels, as a share of the range from paper to ink.
+    /// Distance of their pixels, as a share of the test image's distance from even gray.
     pub difference: f64,
 }
