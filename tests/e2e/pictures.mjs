@@ -69,7 +69,7 @@ for (const [width, colorScheme] of [[1440, "light"], [360, "dark"]]) {
   await page.locator("#fold").evaluate((fold) => (fold.open = true));
   await page.locator("#own-look").selectOption("32 colour");
   await page.locator("#own-files").setInputFiles([{ name: "moods.zip", mimeType: "application/zip", buffer: archive }]);
-  await page.getByText(/1,?200 images/).first().waitFor();
+  await page.locator("#own-note").filter({ hasText: /classes/ }).waitFor();
   await page.getByRole("button", { name: "Train", exact: true }).click();
   await until(page, "finished run", (s) => s.state === "finished", 300);
   await page.locator("#survey > summary").click();

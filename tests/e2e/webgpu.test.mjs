@@ -36,8 +36,9 @@ test("on WebGPU the page trains as on the CPU, its memory does not grow, and its
   const early = await memory(1);
   const late = await memory(6);
   t.diagnostic(`device memory: ${JSON.stringify(early)} after 55 steps, ${JSON.stringify(late)} after 330`);
-  // The pools may take another page now and then. Leaking one gradient of the network (0.9 MB) per step would add 248 MB.
-  assert.ok(late.bytes < early.bytes + 4e6 && late.buffers < early.buffers + 5, "memory grows");
+  // The pools may take another page now and then, and CubeCL keeps the last 512 different arguments of kernels, each in a small buffer:
+  // Adam's differ in each step. Leaking one gradient of the network (0.9 MB) per step would add 248 MB.
+  assert.ok(late.bytes < early.bytes + 4e6 && late.buffers < early.buffers + 512, "memory grows");
   const there = await until(page, "finished run", ended, 100);
   assert.deepEqual([there.state, there.error, there.incidents], ["finished", null, []]);
   assert.equal(there.backend.name, "webgpu", `fell back: ${there.backend.reason}`);

@@ -18,12 +18,12 @@ pub const PRESETS: [Preset; 2] = [
     Preset {
         key: "fast",
         note: "Fast: 99 % in the shortest time. Two epochs without augmentation, at a high learning rate.",
-        query: "epochs=2&batch=96&lr=0.008&augment=0&optimizer=adam&schedule=cosine&warmup=0.1&decay=0&smoothing=0&clip=0",
+        query: "epochs=2&batch=96&lr=0.008&augment=0&optimizer=adam&schedule=cosine&warmup=0.1&decay=0&smoothing=0&clip=0&ema=0",
     },
     Preset {
         key: "best",
         note: "Best: the highest accuracy. Sixteen epochs, with every image rotated, shifted and zoomed differently in each.",
-        query: "epochs=16&batch=64&lr=0.004&augment=1&rotation=10&shift_x=0.1&shift_y=0.1&zoom=0.1&optimizer=adam&schedule=cosine&warmup=0.1&decay=0&smoothing=0&clip=0",
+        query: "epochs=16&batch=64&lr=0.004&augment=1&rotation=10&shift_x=0.1&shift_y=0.1&zoom=0.1&optimizer=adam&schedule=cosine&warmup=0.1&decay=0&smoothing=0&clip=0&ema=0",
     },
 ];
 

@@ -17,7 +17,7 @@ pub(super) enum Surveying {
     /// It looks for test images that nearly equal a training image.
     Twins(TwinSearch),
     /// It scores the training images.
-    Labels(Twins, Evaluation),
+    Labels(Twins, Box<Evaluation>),
 }
 
 impl Session {
@@ -54,7 +54,10 @@ impl Session {
                         self.emit(Event::Surveyed(twins));
                         return Ok(());
                     }
-                    Some(twins) => (Surveying::Labels(twins, Evaluation::new(training.data.shape.classes())), 0, of),
+                    Some(twins) => {
+                        let scores = Box::new(Evaluation::new(training.data.shape.classes()));
+                        (Surveying::Labels(twins, scores), 0, of)
+                    }
                 }
             }
             Surveying::Labels(twins, mut scores) => {
