@@ -15,7 +15,7 @@ use inkling::page::{
 };
 use inkling_core::{
     protocol::RunState,
-    settings::{FIELDS, Settings},
+    settings::{FIELDS, PRESETS, Settings},
 };
 use proptest::prelude::*;
 use world::{Act, World, act};
@@ -200,6 +200,22 @@ fn reset_and_discard_forget_only_the_run_that_they_are_about() {
     file.act(Act::Refuse);
     assert!(file.model.kept.is_some());
     assert!(!forgets(&mut file, ControlMsg::ForgetKept), "the browser keeps another run, or none");
+}
+
+#[test]
+fn the_network_that_a_preset_replaces_comes_back_with_undo() {
+    let mut world = World::new();
+    let own = "conv 8, dense 16";
+    world.act(Act::Click(ControlMsg::Changed("net", own.into())));
+    for preset in PRESETS {
+        world.act(Act::Click(ControlMsg::Choose(preset)));
+        assert!(preset.is(&world.model.settings));
+    }
+    for _ in PRESETS {
+        assert_ne!(world.model.settings.get("net"), own);
+        world.act(Act::Click(ControlMsg::UndoEdit));
+    }
+    assert_eq!(world.model.settings.get("net"), own);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 // "Take the code": the script for Keras builds the network, loads the saved weights, reproduces the page's accuracy and trains again.
-// tests/code.rs does the same with the program for Burn. PyTorch is too large to install here: its script is checked for syntax, and
+// crates/inkling-train/tests/code.rs does the same with the program for Burn. PyTorch is too large to install here: its script is checked for syntax, and
 // runs if a Python with torch is in INKLING_TORCH.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

@@ -64,7 +64,7 @@ function face(mood) {
 const moods = ["happy", "sad", "surprised"];
 const archive = zip(Array.from({ length: 1200 }, (_, i) => [`${moods[i % 3]}/${i}.png`, face(moods[i % 3])]));
 for (const [width, colorScheme] of [[1440, "light"], [360, "dark"]]) {
-  const page = await open(browser, `${server.url}?dataset=own&backend=cpu&epochs=4&net=conv+16,pool,conv+32,pool,dense+64`, { colorScheme, viewport: { width, height: 900 } });
+  const page = await open(browser, `${server.url}?dataset=own&backend=cpu&epochs=25&batch=32&net=conv+16,pool,conv+32,pool,dense+64`, { colorScheme, viewport: { width, height: 900 } });
   await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
   await page.locator("#fold").evaluate((fold) => (fold.open = true));
   await page.locator("#own-look").selectOption("32 colour");
@@ -72,10 +72,15 @@ for (const [width, colorScheme] of [[1440, "light"], [360, "dark"]]) {
   await page.locator("#own-note").filter({ hasText: /classes/ }).waitFor();
   await page.getByRole("button", { name: "Train", exact: true }).click();
   await until(page, "finished run", (s) => s.state === "finished", 300);
-  await page.locator("#survey > summary").click();
+  for (const id of ["survey", "look", "inside"]) await page.locator(`#${id} > summary`).click();
   await page.getByRole("button", { name: "Look at the data set" }).click();
   await page.getByText(/^The network (agrees|takes)/).waitFor({ timeout: 60_000 });
+  await page.locator("#look-part").selectOption("test");
+  await page.locator("#specimens button").nth(3).click();
+  await page.getByText("The network says").waitFor();
   await page.screenshot({ path: `${folder}/own-${width}-${colorScheme}.png`, fullPage: true });
+  // README shows this one.
+  if (width > 1000) await page.locator("section.bench").screenshot({ path: `${folder}/own-images.png` });
   await page.context().close();
 }
 // A run that loses its worker twice, on WebGPU in software if the browser has it.

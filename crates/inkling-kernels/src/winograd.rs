@@ -1,8 +1,10 @@
 //! The transforms of Winograd's F(2x2, 3x3) (Lavin, Gray 2016, "Fast algorithms for convolutional neural networks", section 4.1): a tile
 //! of 2x2 outputs takes 16 products instead of 36.
 
-use crate::{conv_block::TAPS, lanes::Lanes};
+use crate::lanes::Lanes;
 
+/// Weights of one channel pair.
+pub(crate) const TAPS: usize = 9;
 /// Products of a tile.
 pub(crate) const FREQUENCIES: usize = 16;
 

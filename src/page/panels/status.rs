@@ -104,21 +104,27 @@ fn sentence(model: &Model) -> String {
         }
         RunState::Stopped if run.progress.is_none_or(|p| p.step == 0) => "Stopped before the first step.".into(),
         RunState::Stopped => {
-            "Stopped. The weights are kept: sketch a digit, score the test set, or train again.".into()
+            format!("Stopped. The weights are kept: {}, score the test set, or train again.", asking(model))
         }
-        RunState::Finished => finished(run),
+        RunState::Finished => finished(model),
         RunState::Failed => "The run ended early. The message says what to do.".into(),
     }
 }
 
-fn finished(run: &RunSummary) -> String {
+/// How to ask the network something.
+fn asking(model: &Model) -> &'static str {
+    if model.target().is_ok() { "draw on the sketch pad" } else { "look at its images below" }
+}
+
+fn finished(model: &Model) -> String {
+    let (run, asking) = (&model.run, asking(model));
     match (run.test_accuracy, run.test_accuracy_interval) {
         (Some(accuracy), _) if run.fine_tuned.is_some() => format!(
-            "Finished, and taught your digits: {} of the test images are now classified correctly. Sketch a digit, or train again.",
+            "Finished, and taught your digits: {} of the test images are now classified correctly. Train again, or {asking}.",
             percent(accuracy)
         ),
         (Some(accuracy), Some([low, high])) => format!(
-            "Finished: {} of the test images are classified correctly (95 % interval {} to {}). Sketch a digit, or train again.",
+            "Finished: {} of the test images are classified correctly (95 % interval {} to {}). Train again, or {asking}.",
             percent(accuracy),
             percent(low),
             percent(high)

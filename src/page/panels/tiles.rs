@@ -44,6 +44,11 @@ impl Tiles {
         let focused = || active().is_some_and(|active| active.closest(&selector).is_ok_and(|found| found.is_some()));
         let had_focus = focused();
         show(id, tiles.iter().enumerate().map(|(place, tile)| button(id, place, tile)));
+        // Long names need wider tiles, up to a point.
+        let longest = tiles.iter().map(|tile| tile.name.chars().count()).max().unwrap_or(0).min(12);
+        if let Some(element) = dom::element::<Element>(id) {
+            dom::set_style(&element, &format!("--letters: {longest}"));
+        }
         for (place, tile) in tiles.iter().enumerate() {
             dom::draw_images(&format!("{id}-{place}"), &tile.pixels, tile.shape, 1);
         }

@@ -1,7 +1,7 @@
 //! The settings' form and the buttons beside it.
 
 use inkling_core::{
-    network::Edit,
+    network::{Edit, Layers},
     protocol::{Command, RunState},
     settings::{FIELDS, Field, Preset, SettingError},
 };
@@ -84,14 +84,7 @@ impl Update<'_> {
         if let Err(error) = self.model.settings.set(key, text) {
             return self.show_error(key, &error);
         }
-        if before != self.model.settings.net {
-            self.model.errors.remove(EDITOR);
-            let earlier = &mut self.model.earlier_networks;
-            earlier.push(before);
-            if earlier.len() > MAX_EARLIER {
-                earlier.remove(0);
-            }
-        }
+        self.remember_network(before);
         self.model.errors.remove(key);
         self.check_network(misfit);
         self.effects.push(Effect::SetAddress(self.model.settings.to_query()));
@@ -102,6 +95,18 @@ impl Update<'_> {
         // A finished run keeps its worker, and with it its network, until the next one starts.
         if key == "backend" && state == RunState::Idle {
             self.engage(self.model.settings.backend);
+        }
+    }
+
+    /// Keeps the network that the controls had, if they have another now, so that the change can be undone.
+    fn remember_network(&mut self, before: Layers) {
+        if before != self.model.settings.net {
+            self.model.errors.remove(EDITOR);
+            let earlier = &mut self.model.earlier_networks;
+            earlier.push(before);
+            if earlier.len() > MAX_EARLIER {
+                earlier.remove(0);
+            }
         }
     }
 
@@ -127,7 +132,9 @@ impl Update<'_> {
     }
 
     fn choose(&mut self, preset: &Preset) {
+        let before = self.model.settings.net.clone();
         if preset.apply(&mut self.model.settings).is_ok() {
+            self.remember_network(before);
             self.show_settings();
         }
     }

@@ -18,12 +18,12 @@ pub const PRESETS: [Preset; 2] = [
     Preset {
         key: "fast",
         note: "Fast: 99 % in the shortest time. Two epochs without augmentation, at a high learning rate.",
-        query: "epochs=2&batch=96&lr=0.008&augment=0&optimizer=adam&schedule=cosine&warmup=0.1&decay=0&smoothing=0&clip=0&ema=0",
+        query: "net=conv 32, pool, conv 64, pool, dense 128, dropout 0.3&epochs=2&batch=96&lr=0.008&augment=0&optimizer=adam&schedule=cosine&warmup=0.1&decay=0&smoothing=0&clip=0&ema=0",
     },
     Preset {
         key: "best",
-        note: "Best: the highest accuracy. Sixteen epochs, with every image rotated, shifted and zoomed differently in each.",
-        query: "epochs=16&batch=64&lr=0.004&augment=1&rotation=10&shift_x=0.1&shift_y=0.1&zoom=0.1&optimizer=adam&schedule=cosine&warmup=0.1&decay=0&smoothing=0&clip=0&ema=0",
+        note: "Best: the highest accuracy. A network of wide residual blocks, twelve epochs with every image rotated, shifted and zoomed differently in each, smoothed labels, and averaged weights.",
+        query: "net=conv 24 none, batchnorm relu, pool, residual 48, pool, residual 64, globalpool&epochs=12&batch=64&lr=0.005&augment=1&rotation=10&shift_x=0.08&shift_y=0.08&zoom=0.1&optimizer=adam&schedule=cosine&warmup=0.1&decay=0&smoothing=0.1&clip=0&ema=0.998",
     },
 ];
 

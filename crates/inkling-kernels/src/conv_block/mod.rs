@@ -10,7 +10,10 @@ mod backward;
 mod single;
 mod winograd;
 
-use crate::lanes::{LANES, Lanes};
+use crate::{
+    lanes::{LANES, Lanes},
+    winograd::TAPS,
+};
 pub use backward::{Gradients, Strided, backward};
 use single::Single;
 use winograd::Winograd;
@@ -19,8 +22,6 @@ use winograd::Winograd;
 const BLOCK: usize = 2 * LANES;
 /// Winner of a window that passes nothing on: all four values are zero or less.
 pub const NONE: u8 = u8::MAX;
-/// Weights of one channel pair.
-pub(crate) const TAPS: usize = 9;
 
 /// Sizes of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::{BLOCK, Bordered, Dims, ROWS, add_products, halves, interleave, multiply, store};
 use crate::{
     lanes::{LANES, Lanes},
-    winograd::{FREQUENCIES, transform_output, transform_tile, transform_weight},
+    winograd::{FREQUENCIES, TAPS, transform_output, transform_tile, transform_weight},
 };
 
 /// Whether these sizes suit it: whole registers of channels on both sides, for the gradients change their roles.
@@ -125,7 +125,7 @@ pub(super) fn weight_gradient(x: &Bordered, gradient: &[f32], dims: Dims) -> Vec
             }
         }
     }
-    let mut weight = Vec::with_capacity(outputs * inputs * 9);
+    let mut weight = Vec::with_capacity(outputs * inputs * TAPS);
     for (output, input) in (0..outputs).flat_map(|output| (0..inputs).map(move |input| (output, input))) {
         weight.extend(weight_taps(std::array::from_fn(|frequency| {
             sums[(output / BLOCK * FREQUENCIES + frequency) * lanes + input / LANES][input % LANES][output % BLOCK]
@@ -158,7 +158,7 @@ fn transform_gradient(block: &[[f32; BLOCK]], dims: Dims, out: &mut [[f32; BLOCK
 }
 
 /// G'mG.
-fn weight_taps(m: [f32; FREQUENCIES]) -> [f32; 9] {
+fn weight_taps(m: [f32; FREQUENCIES]) -> [f32; TAPS] {
     let line = |m: [f32; 4]| [m[0] + (m[1] + m[2]) * 0.5, (m[1] - m[2]) * 0.5, (m[1] + m[2]) * 0.5 + m[3]];
     let down: [[f32; 3]; 4] =
         std::array::from_fn(|column| line([m[column], m[4 + column], m[8 + column], m[12 + column]]));

@@ -1,7 +1,7 @@
 //! The scripts that the page offers. The program for Burn is compiled here and compared with Inkling; `tests/e2e/code.test.mjs` runs the
 //! script for Keras.
 #![allow(clippy::unwrap_used)] // a failed unwrap shows where the test failed
-#![cfg(all(not(target_arch = "wasm32"), feature = "cpu", feature = "files"))]
+#![cfg(not(target_arch = "wasm32"))]
 
 #[path = "generated/inkling_burn.rs"]
 #[rustfmt::skip]
