@@ -39,12 +39,14 @@ for (const colorScheme of ["light", "dark"]) {
       await until(page, "finished run", (s) => s.state === "finished");
       await draw(page, SEVEN);
       await page.locator("#sketch-note").getByText("looks like").waitFor();
-      for (const id of ["look", "inside", "trust", "runs", "files", "doctor", "hand", "camera", "matrix-table"]) await page.locator(`#${id} > summary`).click();
+      for (const id of ["look", "inside", "survey", "trust", "runs", "files", "doctor", "hand", "camera", "matrix-table"]) await page.locator(`#${id} > summary`).click();
       for (const help of await page.locator(".help > summary").all()) await help.click();
       await page.locator("#name-7").click();
       await draw(page, SEVEN);
       await page.locator("#specimens button").first().click();
       await page.getByText("The network says").waitFor();
+      await page.getByRole("button", { name: "Look at the data set" }).click();
+      await page.getByText(/^The network (agrees|takes)/).waitFor();
       await page.getByRole("button", { name: "Measure it now" }).click();
       await until(page, "robustness", (s) => s.robustness.length === 37);
       await page.waitForTimeout(400);
