@@ -247,6 +247,20 @@ fn a_record_that_cannot_be_read_is_not_overwritten() {
 }
 
 #[test]
+fn a_run_that_was_over_before_the_tab_might_write_is_kept_once_it_may() {
+    let mut world = training();
+    world.act(Act::Checkpoint);
+    // Another tab, or none that answers, had the right to write.
+    world.send(Msg::RunSaved(Err("another tab is already keeping a run".into())));
+    (world.saving, world.stored) = (0, None);
+    world.act(Act::Click(ControlMsg::Stop));
+    world.settle();
+    assert!(world.stored.is_none());
+    world.send(Msg::Found(Found::Nothing(Record::Run)));
+    assert!(world.stored.is_some());
+}
+
+#[test]
 fn a_long_run_is_written_ever_more_rarely_but_before_the_page_is_left() {
     let mut world = training();
     let mut writes = 0;

@@ -80,6 +80,9 @@ test("in a browser whose locks never answer, a run is kept and offered again", a
   await page.goto(`${server.url}${RUN}&autostart=1`);
   const done = await until(page, "finished run", (s) => s.state === "finished");
   assert.deepEqual(done.history.length, 4);
+  // The run may be over before the note is taken: it is kept as soon as it is.
+  const kept = () => page.evaluate(async () => Boolean(await self.inklingStore.load("last")));
+  for (let i = 0; i < 60 && !(await kept()); i++) await page.waitForTimeout(500);
   await page.reload();
   await page.getByText(/This browser has kept an? (un)?finished run/).waitFor();
   assert.deepEqual(page.problems, []);

@@ -151,6 +151,9 @@ impl Update<'_> {
         let record = found.record();
         self.model.unread.retain(|known| known.0 != record);
         match found {
+            // This tab may have waited so long for its turn to write that there is something to keep.
+            Found::Nothing(Record::Run) if self.model.run.checkpoint.is_some() => self.save_run(),
+            Found::Nothing(Record::History) if !self.model.history.runs.is_empty() => self.save_history(),
             Found::Nothing(_) => {}
             Found::Run(run) => self.model.kept = Some(Kept { run: *run, stored: true }),
             Found::History(stored) => {
