@@ -11,7 +11,6 @@ use burn::{
             ops::{Backward, Ops, OpsKind},
         },
         flex::{FlexTensor, Layout},
-        ops::ModuleOps,
         tensor::FloatTensor,
     },
     tensor::{DType, TensorData},
@@ -21,7 +20,7 @@ use crate::{
     KernelBackend, composed,
     conv_block::{self, Dims, Strided},
     convolution::{self, Bordered},
-    options,
+    plain,
 };
 
 impl KernelBackend for Flex {
@@ -38,7 +37,7 @@ impl KernelBackend for Flex {
     fn convolution(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, padding: usize) -> FlexTensor {
         match sizes(&x, &weight, padding) {
             Some(dims) => convolve(&Bordered::new(&contiguous(&x), dims), &weight, &bias, dims),
-            None => Flex::conv2d(x, weight, Some(bias), options(padding)),
+            None => plain::<Flex>(x, weight, bias, padding),
         }
     }
 }
@@ -69,7 +68,7 @@ impl<C: CheckpointStrategy> KernelBackend for Autodiff<Flex, C> {
         padding: usize,
     ) -> FloatTensor<Self> {
         let Some(dims) = sizes(x.primitive(), weight.primitive(), padding) else {
-            return Self::conv2d(x, weight, Some(bias), options(padding));
+            return plain::<Self>(x, weight, bias, padding);
         };
         let nodes = [x.node(), weight.node(), bias.node()];
         let (x, weight, bias) = (x.into_primitive(), weight.into_primitive(), bias.into_primitive());

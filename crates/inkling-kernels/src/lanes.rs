@@ -10,6 +10,8 @@ use std::ops::{Add, Div, Mul, Sub};
 
 /// Number of floats in a register.
 pub const LANES: usize = 4;
+/// Output channels that one pass of the inner loops computes: two registers.
+pub(crate) const BLOCK: usize = 2 * LANES;
 
 #[cfg(target_arch = "wasm32")]
 type Register = v128;
@@ -164,3 +166,18 @@ operator!(Add, add, f32x4_add, +);
 operator!(Sub, sub, f32x4_sub, -);
 operator!(Mul, mul, f32x4_mul, *);
 operator!(Div, div, f32x4_div, /);
+
+/// Loads both registers of a block.
+#[inline(always)]
+pub(crate) fn halves(block: &[f32; BLOCK]) -> [Lanes; 2] {
+    let (halves, _) = block.as_chunks::<LANES>();
+    [Lanes::load(&halves[0]), Lanes::load(&halves[1])]
+}
+
+/// Writes both registers of a block.
+#[inline(always)]
+pub(crate) fn store([low, high]: [Lanes; 2], to: &mut [f32; BLOCK]) {
+    let (halves, _) = to.as_chunks_mut::<LANES>();
+    low.store(&mut halves[0]);
+    high.store(&mut halves[1]);
+}

@@ -12,6 +12,8 @@ pub mod lanes;
 mod patches;
 mod winograd;
 
+#[cfg(any(feature = "ndarray", feature = "webgpu"))]
+use burn::backend::{Autodiff, autodiff::checkpoint::strategy::CheckpointStrategy};
 use burn::{
     backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor},
     tensor::{
@@ -61,8 +63,17 @@ pub trait KernelBackend: Backend {
         bias: FloatTensor<Self>,
         padding: usize,
     ) -> FloatTensor<Self> {
-        Self::conv2d(x, weight, Some(bias), options(padding))
+        plain::<Self>(x, weight, bias, padding)
     }
+}
+
+fn plain<B: Backend>(
+    x: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    bias: FloatTensor<B>,
+    padding: usize,
+) -> FloatTensor<B> {
+    B::conv2d(x, weight, Some(bias), options(padding))
 }
 
 fn options(padding: usize) -> ConvOptions<2> {
@@ -73,38 +84,25 @@ fn composed<B: KernelBackend>(x: FloatTensor<B>, weight: FloatTensor<B>, bias: F
     B::max_pool2d(B::relu(B::convolution(x, weight, bias, 0)), [2, 2], [2, 2], [0, 0], [1, 1], false)
 }
 
+/// Burn's operations, with the gradients of `patches.rs`.
+#[cfg(any(feature = "ndarray", feature = "webgpu"))]
+macro_rules! with_patches {
+    ($backend:ident) => {
+        impl KernelBackend for burn::backend::$backend {}
+        impl<C: CheckpointStrategy> KernelBackend for Autodiff<burn::backend::$backend, C> {
+            fn convolution(
+                x: FloatTensor<Self>,
+                weight: FloatTensor<Self>,
+                bias: FloatTensor<Self>,
+                padding: usize,
+            ) -> FloatTensor<Self> {
+                patches::convolution::<burn::backend::$backend, C>(x, weight, bias, padding)
+            }
+        }
+    };
+}
+
 #[cfg(feature = "ndarray")]
-mod ndarray {
-    use super::{FloatTensor, KernelBackend, patches::convolution};
-    use burn::backend::{Autodiff, NdArray, autodiff::checkpoint::strategy::CheckpointStrategy};
-
-    impl KernelBackend for NdArray {}
-    impl<C: CheckpointStrategy> KernelBackend for Autodiff<NdArray, C> {
-        fn convolution(
-            x: FloatTensor<Self>,
-            weight: FloatTensor<Self>,
-            bias: FloatTensor<Self>,
-            padding: usize,
-        ) -> FloatTensor<Self> {
-            convolution::<NdArray, C>(x, weight, bias, padding)
-        }
-    }
-}
-
+with_patches!(NdArray);
 #[cfg(feature = "webgpu")]
-mod webgpu {
-    use super::{FloatTensor, KernelBackend, patches::convolution};
-    use burn::backend::{Autodiff, Cube, autodiff::checkpoint::strategy::CheckpointStrategy};
-
-    impl KernelBackend for Cube {}
-    impl<C: CheckpointStrategy> KernelBackend for Autodiff<Cube, C> {
-        fn convolution(
-            x: FloatTensor<Self>,
-            weight: FloatTensor<Self>,
-            bias: FloatTensor<Self>,
-            padding: usize,
-        ) -> FloatTensor<Self> {
-            convolution::<Cube, C>(x, weight, bias, padding)
-        }
-    }
-}
+with_patches!(Cube);

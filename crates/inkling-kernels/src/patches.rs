@@ -18,7 +18,7 @@ use burn::{
     tensor::{Slice, TensorData},
 };
 
-use crate::options;
+use crate::{options, plain};
 
 /// Convolution of `x` `[N, I, H, W]` with `weight` `[O, I, h, w]` (stride 1, `padding` rows and columns of zeros) plus `bias` `[O]`.
 pub fn convolution<B: Backend, C: CheckpointStrategy>(
@@ -29,7 +29,7 @@ pub fn convolution<B: Backend, C: CheckpointStrategy>(
 ) -> FloatTensor<Autodiff<B, C>> {
     let nodes = [x.node(), weight.node(), bias.node()];
     let (x, weight, bias) = (x.into_primitive(), weight.into_primitive(), bias.into_primitive());
-    let sums = B::conv2d(x.clone(), weight.clone(), Some(bias), options(padding));
+    let sums = plain::<B>(x.clone(), weight.clone(), bias, padding);
     match ConvolutionBackward.prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish((x, weight, padding), sums),
         OpsKind::UnTracked(prep) => prep.finish(sums),

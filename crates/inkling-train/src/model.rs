@@ -203,14 +203,15 @@ impl Model {
     /// they are from those that the pass `found`, times `share`.
     pub fn changes(&self, gradients: &Gradients, found: Vec<Tensor<1>>, share: f64) -> Tensor<1> {
         let mut changes = self.gradients(gradients);
-        if !found.is_empty() {
-            let mut rest = Rest { flat: self.weights.clone(), next: 0 };
-            let places =
-                self.network.parameters().iter().map(|known| (known, rest.take([known.len()]))).zip(&mut changes);
-            let statistics = places.filter(|((known, _), _)| known.follows == Follows::Batches);
-            for (((_, value), change), found) in statistics.zip(found) {
-                *change = (value - found) * share;
+        let (mut found, mut from) = (found.into_iter(), 0);
+        for (known, change) in self.network.parameters().iter().zip(&mut changes) {
+            let to = from + known.len();
+            if known.follows == Follows::Batches
+                && let Some(found) = found.next()
+            {
+                *change = (self.weights.clone().slice(from..to) - found) * share;
             }
+            from = to;
         }
         Tensor::cat(changes, 0)
     }
@@ -341,16 +342,11 @@ struct Rest {
 }
 
 impl Rest {
-    /// The next values in this shape.
-    fn take<const D: usize>(&mut self, shape: [usize; D]) -> Tensor<D> {
+    /// The next values as a parameter of this shape.
+    fn param<const D: usize>(&mut self, shape: [usize; D]) -> Param<Tensor<D>> {
         let from = self.next;
         self.next += shape.iter().product::<usize>();
-        self.flat.clone().slice(from..self.next).reshape(shape)
-    }
-
-    /// The same, as a parameter.
-    fn param<const D: usize>(&mut self, shape: [usize; D]) -> Param<Tensor<D>> {
-        Param::from_tensor(Tensor::from_inner(self.take(shape)))
+        Param::from_tensor(Tensor::from_inner(self.flat.clone().slice(from..self.next).reshape(shape)))
     }
 }
 

@@ -33,7 +33,7 @@ pub struct NetworkOptimizer {
     /// What is kept for each weight, `[count]` each: as many as the optimizer has [slots](OptimizerName::slots); empty before the
     /// first step.
     slots: Vec<Tensor<1>>,
-    /// Which of the weights are statistics of batch norm, `[count]`; `None` if there are none.
+    /// Which weights are statistics of batch norm, `[count]`; `None` if the network has no batch norm.
     statistics: Option<Tensor<1, Bool>>,
 }
 

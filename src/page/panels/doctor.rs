@@ -1,10 +1,10 @@
 //! The sketch doctor: what each stage of the preparation does to a sketch and to the prediction, and the nearest
 //! training images.
 
-use inkling_core::{image::Shape, protocol::Specimen};
+use inkling_core::protocol::Specimen;
 use web_sys::Event;
 
-use super::{Emit, Panel, words::best};
+use super::{Emit, Panel, tiles::canvas, words::best};
 use crate::page::{
     dom,
     element::{Element, element, row_head, show, text},
@@ -44,11 +44,6 @@ impl Panel for Doctor {
             dom::draw_images(&format!("near-{place}"), &specimen.pixels, shape, 1);
         }
     }
-}
-
-fn canvas(id: String, shape: Shape) -> Element {
-    let side = shape.side.to_string();
-    element("canvas").with("id", id).with("width", &side).with("height", &side)
 }
 
 fn row(model: &Model, place: usize, found: &[f32], usual: &[f32]) -> Element {

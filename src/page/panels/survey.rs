@@ -7,7 +7,7 @@ use inkling_core::{
 };
 use web_sys::Event;
 
-use super::{Emit, Panel, words::percent};
+use super::{Emit, Panel, tiles::canvas, words::percent};
 use crate::page::{
     dom,
     element::{Element, element, show, text},
@@ -64,8 +64,7 @@ impl Panel for Survey {
         let mistakes = twins.and_then(|twins| twins.mistakes);
         dom::set_text("labels-text", &labels_words(model, twins));
         dom::set_enabled("labels-show", model.has_network() && mistakes.is_some_and(|count| count > 0), "survey-begin");
-        let wanted = (survey.classes.clone(), survey.twins.clone());
-        if self.shown != wanted {
+        if self.shown.0 != survey.classes || self.shown.1 != survey.twins {
             for (class, found) in survey.classes.iter().enumerate() {
                 dom::draw_images(&mean_id(class), &found.mean, shape, 1);
             }
@@ -73,7 +72,7 @@ impl Panel for Survey {
                 dom::draw_images(&twin_id(place, "train"), &twin.train.pixels, shape, 1);
                 dom::draw_images(&twin_id(place, "test"), &twin.test.pixels, shape, 1);
             }
-            self.shown = wanted;
+            self.shown = (survey.classes.clone(), survey.twins.clone());
         }
     }
 }
@@ -87,9 +86,7 @@ fn twin_id(place: usize, set: &str) -> String {
 }
 
 fn picture(id: String, shape: Shape, words: String) -> Element {
-    let side = shape.side.to_string();
-    let canvas = element("canvas").with("id", id).with("width", &side).with("height", &side);
-    canvas.with("role", "img").with("aria-label", words)
+    canvas(id, shape).with("role", "img").with("aria-label", words)
 }
 
 /// Whether all classes are about equally frequent.

@@ -62,6 +62,12 @@ impl Tiles {
     }
 }
 
+/// An empty canvas with a pixel for each of an image's.
+pub fn canvas(id: String, shape: Shape) -> crate::page::element::Element {
+    let side = shape.side.to_string();
+    element("canvas").with("id", id).with("width", &side).with("height", &side)
+}
+
 fn button(id: &str, place: usize, tile: &Tile) -> crate::page::element::Element {
     let Tile { name, mistake, words, dashed, .. } = tile;
     let arrow = mistake.as_ref().map(|mistake| format!("→{mistake}")).unwrap_or_default();
@@ -73,8 +79,7 @@ fn button(id: &str, place: usize, tile: &Tile) -> crate::page::element::Element 
     };
     // The accessible name begins with the visible text.
     let caption = format!("{name}{arrow}");
-    let side = tile.shape.side.to_string();
-    let canvas = element("canvas").with("id", format!("{id}-{place}")).with("width", &side).with("height", &side);
+    let canvas = canvas(format!("{id}-{place}"), tile.shape);
     element("button")
         .with("type", "button")
         .with("id", format!("{id}-{place}-button"))

@@ -11,15 +11,13 @@ mod single;
 mod winograd;
 
 use crate::{
-    lanes::{LANES, Lanes},
+    lanes::{BLOCK, LANES, Lanes},
     winograd::TAPS,
 };
 pub use backward::{Gradients, Strided, backward};
 use single::Single;
 use winograd::Winograd;
 
-/// Output channels that one pass of the inner loops computes: two registers.
-const BLOCK: usize = 2 * LANES;
 /// Winner of a window that passes nothing on: all four values are zero or less.
 pub const NONE: u8 = u8::MAX;
 
@@ -140,10 +138,4 @@ fn pool(window: [Lanes; 4], values: &mut [f32; LANES], winners: &mut [u8; LANES]
     }
     best.store(values);
     *winners = winner.bits_as_bytes();
-}
-
-#[inline(always)]
-fn halves(block: &[f32; BLOCK]) -> [Lanes; 2] {
-    let (halves, _) = block.as_chunks::<LANES>();
-    [Lanes::load(&halves[0]), Lanes::load(&halves[1])]
 }

@@ -1,7 +1,7 @@
 //! Forward with one input channel.
 
-use super::{BLOCK, Dims, Patches, TAPS, halves, pool};
-use crate::lanes::{LANES, Lanes};
+use super::{Dims, Patches, TAPS, pool};
+use crate::lanes::{BLOCK, LANES, Lanes, halves};
 
 /// The block for images of one channel.
 pub(super) struct Single {

@@ -1,8 +1,8 @@
 //! Forward with several input channels, by Winograd's minimal filtering.
 
-use super::{BLOCK, Dims, Patches, TAPS, halves, pool};
+use super::{Dims, Patches, TAPS, pool};
 use crate::{
-    lanes::{LANES, Lanes},
+    lanes::{BLOCK, LANES, Lanes, halves, store},
     winograd::{FREQUENCIES, transform_output, transform_tile, transform_weight},
 };
 
@@ -129,11 +129,7 @@ fn multiply(tiles: &[TileLanes], weight: &[[[f32; BLOCK]; LANES]], products: &mu
             }
         }
     }
-    for (product, sum) in products.iter_mut().zip(sums) {
-        let (halves, _) = product.as_chunks_mut::<LANES>();
-        sum[0].store(&mut halves[0]);
-        sum[1].store(&mut halves[1]);
-    }
+    products.iter_mut().zip(sums).for_each(|(product, sum)| store(sum, product));
 }
 
 /// A window's four sums for [`LANES`] channels without the transform, which would turn an infinity into NaN.

@@ -1,7 +1,7 @@
 //! Any kernel: a sum over the rows of a patch.
 
-use super::{BLOCK, Bordered, Dims, ROWS, add, add_products, halves, interleave, multiply, store};
-use crate::lanes::LANES;
+use super::{Bordered, Dims, ROWS, add, add_products, interleave, multiply};
+use crate::lanes::{BLOCK, LANES, halves, store};
 
 /// Where the patch of each output pixel begins in an image with its border; the last is repeated to fill up the last rows.
 fn patches(dims: Dims) -> Vec<usize> {

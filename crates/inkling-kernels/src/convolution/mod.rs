@@ -7,10 +7,8 @@
 mod direct;
 mod winograd;
 
-use crate::lanes::{LANES, Lanes};
+use crate::lanes::{BLOCK, LANES, Lanes, halves, store};
 
-/// Output channels of the inner loops: two registers.
-const BLOCK: usize = 2 * LANES;
 /// Rows of the inner loops.
 const ROWS: usize = 4;
 
@@ -227,17 +225,4 @@ fn add_products(x: &[f32], places: &[usize], gradient: &[[f32; BLOCK]], sums: &m
 #[inline(always)]
 fn add(a: [Lanes; 2], b: [Lanes; 2]) -> [Lanes; 2] {
     [a[0] + b[0], a[1] + b[1]]
-}
-
-#[inline(always)]
-fn halves(block: &[f32; BLOCK]) -> [Lanes; 2] {
-    let (halves, _) = block.as_chunks::<LANES>();
-    [Lanes::load(&halves[0]), Lanes::load(&halves[1])]
-}
-
-#[inline(always)]
-fn store([low, high]: [Lanes; 2], to: &mut [f32; BLOCK]) {
-    let (halves, _) = to.as_chunks_mut::<LANES>();
-    low.store(&mut halves[0]);
-    high.store(&mut halves[1]);
 }

@@ -1,8 +1,8 @@
 //! A kernel of 3x3 by Winograd's F(2x2, 3x3): 16 products for a tile of 2x2 outputs instead of 36, in all three passes.
 
-use super::{BLOCK, Bordered, Dims, ROWS, add_products, halves, interleave, multiply, store};
+use super::{Bordered, Dims, ROWS, add_products, interleave, multiply};
 use crate::{
-    lanes::{LANES, Lanes},
+    lanes::{BLOCK, LANES, Lanes, halves, store},
     winograd::{FREQUENCIES, TAPS, transform_output, transform_tile, transform_weight},
 };
 
