@@ -13,6 +13,13 @@ const WEBKIT_DRIVER = onPath("WebKitWebDriver");
 const XVFB = onPath("Xvfb");
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+/** `promise`, or an error after so many seconds. */
+export function within(seconds, what, promise) {
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`${what} took over ${seconds} s`)), 1000 * seconds)));
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 const freePort = () =>
   new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
@@ -23,9 +30,19 @@ const freePort = () =>
 
 async function firefox() {
   const puppeteer = require("puppeteer-core");
-  const browser = await puppeteer.launch({ browser: "firefox", executablePath: FIREFOX, headless: true });
-  const page = await browser.newPage();
-  await page.setViewport({ width: 1440, height: 900 });
+  const start = async () => {
+    // Puppeteer's `setViewport` needs a command that Firefox ESR 140 does not know.
+    const size = { defaultViewport: null, args: ["--width=1440", "--height=900"] };
+    const browser = await puppeteer.launch({ browser: "firefox", executablePath: FIREFOX, headless: true, ...size });
+    try {
+      return { browser, page: await within(60, "Firefox's first page", browser.newPage()) };
+    } catch (error) {
+      throw (browser.process()?.kill("SIGKILL"), error);
+    }
+  };
+  // A Firefox that starts on a busy machine has been seen to answer nothing for a quarter of an hour.
+  const again = (error) => (console.error(`Firefox is started once more: ${error.message}`), start());
+  const { browser, page } = await start().catch(again);
   return {
     goto: (url) => page.goto(url, { waitUntil: "domcontentloaded" }),
     evaluate: (action, ...values) => page.evaluate(action, ...values),
@@ -37,7 +54,7 @@ async function firefox() {
       await mouse.up();
     },
     upload: async (selector, path) => (await page.$(selector)).uploadFile(path),
-    close: () => browser.close(),
+    close: () => within(30, "closing Firefox", browser.close()).catch(() => browser.process()?.kill("SIGKILL")),
   };
 }
 

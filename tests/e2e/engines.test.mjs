@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test, after, before } from "node:test";
-import { ENGINES } from "./engines.mjs";
+import { ENGINES, within } from "./engines.mjs";
 import { AFTER_A_CHECKPOINT, sabotage, serve } from "./lib.mjs";
 
 const RUN = "?dataset=synthetic&backend=cpu&images=600&batch=48&epochs=2&seed=3&replicas=2";
@@ -33,7 +33,7 @@ for (const [name, launch, skip] of ENGINES) {
     const until = async (what, test, seconds = 90) => {
       let seen;
       for (const end = Date.now() + 1000 * seconds; Date.now() < end; ) {
-        seen = await engine.evaluate(look).catch(() => undefined); // during a navigation there is no page
+        seen = await within(30, "a look", engine.evaluate(look)).catch(() => undefined); // during a navigation there is no page
         if (seen && test(seen)) return seen;
         await new Promise((resolve) => setTimeout(resolve, 150));
       }
