@@ -118,12 +118,16 @@ export const EXECUTABLE = [
 ].find((path) => path && existsSync(path));
 if (!EXECUTABLE) throw new Error("neither Chromium nor Chrome is on PATH; set CHROME to the path of a browser");
 
-/** Launches a browser; with `webgpu`, WebGPU runs on Chromium's software adapter; with `camera`, it has a camera that shows a test picture. */
-export function launch({ webgpu = false, camera = false } = {}) {
+/**
+ * Launches a browser; with `webgpu`, WebGPU runs on Chromium's software adapter; with `camera`, it has a camera that shows a test picture;
+ * with `backForward`, it may keep a page that is left as it is, for when the visitor comes back.
+ */
+export function launch({ webgpu = false, camera = false, backForward = false } = {}) {
   const gpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-unsafe-swiftshader", "--js-flags=--expose-gc"];
   const quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
   const fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
-  return chromium.launch({ executablePath: EXECUTABLE, args: [...quiet, ...(webgpu ? gpu : []), ...(camera ? fake : [])] });
+  const args = [...quiet, ...(webgpu ? gpu : []), ...(camera ? fake : [])];
+  return chromium.launch({ executablePath: EXECUTABLE, args, ignoreDefaultArgs: backForward ? ["--disable-back-forward-cache"] : [] });
 }
 
 /**
