@@ -255,9 +255,20 @@ fn a_run_that_was_over_before_the_tab_might_write_is_kept_once_it_may() {
     (world.saving, world.stored) = (0, None);
     world.act(Act::Click(ControlMsg::Stop));
     world.settle();
-    assert!(world.stored.is_none());
+    assert!(world.stored.is_none() && !world.model.run.warnings.is_empty());
     world.send(Msg::Found(Found::Nothing(Record::Run)));
     assert!(world.stored.is_some());
+    // What is kept is no longer warned about.
+    world.settle();
+    assert_eq!(world.model.run.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn digits_that_were_drawn_before_the_tab_might_write_are_kept_once_it_may() {
+    let mut world = World::new();
+    world.model.digits.kept.add(&[200; 784], 3);
+    let kept = update(&mut world.model, Msg::Found(Found::Nothing(Record::Handwriting)));
+    assert!(kept.iter().any(|effect| matches!(effect, Effect::SaveHandwriting(digits) if digits.labels == [3])));
 }
 
 #[test]

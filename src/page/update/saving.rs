@@ -3,7 +3,11 @@
 //! Invariant: a kept run is replaced only after the visitor has resumed it, discarded it, or started another run while it
 //! was offered. A record that could not be read is not replaced at all.
 
-use inkling_core::{data::KeptData, protocol::RunState};
+use inkling_core::{
+    data::{KeptData, handwriting::Handwriting},
+    history::RunHistory,
+    protocol::RunState,
+};
 
 use super::Update;
 use crate::page::{
@@ -53,6 +57,7 @@ impl Update<'_> {
         match result {
             Err(error) => self.not_kept(Record::Run, &error),
             Ok(()) => {
+                self.no_longer_lost(Record::Run);
                 self.model.saves += 1;
                 self.model.stored = true;
                 let pause = self.model.saves.saturating_sub(EAGER_SAVES).min(LONGEST_PAUSE);
@@ -92,8 +97,13 @@ impl Update<'_> {
         // The history is lost for the same reason as the run: that is said already.
         let said = self.model.run.warnings.iter().any(|words| words.ends_with(&format!(": {reason}.")));
         if record != Record::History || !said {
-            self.warn_once(format!("A reload would lose {}: {reason}.", record.title()));
+            self.warn_once(format!("{}: {reason}.", loses(record)));
         }
+    }
+
+    /// Takes back the warning that a reload would lose the record.
+    fn no_longer_lost(&mut self, record: Record) {
+        self.model.run.warnings.retain(|words| !words.starts_with(&loses(record)));
     }
 
     /// Why this record must not be overwritten, if it must not.
@@ -150,11 +160,13 @@ impl Update<'_> {
     pub(super) fn found(&mut self, found: Found) {
         let record = found.record();
         self.model.unread.retain(|known| known.0 != record);
+        self.no_longer_lost(record);
         match found {
             // This tab may have waited so long for its turn to write that there is something to keep.
             Found::Nothing(Record::Run) if self.model.run.checkpoint.is_some() => self.save_run(),
-            Found::Nothing(Record::History) if !self.model.history.runs.is_empty() => self.save_history(),
-            Found::Nothing(_) => {}
+            Found::Nothing(Record::History) => self.found(Found::History(RunHistory::default())),
+            Found::Nothing(Record::Handwriting) => self.found(Found::Handwriting(Handwriting::default())),
+            Found::Nothing(Record::Run | Record::Images) => {}
             Found::Run(run) => self.model.kept = Some(Kept { run: *run, stored: true }),
             Found::History(stored) => {
                 let stored = stored.numbered();
@@ -183,4 +195,9 @@ impl Update<'_> {
             }
         }
     }
+}
+
+/// The beginning of a warning.
+fn loses(record: Record) -> String {
+    format!("A reload would lose {}", record.title())
 }
