@@ -5,7 +5,7 @@
 //! MNIST_DIR=data cargo run --release --example train_gpu -- 'preset=fast'
 //! ```
 //!
-//! `FUSION=off` runs every operation by itself. `SECONDS=1` measures each number for about one second; the default is 3.
+//! `SECONDS=1` measures each number for about one second; the default is 3.
 
 mod common;
 
@@ -89,7 +89,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// A GPU; the CPU if this is built without the feature `webgpu`, which keeps the example compiling.
 fn kind() -> BackendKind {
     #[cfg(feature = "webgpu")]
-    return BackendKind::Webgpu { fusion: env::var("FUSION").map_or(true, |value| value != "off") };
+    return BackendKind::Webgpu;
     #[cfg(not(feature = "webgpu"))]
     BackendKind::Cpu
 }

@@ -40,7 +40,7 @@ async fn burn_ndarray_equals_keras() {
 async fn webgpu_passes_its_self_test_and_equals_keras() {
     use inkling_train::device::DeviceError;
     use wasm_bindgen_test::console_log;
-    match Backend::open(BackendKind::Webgpu { fusion: true }).await {
+    match Backend::open(BackendKind::Webgpu).await {
         Ok(backend) => {
             let (difference, of) = backend.self_test(&inkling_core::network::Network::default()).await.unwrap();
             console_log!("WebGPU: {}: at most {difference:.1e} off, in {of}", backend.info.adapter);

@@ -2,5 +2,5 @@
 
 fn main() {
     #[cfg(target_arch = "wasm32")]
-    inkling::worker::session::start_webgpu();
+    inkling::worker::session::start(inkling_train::device::BackendKind::Webgpu);
 }

@@ -222,12 +222,11 @@ impl Update<'_> {
             let advice = "Reload the page, or try another browser.";
             return self.fail(format!("The worker could not start: {error}. {advice}"));
         }
-        // A backend that is missing needs no safer configuration.
-        let pick = if faulty { plan.pick.safer(error) } else { Pick::cpu(error) };
-        if let (true, Engine::Cpu, Some(gpu)) = (faulty, &pick.engine, plan.pick.gpu()) {
+        // A backend that is missing today may be there on the next visit.
+        if let (true, Some(gpu)) = (faulty, plan.pick.gpu()) {
             self.effects.push(Effect::Remember(gpu.adapter.clone(), Verdict::Failed(error.into())));
         }
-        self.open(Plan { pick, ..plan });
+        self.open(Plan { pick: Pick::cpu(error), ..plan });
     }
 
     fn lose_ready(&mut self, plan: Plan, error: &str) {

@@ -29,11 +29,10 @@ pub fn recall(adapter: &str) -> Option<Verdict> {
     match lines[..] {
         [build, of_adapter, ..] if build != BUILD || of_adapter != adapter => None,
         [_, _, "failed", reason] => Some(Verdict::Failed(reason.into())),
-        [_, _, fusion, difference, tolerance, of] => Some(Verdict::Passed(Check {
+        [_, _, "passed", difference, tolerance, of] => Some(Verdict::Passed(Check {
             largest_difference: difference.parse().ok()?,
             of: of.into(),
             tolerance: tolerance.parse().ok()?,
-            fusion: fusion == "fusion",
             earlier: true,
         })),
         _ => None,
@@ -44,9 +43,8 @@ pub fn recall(adapter: &str) -> Option<Verdict> {
 pub fn keep(adapter: &str, verdict: &Verdict) {
     let lines = match verdict {
         Verdict::Failed(reason) => format!("failed\n{}", reason.replace('\n', " ")),
-        Verdict::Passed(Check { largest_difference, tolerance, of, fusion, .. }) => {
-            let fusion = if *fusion { "fusion" } else { "alone" };
-            format!("{fusion}\n{largest_difference}\n{tolerance}\n{of}")
+        Verdict::Passed(Check { largest_difference, tolerance, of, .. }) => {
+            format!("passed\n{largest_difference}\n{tolerance}\n{of}")
         }
     };
     let _ = set_item(&key(), &format!("{BUILD}\n{adapter}\n{lines}"));

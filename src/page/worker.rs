@@ -80,8 +80,6 @@ pub enum Engine {
 pub struct Gpu {
     /// The adapter, in the browser's words.
     pub adapter: String,
-    /// Without fused kernels, because they did not work.
-    pub unfused: bool,
     /// The self-test that it passed on an earlier visit.
     pub check: Option<Check>,
 }
@@ -234,32 +232,17 @@ impl Pick {
             // A visitor who asks for WebGPU gets it tested again.
             _ => None,
         };
-        let unfused = check.as_ref().is_some_and(|check| !check.fusion);
         let reason = if automatic { "a WebGPU adapter was found" } else { "you chose WebGPU" };
-        Pick { engine: Engine::Webgpu(Gpu { adapter: name, unfused, check }), reason: reason.into() }
+        Pick { engine: Engine::Webgpu(Gpu { adapter: name, check }), reason: reason.into() }
     }
 
     /// Address of the worker.
     pub fn address(&self) -> String {
         match &self.engine {
-            Engine::Webgpu(gpu) => {
-                let fusion = if gpu.unfused { "&fusion=off" } else { "" };
-                let checked = if gpu.check.is_some() { "&checked=1" } else { "" };
-                format!("worker_webgpu{fusion}{checked}")
-            }
+            Engine::Webgpu(Gpu { check: None, .. }) => "worker_webgpu".into(),
+            Engine::Webgpu(Gpu { check: Some(_), .. }) => "worker_webgpu&checked=1".into(),
             Engine::Cpu => "worker_cpu".into(),
             Engine::Ndarray => "worker_ndarray".into(),
-        }
-    }
-
-    /// What to try after this one failed for `reason`.
-    pub fn safer(&self, reason: &str) -> Self {
-        match &self.engine {
-            Engine::Webgpu(gpu) if !gpu.unfused => Pick {
-                engine: Engine::Webgpu(Gpu { unfused: true, check: None, adapter: gpu.adapter.clone() }),
-                reason: format!("{}, without fused kernels: {reason}", self.reason),
-            },
-            _ => Pick::cpu(reason),
         }
     }
 
@@ -276,10 +259,6 @@ impl Pick {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn check(fusion: bool) -> Check {
-        Check { largest_difference: 1e-6, of: "loss".into(), tolerance: 1e-3, fusion, earlier: true }
-    }
 
     #[test]
     fn the_cpu_is_the_answer_whenever_webgpu_is_not_offered_not_there_or_only_emulated() {
@@ -309,18 +288,11 @@ mod tests {
         let with = |choice, verdict| {
             Pick::with_adapter(choice, Ok(Adapter { name: "a".into(), software: false }), Some(verdict))
         };
-        let passed = with(BackendChoice::Auto, Verdict::Passed(check(false)));
-        assert_eq!(passed.address(), "worker_webgpu&fusion=off&checked=1");
+        let check = Check { largest_difference: 1e-6, of: "loss".into(), tolerance: 1e-3, earlier: true };
+        let passed = with(BackendChoice::Auto, Verdict::Passed(check));
+        assert_eq!(passed.address(), "worker_webgpu&checked=1");
         let failed = || Verdict::Failed("it computed wrongly".into());
         assert_eq!(with(BackendChoice::Auto, failed()).engine, Engine::Cpu);
         assert_eq!(with(BackendChoice::Webgpu, failed()).address(), "worker_webgpu");
-    }
-
-    #[test]
-    fn a_faulty_gpu_is_tried_without_fused_kernels_and_then_given_up() {
-        let fused = Pick { engine: Engine::Webgpu(Gpu::default()), reason: "found".into() };
-        let unfused = fused.safer("wrong");
-        assert_eq!(unfused.address(), "worker_webgpu&fusion=off");
-        assert_eq!(unfused.safer("wrong again"), Pick::cpu("wrong again"));
     }
 }

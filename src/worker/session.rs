@@ -70,22 +70,14 @@ async fn tested(kind: BackendKind) -> Result<Backend, DeviceError> {
     #[cfg_attr(not(feature = "webgpu"), allow(unused_mut))]
     let mut backend = Backend::open(kind).await?;
     #[cfg(feature = "webgpu")]
-    if let BackendKind::Webgpu { fusion } = kind
-        && query("checked").is_none()
-    {
+    if kind == BackendKind::Webgpu && query("checked").is_none() {
         let (largest_difference, of) = backend.self_test(&inkling_core::network::Network::default()).await?;
         let (largest_difference, tolerance) =
             (f64::from(largest_difference), f64::from(inkling_train::device::TOLERANCE));
-        let check = inkling_core::protocol::Check { largest_difference, of, tolerance, fusion, earlier: false };
+        let check = inkling_core::protocol::Check { largest_difference, of, tolerance, earlier: false };
         backend.info.check = Some(check);
     }
     Ok(backend)
-}
-
-/// Calls [`start`] for WebGPU, with or without fused kernels, as the worker's URL says.
-#[cfg(feature = "webgpu")]
-pub fn start_webgpu() {
-    start(BackendKind::Webgpu { fusion: query("fusion").as_deref() != Some("off") });
 }
 
 /// A message for the session.

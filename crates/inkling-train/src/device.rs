@@ -28,10 +28,7 @@ pub enum BackendKind {
     Ndarray,
     /// burn-wgpu on the browser's WebGPU (natively on Vulkan or Metal).
     #[cfg(feature = "webgpu")]
-    Webgpu {
-        /// Whether to fuse sequences of operations into one kernel each: faster, but more can go wrong.
-        fusion: bool,
-    },
+    Webgpu,
 }
 
 /// An open backend.
@@ -88,12 +85,9 @@ impl Backend {
             #[cfg(feature = "ndarray")]
             BackendKind::Ndarray => Ok(Backend::new(ndarray(), BackendName::Ndarray, "burn-ndarray, one thread")),
             #[cfg(feature = "webgpu")]
-            BackendKind::Webgpu { fusion } => {
+            BackendKind::Webgpu => {
                 #[cfg(target_arch = "wasm32")]
                 run_constructors();
-                if !fusion {
-                    stop_fusion();
-                }
                 let (device, setup) = Device::wgpu_options()
                     .init_with_setup_async()
                     .await
@@ -203,18 +197,6 @@ fn run_constructors() {
     }
     // SAFETY: the linker defines the function. It runs once, before anything that it initializes is used.
     ONCE.call_once(|| unsafe { __wasm_call_ctors() });
-}
-
-/// Turns fusion off for the whole program. Must run before the first tensor exists, because Burn reads its
-/// configuration once. The fields can be set only by deserializing; with no explorations, every operation runs by
-/// itself.
-#[cfg(feature = "webgpu")]
-fn stop_fusion() {
-    use cubecl_environment::config::RuntimeConfig;
-    let explorations = serde_json::json!({ "fusion": { "beam_search": { "max_explorations": 0 } } });
-    if let Ok(config) = serde_json::from_value(explorations) {
-        burn::BurnConfig::try_set(config);
-    }
 }
 
 /// burn-ndarray is deprecated upstream; here it is a test oracle and a backend to compare with.

@@ -62,10 +62,9 @@ fn backend(run: &RunSummary) -> String {
 }
 
 fn passed(check: &Check) -> String {
-    let Check { largest_difference, of, fusion, earlier, .. } = check;
-    let kernels = if *fusion { "" } else { ", without fused kernels" };
+    let Check { largest_difference, of, earlier, .. } = check;
     let when = if *earlier { " on an earlier visit" } else { "" };
-    format!("✓ Same results as the CPU{when}: at most {largest_difference:.0e} off (in {of}){kernels}")
+    format!("✓ Same results as the CPU{when}: at most {largest_difference:.0e} off (in {of})")
 }
 
 /// What is going on and what to do next. It stays the same within a state, so that a screen reader does not keep

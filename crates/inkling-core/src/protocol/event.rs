@@ -44,7 +44,7 @@ pub enum Event {
     Unavailable {
         /// Why, as a sentence.
         reason: String,
-        /// Whether the backend exists but does not work, so that a safer configuration of it may work.
+        /// Whether the backend exists but does not work, which the page remembers.
         #[serde(default)]
         faulty: bool,
     },
@@ -231,8 +231,6 @@ pub struct Check {
     pub of: String,
     /// The largest difference that passes.
     pub tolerance: f64,
-    /// Whether it passed with fused kernels.
-    pub fusion: bool,
     /// Whether it passed on an earlier visit, with this adapter and this build.
     pub earlier: bool,
 }
