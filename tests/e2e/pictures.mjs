@@ -1,4 +1,4 @@
-// Takes pictures of the page before, during and after training, at phone and desktop width, light and dark, for review.
+// Takes pictures of the page before, during and after training, from phone to desktop width, light and dark, for review.
 // `make pictures` writes them to pictures/; an argument names another folder. With MNIST_DIR set, the runs are on MNIST.
 import { mkdir } from "node:fs/promises";
 import { png, zip } from "./formats.mjs";
@@ -14,7 +14,8 @@ const run = data ? "?dataset=mnist&backend=cpu&images=6000&epochs=3" : "?dataset
 for (const colorScheme of ["light", "dark"]) {
   for (const width of [360, 768, 1440]) {
     const shoot = (name) => page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
-    const page = await open(browser, server.url + run, { colorScheme, viewport: { width, height: 900 }, deviceScaleFactor: width < 500 ? 2 : 1 });
+    const look = { colorScheme, viewport: { width, height: 900 }, deviceScaleFactor: width < 500 ? 2 : 1 };
+    let page = await open(browser, server.url + run, look);
     await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
     await shoot("before");
     await page.getByRole("button", { name: "Train", exact: true }).click();
@@ -44,6 +45,16 @@ for (const colorScheme of ["light", "dark"]) {
     await page.waitForTimeout(500);
     await shoot("workbench");
     await page.context().close();
+    // The preset with its network, and a network that does not fit.
+    for (const [name, query] of [["preset", "?backend=cpu"], ["misfit", "?backend=cpu&dataset=letters&net=conv+8,pool,pool,conv+16+7x7"]]) {
+      page = await open(browser, server.url + query, look);
+      await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+      await page.locator("#fold").evaluate((fold) => (fold.open = true));
+      if (name === "preset") await page.getByRole("button", { name: "Best", exact: true }).click();
+      await page.waitForTimeout(300);
+      await shoot(name);
+      await page.context().close();
+    }
   }
 }
 // Somebody's own images: faces in three moods, as a ZIP with a folder for each.

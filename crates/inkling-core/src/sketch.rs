@@ -1,5 +1,5 @@
 //! Converts strokes to an image like those that a network was trained on: as MNIST's preparation would have produced it, in the
-//! size, on the paper and with the extent of the data set.
+//! size, on the paper, and with the extent and the line width of the data set.
 //!
 //! MNIST's images were scaled to fit a 20x20 box with their aspect ratio kept, anti-aliased, and placed in a 28x28
 //! field with their centre of mass at its centre (LeCun, Cortes, Burges, "The MNIST database of handwritten digits").
@@ -19,6 +19,8 @@ pub const PAD: usize = 280;
 /// Radius of the pad's pen. The strokes of a digit that fills two thirds of the pad are then as wide as MNIST's usually
 /// are: 2 to 3 pixels.
 pub const PEN_RADIUS: f32 = 10.0;
+/// The pen for a data set with lines of another width has a radius between these.
+const RADII: (f32, f32) = (1.0, 60.0);
 /// Side of the box that MNIST's digits fit into, in an image of 28 by 28 pixels.
 const BOX: usize = 20;
 /// A pixel counts as inked if it has more ink than this.
@@ -74,25 +76,46 @@ impl Sketch {
 
     /// The image of the strokes, with this preparation instead of [`Preparation::MNIST`].
     pub fn prepared(&self, preparation: Preparation, target: Target) -> Option<Vec<u8>> {
-        prepare(&self.sheet()?, preparation, target)
-    }
-
-    fn sheet(&self) -> Option<Sheet> {
+        let radius = match target.line {
+            Some(line) => self.radius_for(line, preparation, target),
+            None => PEN_RADIUS,
+        };
         let mut sheet = Sheet::new(PAD);
         for stroke in &self.strokes {
-            sheet.stroke(stroke, PEN_RADIUS);
+            sheet.stroke(stroke, radius);
         }
-        Some(sheet)
+        prepare(&sheet, preparation, target)
+    }
+
+    /// The radius of the pen whose lines are `line` pixels wide in the image. Where the ink is scaled to fit its box, that depends on
+    /// how far the strokes extend.
+    fn radius_for(&self, line: f32, preparation: Preparation, Target { side, fill, .. }: Target) -> f32 {
+        let radius = if preparation.fit {
+            let all = || self.strokes.iter().flatten();
+            let extent = |position: fn(&Point) -> f32| {
+                let (least, most) = all().map(position).fold((f32::MAX, f32::MIN), |(a, b), at| (a.min(at), b.max(at)));
+                (most - least).clamp(0.0, PAD as f32)
+            };
+            let extent = extent(|point| point.0).max(extent(|point| point.1));
+            // line = width * fill / (extent + width)
+            line * extent / (fill as f32 - line) / 2.0
+        } else {
+            line * PAD as f32 / side as f32 / 2.0
+        };
+        // A dot has no extent.
+        if radius > 0.0 { radius.clamp(RADII.0, RADII.1) } else { PEN_RADIUS }
     }
 }
 
 /// What a sketch becomes: an image like those of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Target {
     side: usize,
     /// Side of the box that the ink fills.
     fill: usize,
     paper: Paper,
+    /// Width of the lines, if it is not the pad's own.
+    line: Option<f32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +141,7 @@ pub enum Unlike {
 
 impl Target {
     /// MNIST's images.
-    pub const MNIST: Self = Target { side: SIDE, fill: BOX, paper: Paper::Dark };
+    pub const MNIST: Self = Target { side: SIDE, fill: BOX, paper: Paper::Dark, line: None };
 
     /// Images of this shape with MNIST's proportions: bright ink in the middle of dark paper.
     ///
@@ -127,13 +150,13 @@ impl Target {
     pub fn like_mnist(shape: Shape) -> Result<Self, Unlike> {
         let fill = (shape.side * BOX + SIDE / 2) / SIDE;
         if shape.channels == 1 {
-            Ok(Target { side: shape.side, fill, paper: Paper::Dark })
+            Ok(Target { side: shape.side, fill, paper: Paper::Dark, line: None })
         } else {
             Err(Unlike::Coloured)
         }
     }
 
-    /// Images like these: their paper is what their edges show, and the ink's extent is the median of theirs.
+    /// Images like these: their paper is what their edges show, and the ink's extent and line width are the medians of theirs.
     ///
     /// # Errors
     /// [`Unlike`] if a drawing can't look like them.
@@ -150,14 +173,21 @@ impl Target {
             return Err(Unlike::Uneven);
         }
         let paper = if mean < 127.5 { Paper::Dark } else { Paper::Light };
-        let extent = |image: &[u8]| {
+        let sheets = sample().map(|image| {
             let ink = image.iter().map(|&shade| f32::from(paper.turned(shade)) / 255.0).collect();
-            bounding_box(&Sheet { side, ink }).map(|(rows, columns)| rows.len().max(columns.len()))
-        };
-        let mut extents: Vec<usize> = sample().filter_map(extent).collect();
+            Sheet { side, ink }
+        });
+        let (mut extents, mut lines) = (Vec::new(), Vec::new());
+        for sheet in sheets {
+            extents.extend(bounding_box(&sheet).map(|(rows, columns)| rows.len().max(columns.len())));
+            lines.extend(line_width(&sheet));
+        }
         extents.sort_unstable();
+        lines.sort_unstable_by(f32::total_cmp);
         let fill = extents.get(extents.len() / 2).copied().unwrap_or(mnist.fill);
-        Ok(Target { fill, paper, ..mnist })
+        // What is wider has been filled, not drawn: a disc counts as half as wide as it is.
+        let line = lines.get(lines.len() / 2).copied().filter(|&line| line < fill as f32 / 3.0);
+        Ok(Target { fill, paper, line, ..mnist })
     }
 
     /// Rows and columns of the image.
@@ -197,7 +227,7 @@ pub fn normalise(sheet: &Sheet) -> Option<Vec<u8>> {
     prepare(sheet, Preparation::MNIST, Target::MNIST)
 }
 
-fn prepare(sheet: &Sheet, preparation: Preparation, Target { side, fill, paper }: Target) -> Option<Vec<u8>> {
+fn prepare(sheet: &Sheet, preparation: Preparation, Target { side, fill, paper, .. }: Target) -> Option<Vec<u8>> {
     let ink = bounding_box(sheet)?;
     let (rows, columns) = if preparation.fit { ink } else { (0..sheet.side, 0..sheet.side) };
     let box_side = if preparation.fit { fill } else { side };
@@ -249,6 +279,17 @@ fn bounding_box(sheet: &Sheet) -> Option<(Span, Span)> {
         columns.end = columns.end.max(column + 1);
     }
     bounds
+}
+
+/// Width of the lines, in pixels: twice the ink's area over the length of its outline, which is the sum of the ink's slopes; `None`
+/// if there is no ink.
+fn line_width(sheet: &Sheet) -> Option<f32> {
+    let side = sheet.side;
+    let at = |row: usize, column: usize| if row < side && column < side { sheet.ink[row * side + column] } else { 0.0 };
+    let places = (0..side).flat_map(|row| (0..side).map(move |column| (row, column)));
+    let slope = |(row, column)| (at(row + 1, column) - at(row, column)).hypot(at(row, column + 1) - at(row, column));
+    let outline: f32 = places.map(slope).sum();
+    (outline > 0.0).then(|| 2.0 * sheet.ink.iter().sum::<f32>() / outline)
 }
 
 /// Bounds of the `index`-th of `count` equal parts of `span`, as fractional positions.
@@ -349,13 +390,55 @@ mod tests {
         for image in wide.pixels.chunks_exact_mut(IMAGE) {
             image[14 * SIDE..15 * SIDE].fill(255);
         }
-        assert_eq!(like(&wide), Ok(Target { fill: SIDE, ..found }));
+        assert_eq!(like(&wide).map(|target| (target.fill, target.paper)), Ok((SIDE, Paper::Dark)));
         let image = seven(0.0, 0.0).image(like(&wide).unwrap()).unwrap();
         assert!(image[..SIDE].iter().any(|&shade| shade > 0) && image[IMAGE - SIDE..].iter().any(|&shade| shade > 0));
         // Photographs have no paper.
         let noise = Labelled { pixels: (0..digits.pixels.len()).map(|at| (at * 7919 % 256) as u8).collect(), ..digits };
         assert_eq!(like(&noise), Err(Unlike::Uneven));
         assert_eq!(like(&crate::data::synthetic::shapes(300, 1).train), Err(Unlike::Coloured));
+    }
+
+    #[test]
+    fn a_sketch_has_lines_as_wide_as_those_of_the_data_set() {
+        let drawn = |radius: f32, size: f32| {
+            let mut sheet = Sheet::new(SIDE);
+            let points = [(0.25, 0.2), (0.75, 0.25), (0.4, 0.8)]
+                .map(|(x, y)| (14.0 + (x - 0.5) * size, 14.0 + (y - 0.5) * size));
+            sheet.stroke(&points, radius);
+            sheet
+        };
+        let width = |image: &[u8]| {
+            line_width(&Sheet { side: SIDE, ink: image.iter().map(|&shade| f32::from(shade) / 255.0).collect() })
+                .unwrap()
+        };
+        let mut widths = Vec::new();
+        for radius in [0.5, 1.0, 2.0, 3.0] {
+            let images = (0..9).map(|i| drawn(radius, 20.0 + i as f32 / 3.0).ink);
+            let pixels: Vec<u8> = images.flatten().map(|ink| (ink * 255.0).round() as u8).collect();
+            let data = Labelled { pixels, labels: vec![0; 9], shape: Shape { channels: 1, side: SIDE } };
+            let target = Target::like(&data).unwrap();
+            let wanted = width(data.image(4));
+            // Small or large, a sketch gets lines of that width.
+            for scale in [0.4, 1.0, 1.5] {
+                let mut sketch = Sketch::default();
+                sketch.begin((60.0, 60.0));
+                for (x, y) in [(100.0, 10.0), (40.0, 140.0)] {
+                    sketch.extend((60.0 + x * scale, 60.0 + y * scale));
+                }
+                let found = width(&sketch.image(target).unwrap());
+                assert!(
+                    (found - wanted).abs() < 0.25 * wanted,
+                    "radius {radius}, scale {scale}: {found} instead of {wanted}"
+                );
+            }
+            widths.push(wanted);
+        }
+        assert!(widths.is_sorted() && widths[3] > 2.5 * widths[0], "{widths:?}");
+        // Ink that was filled, not drawn, says nothing about a pen.
+        let disc = drawn(9.0, 0.1).ink.iter().map(|ink| (ink * 255.0) as u8).collect();
+        let data = Labelled { pixels: disc, labels: vec![0], shape: Shape { channels: 1, side: SIDE } };
+        assert_eq!(Target::like(&data).unwrap().line, None);
     }
 
     #[test]
