@@ -13,7 +13,7 @@ const WEBKIT_DRIVER = onPath("WebKitWebDriver");
 const XVFB = onPath("Xvfb");
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** `promise`, or an error after so many seconds. */
+/** Settles as `promise` does, or fails after so many seconds. */
 export function within(seconds, what, promise) {
   let timer;
   const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`${what} took over ${seconds} s`)), 1000 * seconds)));
@@ -40,7 +40,7 @@ async function firefox() {
       throw (browser.process()?.kill("SIGKILL"), error);
     }
   };
-  // A Firefox that starts on a busy machine has been seen to answer nothing for a quarter of an hour.
+  // A Firefox that does not answer would hold up the tests until their time is over.
   const again = (error) => (console.error(`Firefox is started once more: ${error.message}`), start());
   const { browser, page } = await start().catch(again);
   return {
