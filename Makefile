@@ -99,6 +99,10 @@ chaos: ## for HOURS (1), disturb a run in every way that a visitor or a machine 
 	@scripts/setup test
 	$(WASM) INKLING_SITE="$(or $(INKLING_SITE),$(TEST_SITE))" node tests/e2e/chaos.mjs
 
+bench-picture: ## what the picture costs: the speed of training with it and without it, in turn
+	@scripts/setup test
+	$(WASM) INKLING_SITE="$(or $(INKLING_SITE),$(TEST_SITE))" node benches/picture.mjs
+
 pictures: ## take screenshots of the page in dist/ for review, in pictures/
 	@scripts/setup test
 	$(WASM) node tests/e2e/pictures.mjs
@@ -117,4 +121,4 @@ check: ## run what CI runs; EVERY=8: with one injected fault in eight
 
 # The targets share one target folder and one site.
 .NOTPARALLEL:
-.PHONY: help serve serve-cpu data dist test test-all test-native test-browser test-backends test-page test-site bench fuzz sweep soak chaos pictures check
+.PHONY: help serve serve-cpu data dist test test-all test-native test-browser test-backends test-page test-site bench bench-picture fuzz sweep soak chaos pictures check

@@ -63,7 +63,7 @@ fn the_matrix_is_painted_with_its_mistakes() {
     let canvas = canvas();
     let area = CanvasBackend::with_canvas_object(canvas.clone()).unwrap().into_drawing_area();
     charts::heatmap(&area, &matrix, &[], &Theme::LIGHT, 1.0).unwrap();
-    let right = pixels_of(&canvas, Theme::LIGHT.validation);
+    let right = pixels_of(&canvas, Theme::LIGHT.right);
     assert!(right > 3000, "{right} pixels of the diagonal");
     matrix.add(4, 9);
     charts::heatmap(&area, &matrix, &[], &Theme::LIGHT, 1.0).unwrap();

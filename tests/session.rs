@@ -17,6 +17,7 @@ use inkling_core::{
     settings::{DatasetName, Settings},
     summary::RunSummary,
 };
+use inkling_train::session::Session;
 use pollster::block_on;
 use proptest::prelude::*;
 
@@ -401,4 +402,72 @@ fn a_run_does_not_go_on_with_other_images_than_it_had() {
     );
     // A checkpoint of an earlier version does not say which images they were.
     assert_eq!(resume(Checkpoint { data: None, ..*checkpoint }), RunState::Training);
+}
+
+#[test]
+fn an_untrained_network_answers_before_the_run_and_is_the_one_that_the_run_begins_with() {
+    let (mut session, log) = session();
+    let ask = |session: &mut Session, question| {
+        session.command(Command::Ask { id: 1, question });
+        block_on(session.work());
+        match &log.borrow().last().unwrap().event {
+            Event::Answer { answer, .. } => Some(answer.clone()),
+            _ => None,
+        }
+    };
+    let pixels = synthetic::digits(12, 2).train.image(3).to_vec();
+    let what = || Question::Predict { pixels: pixels.clone(), epoch: None };
+    let Some(Answer::Predict { probabilities: None, .. }) = ask(&mut session, what()) else { panic!("no network") };
+    session.command(Command::Prepare { run: 0, settings: tiny() });
+    let before = ask(&mut session, what());
+    assert!(matches!(&before, Some(Answer::Predict { probabilities: Some(p), steps: 0 }) if p.len() == 10));
+    assert!(matches!(ask(&mut session, Question::Explain { pixels: pixels.clone() }), Some(Answer::Explain(_))));
+    assert_eq!(ask(&mut session, Question::Batch), None, "there are no images yet");
+    session.command(Command::start(1, tiny()));
+    block_on(session.work());
+    session.command(Command::Pause);
+    assert_eq!(ask(&mut session, what()), before);
+    session.command(Command::Prepare { run: 1, settings: Settings { seed: 9, ..tiny() } });
+    assert_eq!(ask(&mut session, what()), before, "a run's own network answers");
+}
+
+#[test]
+fn a_step_that_is_followed_says_what_it_does_and_leaves_the_run_as_it_would_have_been() {
+    let settings = Settings { epochs: 1, lr: 0.0005, ..tiny() };
+    let steps = |log: &Log| -> Vec<(u32, f64)> {
+        let points = |e: &Envelope| if let Event::Steps(points) = &e.event { points.clone() } else { vec![] };
+        log.borrow().iter().flat_map(points).map(|point| (point.step, point.loss)).collect()
+    };
+    let (mut whole, whole_log) = session();
+    whole.command(Command::start(1, settings.clone()));
+    finish(&mut whole);
+    let (mut session, log) = session();
+    session.command(Command::start(1, settings.clone()));
+    block_on(session.work());
+    session.command(Command::Pause);
+    session.command(Command::Ask { id: 4, question: Question::Batch });
+    block_on(session.work());
+    let Event::Answer { answer: Answer::Batch(batch), .. } = log.borrow().last().unwrap().event.clone() else {
+        panic!("no batch")
+    };
+    assert_eq!(batch.specimens.len(), 8);
+    assert_eq!(batch.augmented.len(), 8 * IMAGE);
+    assert_ne!(batch.specimens[0].pixels, batch.augmented[..IMAGE], "augmentation moves it");
+    assert_eq!(batch.counts.len(), 10);
+    session.command(Command::Step);
+    while block_on(session.work()) {}
+    let found = log.borrow().iter().find_map(|e| match &e.event {
+        Event::Followed(view) => Some(view.clone()),
+        _ => None,
+    });
+    let view = found.unwrap();
+    assert_eq!((view.step, view.images, view.layers.len()), (1, settings.batch, 7));
+    assert!(view.after < view.before, "{view:?}");
+    for (layer, has_weights) in view.layers.iter().zip([true, false, true, false, true, false, true]) {
+        assert_eq!(layer.is_some(), has_weights);
+        assert!(layer.is_none_or(|l| l.gradient > 0.0 && l.change > 0.0 && l.change < l.weights), "{layer:?}");
+    }
+    session.command(Command::Resume);
+    finish(&mut session);
+    assert_eq!(steps(&log), steps(&whole_log));
 }

@@ -91,5 +91,10 @@ self.inklingFiles = (() => {
     },
     saveRecord: async (name, record) => save(name, new Blob([await pack(record)])),
     openRun: unpack,
+    lesson: async (name) => {
+      const response = await fetch(`lessons/${name}.json`, { signal: AbortSignal.timeout(20_000) });
+      if (!response.ok) throw new Error(`there is no lesson “${name}” here`);
+      return response.json();
+    },
   };
 })();

@@ -12,7 +12,7 @@ use std::{
 use inkling_core::{
     protocol::{Answer, Envelope, Event as RunEvent, FileEvent},
     restore::Restore,
-    settings::{Field, Settings, autostart},
+    settings::{Field, Settings, autostart, lesson},
     summary::SavedRun,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -25,7 +25,7 @@ use super::{
     files,
     link::{self, Link},
     model::Model,
-    msg::{CameraMsg, Found, FromWorker, Msg, Record, Section, WorkerMsg},
+    msg::{CameraMsg, Found, FromWorker, LessonMsg, Msg, Record, WorkerMsg},
     panels::{self, Panel},
     probe, store,
     update::{start as first_effects, update},
@@ -86,6 +86,7 @@ pub fn start() {
     let query = dom::window().and_then(|window| window.location().search().ok()).unwrap_or_default();
     let (settings, errors) = Settings::from_query(&query);
     let mut model = Model::new(settings);
+    model.picture.still = dom::matches_media("(prefers-reduced-motion: reduce)");
     for error in errors {
         if let Some(field) = Field::of(&error.key) {
             model.errors.insert(field.key, error.to_string());
@@ -102,10 +103,7 @@ pub fn start() {
     APP.set(Some(app));
     with_app(|app| {
         app.panels.iter_mut().for_each(|panel| panel.mount(emit));
-        let mut effects = first_effects(&mut app.model, autostart(&query));
-        if !app.model.errors.is_empty() {
-            effects.push(Effect::Open(Section::Settings));
-        }
+        let effects = first_effects(&mut app.model, autostart(&query));
         app.perform_all(effects);
         app.after(Urgency::Frame);
     });
@@ -115,6 +113,9 @@ pub fn start() {
         let _ = body.set_attribute("data-started", "");
     }
     spawn_local(find_what_is_kept());
+    if let Some(name) = lesson(&query).map(String::from) {
+        spawn_local(async move { emit(Msg::Lesson(LessonMsg::Found(files::lesson(&name).await))) });
+    }
 }
 
 /// Hands `msg` to the page, now or after the message that is being handled.
@@ -180,10 +181,9 @@ fn notice_when_the_page_is_left() {
     if let (Some(window), Some(document)) = (dom::window(), dom::document()) {
         dom::listen_on(&window, "pagehide", |_: Event| emit(Msg::Leaving));
         dom::listen_on(&document, "visibilitychange", move |_: Event| {
-            if hidden() {
-                emit(Msg::Leaving);
-            }
+            emit(if hidden() { Msg::Leaving } else { Msg::Returned });
         });
+        dom::listen_on(&window, "pageshow", |_: Event| emit(Msg::Returned));
     }
 }
 
@@ -270,8 +270,12 @@ impl App {
             }),
             Effect::SetAddress(query) => dom::set_address(&query),
             Effect::Focus(id) => dom::focus(&id),
-            Effect::Open(section) => dom::set_attribute(section.id(), "open", ""),
-            Effect::ScrollTo(section) => dom::scroll_to(section.id()),
+            Effect::Open(section) => {
+                dom::set_attribute(section.id(), "open", "");
+                dom::focus_in_place(&format!("{}-sheet", section.id()));
+            }
+            Effect::Close(section) => dom::remove_attribute(section.id(), "open"),
+            Effect::FocusOn(section) => dom::focus(&format!("{}-summary", section.id())),
         }
     }
 

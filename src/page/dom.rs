@@ -48,6 +48,13 @@ pub fn set_attribute(id: &str, name: &str, value: &str) {
     }
 }
 
+/// Removes an attribute of element `id`.
+pub fn remove_attribute(id: &str, name: &str) {
+    if let Some(element) = element::<Element>(id) {
+        let _ = element.remove_attribute(name);
+    }
+}
+
 /// Sets the inline style of an element. The site's policy forbids the attribute, but not this.
 pub fn set_style(element: &Element, style: &str) {
     if let Some(element) = element.dyn_ref::<HtmlElement>()
@@ -164,7 +171,7 @@ pub fn draw_images(id: &str, pixels: &[u8], shape: Shape, columns: usize) {
     });
 }
 
-/// Draws consecutive filters on canvas `id`: of one channel, blue below zero and orange above; of three, in their colours, gray
+/// Draws consecutive filters on canvas `id`: of one channel, gray below zero and purple above; of three, in their colours, gray
 /// where they are zero.
 pub fn draw_filters(id: &str, weights: &[f32], shape: Shape, columns: usize) {
     let largest = weights.iter().fold(1e-9f32, |m, v| m.max(v.abs()));
@@ -174,7 +181,7 @@ pub fn draw_filters(id: &str, weights: &[f32], shape: Shape, columns: usize) {
         if shape.channels == 3 {
             return [0, 1, 2].map(|channel| (127.5 + 127.5 * share(channel)) as u8);
         }
-        let [r, g, b] = if share(0) < 0.0 { [37.0, 120.0, 255.0] } else { [245.0, 150.0, 40.0] };
+        let [r, g, b] = if share(0) < 0.0 { [200.0, 200.0, 200.0] } else { [176.0, 120.0, 255.0] };
         [r, g, b].map(|part: f32| (part * share(0).abs()) as u8)
     });
 }
@@ -183,7 +190,7 @@ pub fn draw_filters(id: &str, weights: &[f32], shape: Shape, columns: usize) {
 fn draw_tiles(id: &str, len: usize, side: usize, columns: usize, colour: impl Fn(usize) -> [u8; 3]) {
     let Some(canvas) = element::<HtmlCanvasElement>(id) else { return };
     let (tile, count) = (side * side, len / (side * side));
-    let rows = count.div_ceil(columns);
+    let rows = count.div_ceil(columns).max(1); // without images, one black one
     let (width, height) = (columns * (side + 1) - 1, rows * (side + 1) - 1);
     let mut pixels = vec![0u8; 4 * width * height];
     for index in 0..count * tile {
@@ -242,9 +249,11 @@ pub fn focus(id: &str) {
     }
 }
 
-/// Scrolls to element `id`.
-pub fn scroll_to(id: &str) {
-    if let Some(element) = element::<Element>(id) {
-        element.scroll_into_view();
-    }
+/// Gives element `id` the focus without scrolling to it: a sheet is always in view.
+pub fn focus_in_place(id: &str) {
+    let Some(element) = element::<HtmlElement>(id) else { return };
+    let options = js_sys::Object::new();
+    let _ = js_sys::Reflect::set(&options, &"preventScroll".into(), &true.into());
+    let focus = js_sys::Reflect::get(&element, &"focus".into()).ok().and_then(|focus| focus.dyn_into().ok());
+    let _ = focus.map(|focus: js_sys::Function| focus.call1(&element, &options));
 }

@@ -73,8 +73,10 @@ pub enum Effect {
     SetAddress(String),
     /// Give this element the focus.
     Focus(String),
-    /// Open this section.
+    /// Open this section, and give it the focus.
     Open(Section),
-    /// Scroll to this section.
-    ScrollTo(Section),
+    /// Close this section.
+    Close(Section),
+    /// Give the focus to what opens this section.
+    FocusOn(Section),
 }

@@ -4,7 +4,7 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{dom, store};
 use crate::tasks::error_message;
-use inkling_core::{data::NamedFile, summary::SavedRun};
+use inkling_core::{data::NamedFile, lesson::Lesson, restore::Restore, summary::SavedRun};
 
 #[wasm_bindgen]
 extern "C" {
@@ -22,6 +22,8 @@ extern "C" {
     async fn save_run_value(name: &str, run: &JsValue) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = inklingFiles, js_name = openRun, catch)]
     async fn open_run_value(bytes: &[u8]) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = inklingFiles, js_name = lesson, catch)]
+    async fn lesson_value(name: &str) -> Result<JsValue, JsValue>;
 }
 
 /// The file that the visitor picked in input `id`, if any.
@@ -57,4 +59,15 @@ pub async fn save_run(name: &str, run: &SavedRun) -> Result<(), String> {
 pub async fn open_run(bytes: &[u8]) -> Result<SavedRun, String> {
     let value = open_run_value(bytes).await.map_err(|error| error_message(&error))?;
     store::restore(value)
+}
+
+/// The lesson of this name, which comes with the page.
+///
+/// # Errors
+/// Why there is none.
+pub async fn lesson(name: &str) -> Result<Lesson, String> {
+    let value = lesson_value(name).await.map_err(|error| error_message(&error))?;
+    let lesson: Lesson = serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string())?;
+    lesson.check().map_err(|damage| damage.to_string())?;
+    Ok(lesson)
 }

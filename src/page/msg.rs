@@ -4,13 +4,17 @@ use inkling_core::{
     charts::Scheme,
     data::{KeptData, NamedFile, handwriting::Handwriting},
     history::RunHistory,
+    lesson::Lesson,
     network::Edit,
     protocol::{Envelope, FileEvent, Format, Language, Look, Query},
     settings::Preset,
     summary::SavedRun,
 };
 
-use super::worker::{Pick, WorkerId};
+use super::{
+    model::picture::Input,
+    worker::{Pick, WorkerId},
+};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +29,8 @@ pub enum Msg {
     Camera(CameraMsg),
     /// The visitor saved or opened something.
     File(FileMsg),
+    /// The visitor takes a lesson.
+    Lesson(LessonMsg),
     /// The worker of this number did something.
     Worker(WorkerId, WorkerMsg),
     /// The file worker did something.
@@ -41,6 +47,10 @@ pub enum Msg {
     SaveDue,
     /// The page is being hidden or left.
     Leaving,
+    /// The visitor is back.
+    Returned,
+    /// The visitor wants to close the open section.
+    Close,
     /// A message for the visitor.
     Warn(String),
     /// A section was opened or closed.
@@ -133,8 +143,12 @@ pub enum WorkbenchMsg {
     },
     /// Show what happens inside the network for the image at this place.
     Inspect(usize),
-    /// Show what happens inside the network for the sketch.
-    ExplainSketch,
+    /// Send another image through the network.
+    ChooseInput(Input),
+    /// Send the image at this place of the batch through the network.
+    LookAt(usize),
+    /// Send the next image of the batch through the network.
+    LookAtAnother,
     /// Keep the visitor's own images in the browser, or no longer.
     KeepData(bool),
     /// Show the layer at this place in the section that looks inside the network.
@@ -234,6 +248,21 @@ pub enum FileMsg {
     OpenWeights(Vec<u8>),
     /// Open a whole run.
     OpenRun(Box<SavedRun>),
+}
+
+/// What the visitor does in a lesson.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LessonMsg {
+    /// The lesson that the address asks for, or the reason why there is none.
+    Found(Result<Lesson, String>),
+    /// Answer the question with the choice at this place.
+    Choose(usize),
+    /// Go to the next step.
+    Next,
+    /// Go to the step before.
+    Back,
+    /// End the lesson.
+    End,
 }
 
 /// Texts that can be saved.
@@ -374,20 +403,23 @@ pub enum Unread {
     Damaged(String),
 }
 
-/// A part of the page that can be opened and closed. A closed section is not drawn, and nothing is asked for it.
+/// A part of the page that opens in place of the timeline, or under the bar. At most one is open; a closed one is not drawn, and
+/// nothing is asked for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
-    /// The form of the settings.
+    /// The settings that are not among the first ones.
     Settings,
-    /// The confusion matrix as a table.
-    MatrixTable,
+    /// The editor of the network.
+    Editor,
+    /// The classification report, and the confusion matrix as a table.
+    Report,
     /// What the data set looks like.
     Survey,
     /// Images and mistakes.
     Images,
     /// Inside the network.
     Inside,
-    /// The sketch doctor.
+    /// Why the network answers as it does.
     Doctor,
     /// How far to trust the network.
     Trust,
@@ -395,15 +427,20 @@ pub enum Section {
     Handwriting,
     /// The camera.
     Camera,
+    /// The epochs as a table, and where the time goes.
+    Epochs,
     /// The history of runs.
     Runs,
+    /// Save and open.
+    Files,
 }
 
 impl Section {
     /// All sections.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Settings,
-        Self::MatrixTable,
+        Self::Editor,
+        Self::Report,
         Self::Survey,
         Self::Images,
         Self::Inside,
@@ -411,14 +448,17 @@ impl Section {
         Self::Trust,
         Self::Handwriting,
         Self::Camera,
+        Self::Epochs,
         Self::Runs,
+        Self::Files,
     ];
 
     /// Its element.
     pub fn id(self) -> &'static str {
         match self {
             Self::Settings => "fold",
-            Self::MatrixTable => "matrix-table",
+            Self::Editor => "edit",
+            Self::Report => "scores",
             Self::Survey => "survey",
             Self::Images => "look",
             Self::Inside => "inside",
@@ -426,7 +466,9 @@ impl Section {
             Self::Trust => "trust",
             Self::Handwriting => "hand",
             Self::Camera => "camera",
+            Self::Epochs => "epochs-table",
             Self::Runs => "runs",
+            Self::Files => "files",
         }
     }
 }

@@ -187,6 +187,7 @@ impl Update<'_> {
         self.model.worker = WorkerState::Ready(plan, Silence::default());
         self.send_data();
         self.start_if_ready();
+        self.prepare();
     }
 
     /// Starts the run that waits for a worker.

@@ -4,7 +4,7 @@ use inkling::{
     BUILD,
     page::{
         effect::Effect,
-        model::Model,
+        model::{Model, picture::Input},
         msg::{ControlMsg, FileMsg, Found, FromWorker, Msg, PadMsg, Record, Section, WorkbenchMsg, WorkerMsg},
         update::{start, update},
         worker::{Pending, Pick, WorkerId, WorkerState},
@@ -111,6 +111,10 @@ impl World {
                 (session.run, session.step) = (run, 0);
                 self.network += 1;
                 states = vec![RunState::Loading, RunState::Training];
+            }
+            Command::Prepare { run, .. } if !session.state.is_active() => {
+                (session.run, session.step) = (run, 0);
+                self.network += 1;
             }
             Command::Pause if session.state == RunState::Training => states = vec![RunState::Paused],
             Command::Resume if session.state == RunState::Paused => states = vec![RunState::Training],
@@ -248,12 +252,12 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Click(ControlMsg::ForgetKept)),
         1 => prop_oneof![Just("cpu"), Just("auto"), Just("webgpu"), Just("nonsense")].prop_map(|text| Act::Click(ControlMsg::Changed("backend", text.into()))),
         1 => Just(Act::Workbench(WorkbenchMsg::TimeMachine(1))),
-        1 => Just(Act::Workbench(WorkbenchMsg::ExplainSketch)),
+        1 => Just(Act::Workbench(WorkbenchMsg::ChooseInput(Input::Data(None)))),
         1 => Just(Act::Workbench(WorkbenchMsg::Survey)),
         1 => Just(Act::Workbench(WorkbenchMsg::KeepDigit(3))),
         1 => Just(Act::Workbench(WorkbenchMsg::Remove(0))),
         2 => Just(Act::Draw),
-        1 => (0usize..8, any::<bool>()).prop_map(|(n, open)| Act::Toggle(Section::ALL[n], open)),
+        1 => (0..Section::ALL.len(), any::<bool>()).prop_map(|(n, open)| Act::Toggle(Section::ALL[n], open)),
         6 => Just(Act::Probe),
         6 => Just(Act::Ready),
         2 => any::<bool>().prop_map(Act::Lose),

@@ -1,7 +1,7 @@
 // Collecting images with the camera, training on them, and the network's live answers. Chromium's fake camera shows a test picture.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open, serve, until } from "./lib.mjs";
+import { launch, open, serve, unfold, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch({ camera: true })]));
@@ -17,7 +17,7 @@ const collected = (page, count) =>
 test("two classes are collected, by mouse and by keyboard, trained, and told apart live", async () => {
   const page = await open(browser, server.url + RUN);
   await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
-  await page.locator("#camera > summary").click();
+  await unfold(page, "camera");
   await page.locator("#camera-switch").click();
   await page.getByRole("button", { name: "Turn the camera off" }).waitFor();
   const take = page.getByRole("button", { name: /Hold to collect|Collecting/ });
@@ -58,9 +58,9 @@ test("two classes are collected, by mouse and by keyboard, trained, and told apa
   const done = await until(page, "finished run", (s) => s.state === "finished" || s.state === "failed");
   assert.equal(done.state, "finished", done.error);
   assert.equal(done.dataset.train + done.dataset.validation + done.dataset.test, before[0] + before[1], JSON.stringify(done.dataset));
-  await page.locator("#camera-answer").getByText(/It sees a (cup <b>|left hand) \(\d+ %\)\./).waitFor();
+  await page.locator("#camera-answer").getByText(/It sees a (cup <b>|left hand) \(\d+%\)\./).waitFor();
 
-  await page.locator("#camera > summary").click();
+  await page.keyboard.press("Escape");
   await page.waitForFunction(() => document.getElementById("camera-view").srcObject === null);
   assert.deepEqual(page.problems, []);
   await page.context().close();
@@ -76,7 +76,7 @@ test("a camera that is turned off while the browser asks, or taken away, is off;
       };
     },
   });
-  await page.locator("#camera > summary").click();
+  await unfold(page, "camera");
   const press = () => page.locator("#camera-switch").click();
   await press();
   await shown(page, "Waiting for the camera…");
@@ -101,7 +101,7 @@ test("a camera that is turned off while the browser asks, or taken away, is off;
 test("without permission, the page says so and goes on", async () => {
   const other = await launch();
   const page = await open(other, server.url + RUN);
-  await page.locator("#camera > summary").click();
+  await unfold(page, "camera");
   await page.locator("#camera-switch").click();
   await shown(page, /The camera can't be used: .+\./);
   await page.getByRole("button", { name: "Turn the camera on" }).waitFor();

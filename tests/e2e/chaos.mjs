@@ -19,6 +19,8 @@ const one = (list) => list[Math.floor(random() * list.length)];
 const [server, browser] = [await serve(), await launch()];
 const address = (seed) => `${server.url}?dataset=synthetic&backend=cpu&images=6000&batch=48&epochs=6&seed=${seed}&replicas=1`;
 const result = (run) => ({ test: run.test_accuracy, history: run.history.map((epoch) => [epoch.train_loss, epoch.validation_loss, epoch.validation_accuracy]) });
+/** Pauses or resumes, if the button says so: at the end of the run it would start another. */
+const pauseOrResume = (page) => page.evaluate(() => document.querySelector('#train:not([data-action="Train"])')?.click());
 const press = (page, id) => page.evaluate((id) => document.getElementById(id)?.click(), id);
 
 /** What happens to a run; each returns the page that is open afterwards. */
@@ -46,7 +48,7 @@ const EVENTS = {
     await devtools.detach();
     return page;
   },
-  "pause": async (page) => (await press(page, "pause"), page),
+  "pause": async (page) => (await pauseOrResume(page), page),
   "step": async (page) => (await press(page, "step"), page),
   "test": async (page) => (await press(page, "test"), page),
   "robustness": async (page) => (await press(page, "measure"), page),
@@ -79,7 +81,7 @@ for (const begun = Date.now(); Date.now() - begun < HOURS * 3_600_000; runs++) {
     const offered = await page.evaluate(() => !document.getElementById("offer").hidden).catch(() => false);
     // While a run is in progress, a kept one can't be resumed.
     if (offered && ["idle", "finished", "failed", "stopped"].includes(seen.state)) await press(page, "resume-run");
-    else if (seen.state === "paused") await press(page, "pause");
+    else if (seen.state === "paused") await pauseOrResume(page);
     else if (["idle", "failed"].includes(seen.state) && story.length > 0 && story.at(-1) === "waited" && !offered) {
       const waited = story.slice(-8).every((event) => event === "waited");
       if (waited) await press(page, "train"); // it was lost before its first checkpoint

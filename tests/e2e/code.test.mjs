@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { NO_PYTHON, launch, open, serve, until } from "./lib.mjs";
+import { NO_PYTHON, launch, open, serve, unfold, until } from "./lib.mjs";
 
 let server, browser;
 const folder = mkdtempSync(join(tmpdir(), "inkling-code-"));
@@ -24,7 +24,7 @@ for (const [name, query] of [
   test(`the scripts reproduce the page's accuracy: ${name}`, { skip: NO_PYTHON }, async (t) => {
     const page = await open(browser, `${server.url}${RUN}&${query}`);
     const done = await until(page, "finished run", (s) => s.state === "finished", 120);
-    await page.locator("#files > summary").click();
+    await unfold(page, "files");
     const save = async (id) => {
       const [download] = await Promise.all([page.waitForEvent("download"), page.locator(`#${id}`).click()]);
       const path = join(folder, download.suggestedFilename());
@@ -36,19 +36,19 @@ for (const [name, query] of [
     const keras = await save("code-keras");
     const accuracy = (text) => Number(text.match(/test accuracy: ([\d.]+) %/)[1]);
     const share = 100 * done.test_accuracy;
-    assert.ok(Math.abs(accuracy(python(keras, weights, data)) - share) < 0.006, `the page says ${share} %`);
+    assert.ok(Math.abs(accuracy(python(keras, weights, data)) - share) < 0.006, `the page says ${share}%`);
     const again = accuracy(python(keras, weights, data, "train"));
-    t.diagnostic(`the page ${share.toFixed(2)} %, trained again by Keras ${again} %`);
-    assert.ok(again > 20, `${again} %; a guess is right in at most 11 %`);
+    t.diagnostic(`the page ${share.toFixed(2)}%, trained again by Keras ${again}%`);
+    assert.ok(again > 20, `${again} %; a guess is right in at most 11%`);
     const pytorch = await save("code-pytorch");
     python("-m", "py_compile", pytorch);
     if (process.env.INKLING_TORCH) {
       const torch = (...options) => execFileSync(process.env.INKLING_TORCH, [pytorch, weights, data, ...options], { cwd: folder, encoding: "utf8" });
       const found = torch();
-      assert.ok(Math.abs(accuracy(found) - share) < 0.006, `the page says ${share} %, PyTorch ${found}`);
+      assert.ok(Math.abs(accuracy(found) - share) < 0.006, `the page says ${share}%, PyTorch ${found}`);
       const again = accuracy(torch("train"));
-      t.diagnostic(`trained again by PyTorch ${again} %`);
-      assert.ok(again > 20, `${again} %`);
+      t.diagnostic(`trained again by PyTorch ${again}%`);
+      assert.ok(again > 20, `${again}%`);
     }
     assert.match(await save("code-burn"), /inkling_burn\.rs$/);
     assert.deepEqual(page.problems, []);

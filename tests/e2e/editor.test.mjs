@@ -1,7 +1,7 @@
 // The editor: the network as a row of layers.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open, serve, until } from "./lib.mjs";
+import { launch, open, serve, stop, unfold, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch()]));
@@ -10,13 +10,14 @@ after(async () => (await browser.close(), await server.close()));
 const begin = async (query = "", options = {}) => {
   const page = await open(browser, `${server.url}?dataset=synthetic&backend=cpu&images=600&batch=32&epochs=1&seed=3&replicas=1${query}`, options);
   await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+  await unfold(page, "edit");
   return page;
 };
 const network = (page, text) => page.waitForFunction((text) => new URLSearchParams(location.search).get("net") === text, text.replaceAll(", ", ","));
 
 test("layers are added, changed, moved and removed, each change can be undone, and the result trains", async () => {
   const page = await begin("&net=conv+8,dense+16");
-  const names = () => page.locator("#layers > li > b").allTextContents();
+  const names = () => page.locator("#layers > li > :is(a, b)").allTextContents();
   await page.getByRole("button", { name: "+ Max-pool" }).click();
   await network(page, "conv 8, pool, dense 16");
   await page.locator("#layers > li").nth(4).waitFor();
@@ -103,7 +104,7 @@ test("the editor works by keyboard alone, on a phone, and is closed while a run 
   await page.locator("#train").click();
   await until(page, "training", (s) => s.state === "training");
   await page.locator("#layer-0-size:disabled").waitFor();
-  await page.locator("#stop").click();
+  await stop(page);
   await page.locator("#layer-0-size:enabled").waitFor();
   await page.context().close();
 });

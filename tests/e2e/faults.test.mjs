@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { PREFIX, SEVEN, SITE, draw, launch, open, serve, summary, until } from "./lib.mjs";
+import { PREFIX, SEVEN, SITE, draw, launch, open, serve, stop, summary, unfold, until } from "./lib.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -49,7 +49,7 @@ test("without a network connection MNIST fails with an explanation, and the synt
   const failed = await until(page, "failure", (s) => s.state === "failed");
   assert.match(failed.error, /^MNIST could not be fetched \(127\.0\.0\.1:\d+ returned 404; cdn\.jsdelivr\.net.*Check the connection.*synthetic digits/);
   await page.getByRole("alert").filter({ hasText: "MNIST could not be fetched" }).waitFor();
-  await page.getByLabel("Data set").selectOption("synthetic");
+  await page.locator("#dataset").selectOption("synthetic");
   await page.getByRole("button", { name: "Train", exact: true }).click();
   const done = await until(page, "finished run", (s) => s.state === "finished");
   assert.deepEqual([done.dataset.name, done.error], ["synthetic", null]);
@@ -107,7 +107,7 @@ test("a finished network is restored when its worker is lost", withServer({}, as
   assert.deepEqual([back.test_accuracy, back.history], [done.test_accuracy, done.history]);
   await page.locator("#sketch-note").getByText("looks like").waitFor();
   assert.equal(await bar(), said);
-  await page.locator("#runs > summary").click();
+  await unfold(page, "runs");
   await page.locator("#run-rows tr").first().waitFor();
   assert.equal(await page.locator("#run-rows tr").count(), 1, "it is the same run");
 }));
@@ -115,7 +115,7 @@ test("a finished network is restored when its worker is lost", withServer({}, as
 test("a stopped run's network is restored too, and the run stays stopped", withServer({}, async (server) => {
   const page = await open(browser, `${server.url}?dataset=synthetic&backend=cpu&images=300&batch=32&epochs=90&seed=3&replicas=1&autostart=1`);
   await until(page, "second epoch", (s) => s.history.length >= 2);
-  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await stop(page);
   const { history } = await until(page, "stop", (s) => s.state === "stopped");
   await page.workers()[0].evaluate(() => setTimeout(() => { throw new Error("killed by the test"); }));
   await until(page, "loss", (s) => s.state !== "stopped");

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { NO_PYTHON, ROOT, SEVEN, draw, idx, launch, open, serve, summary, until } from "./lib.mjs";
+import { NO_PYTHON, ROOT, SEVEN, draw, idx, launch, open, serve, stop, summary, unfold, until } from "./lib.mjs";
 
 let server, browser, folder;
 before(async () => ([server, browser, folder] = [await serve(), await launch(), await mkdtemp(join(tmpdir(), "inkling-"))]));
@@ -24,7 +24,7 @@ const pick = (page, label, name, buffer) => page.getByLabel(label).setInputFiles
 test("weights, history, report and charts open elsewhere with the same contents", { skip: NO_PYTHON }, async () => {
   const page = await open(browser, `${server.url}${RUN}&autostart=1`);
   const done = await finished(page);
-  await page.locator("#files > summary").click();
+  await unfold(page, "files");
   const [weightsName, weights] = await save(page, "safetensors");
   assert.equal(weightsName, "inkling-step-36.safetensors");
   const [onnxName, onnx] = await save(page, "ONNX");
@@ -35,8 +35,7 @@ test("weights, history, report and charts open elsewhere with the same contents"
   // The sketch as the network sees it, and its answer.
   await draw(page, SEVEN);
   await page.locator("#sketch-note").getByText("looks like").waitFor();
-  await page.locator("#inside > summary").click();
-  await page.locator("#explain-sketch").click();
+  await unfold(page, "inside");
   await page.getByText(/Your sketch\. The network says/).waitFor();
   const said = (await page.locator("#logits td:nth-child(2)").allTextContents()).map(Number);
   const pixels = await page.evaluate(() => {
@@ -61,6 +60,7 @@ test("weights, history, report and charts open elsewhere with the same contents"
   const scores = { averaged_validation_loss: null, averaged_validation_accuracy: null };
   assert.deepEqual(read.history, done.history.map(({ parts, averaged, ...rest }) => ({ ...rest, ...scores })));
 
+  await unfold(page, "files");
   const [jsonName, json] = await save(page, "History as JSON");
   assert.deepEqual([jsonName, JSON.parse(json)], ["inkling-history.json", done.history]);
   const [, text] = await save(page, "Report as text");
@@ -78,11 +78,11 @@ test("weights, history, report and charts open elsewhere with the same contents"
 test("opened weights can be queried, scored and trained on; a wrong file is refused with a reason and loses nothing", async () => {
   const page = await open(browser, `${server.url}${RUN}&autostart=1`);
   const done = await finished(page);
-  await page.locator("#files > summary").click();
+  await unfold(page, "files");
   const [, burnpack] = await save(page, "burnpack");
   const other = await open(browser, server.url + RUN);
   await other.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
-  await other.locator("#files > summary").click();
+  await unfold(other, "files");
   for (const [name, bytes] of [["a.safetensors", Buffer.from("no weights at all")], ["b.bpk", burnpack.subarray(0, 5000)]]) {
     const before = (await summary(other)).warnings.length;
     await pick(other, "Open weights", name, bytes);
@@ -92,7 +92,7 @@ test("opened weights can be queried, scored and trained on; a wrong file is refu
   }
   await pick(other, "Open weights", "c.bpk", burnpack);
   await until(other, "weights", (s) => s.state === "paused");
-  await other.getByRole("button", { name: "Score the test set now" }).click();
+  await other.getByRole("button", { name: "Evaluate on test set" }).click();
   assert.equal((await until(other, "score", (s) => s.test_accuracy !== null)).test_accuracy, done.test_accuracy);
   await draw(other, SEVEN);
   await other.locator("#sketch-note").getByText("looks like").waitFor();
@@ -105,16 +105,16 @@ test("a whole run is saved as one file, and resumes from it as if it had never s
   const whole = await finished(await open(browser, `${server.url}${RUN}&epochs=4&autostart=1`));
   const page = await open(browser, `${server.url}${RUN}&epochs=4&autostart=1`);
   await until(page, "second epoch", (s) => s.history.length >= 2);
-  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await stop(page);
   await until(page, "stop", (s) => s.state === "stopped");
-  await page.locator("#files > summary").click();
+  await unfold(page, "files");
   const [name, file] = await save(page, "Save the run");
   assert.equal(name, "inkling-run.json.gz");
   assert.equal(JSON.parse(gunzipSync(file).toString()).settings.epochs, 4, "other programs can read it, too");
 
   const other = await open(browser, `${server.url}?backend=cpu&epochs=9`);
   await other.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
-  await other.locator("#files > summary").click();
+  await unfold(other, "files");
   const hostile = [
     [Buffer.from("junk"), /not gzipped/], [file.subarray(0, file.length / 2), /not gzipped, or it is cut short/], [gzipSync("{}"), /The run was not opened/],
     [gzipSync(JSON.stringify({ ...JSON.parse(gunzipSync(file).toString()), version: 99 })), /another version/],
@@ -142,6 +142,7 @@ test("a visitor's own data set is trained on, with its class names", async () =>
   await files([["bars-images.gz", gzipSync(images)], ["junk.gz", Buffer.from("junk")]]);
   assert.match((await until(page, "refusal", (s) => s.warnings.length === 1)).warnings[0], /^The data set was not accepted: no labels match bars-images\.gz: it has 700 images/);
   await files([["bars-images.gz", gzipSync(images)], ["bars-labels", labels]]);
+  await unfold(page, "fold");
   await page.getByText(/^60\d images to train with, \d+ to test with: 28 by 28 pixels, gray, 10 classes\./).waitFor();
   await page.getByLabel("Names of the classes").fill("top bar, second, third <i>");
   await page.getByLabel("Names of the classes").blur();
@@ -149,6 +150,8 @@ test("a visitor's own data set is trained on, with its class names", async () =>
   const done = await finished(page);
   assert.equal(done.dataset.source, "your own files");
   assert.ok(done.test_accuracy > 0.9, `accuracy ${done.test_accuracy}`);
+  await unfold(page, "scores");
+  await page.locator("#report th").first().waitFor();
   assert.deepEqual((await page.locator("#report th").allTextContents()).slice(0, 4), ["top bar", "second", "third <i>", "3"]);
   assert.deepEqual(page.problems, []);
 });
@@ -162,7 +165,7 @@ test("files dropped on the page go where they belong", async () => {
     return document.body.className;
   }, files.map(([name, buffer]) => [name, buffer.toString("base64")])); // an array of numbers takes Playwright a minute
   const done = await finished(page);
-  await page.locator("#files > summary").click();
+  await unfold(page, "files");
   const [runName, run] = await save(page, "Save the run");
   const [weightsName, weights] = await save(page, "safetensors");
   await drop([[weightsName, weights]]);
@@ -172,7 +175,7 @@ test("files dropped on the page go where they belong", async () => {
   await drop([["images", run], ["labels", run]]);
   await until(page, "refusal", (s) => s.warnings.at(-1) === "A run is in progress. Stop it before choosing other data.");
   assert.match(page.url(), /dataset=synthetic/);
-  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await stop(page);
   await until(page, "stop", (s) => s.state === "stopped");
   assert.equal(await drop([[runName, run]]), "", "the drop overlay is gone");
   assert.equal((await until(page, "the run again", (s) => s.state === "finished" && s.history.length === 3)).test_accuracy, done.test_accuracy);
@@ -184,6 +187,7 @@ test("files dropped on the page go where they belong", async () => {
   assert.equal(await page.locator("#dataset").inputValue(), "synthetic", "files that are not a data set change no setting");
   const [images, labels] = idx(168);
   await drop([["images", images], ["labels", labels]]);
+  await unfold(page, "fold");
   await page.getByText(/^14\d images to train with, 2\d to test with: 28 by 28 pixels/).waitFor();
   assert.equal(await page.locator("#dataset").inputValue(), "own");
   assert.deepEqual(page.problems, []);
@@ -196,7 +200,7 @@ test("several formats requested in a row are all written, and the page says so w
   t.after(() => own.close());
   const page = await open(browser, `${own.url}${RUN}&images=120&autostart=1`);
   await finished(page);
-  await page.locator("#files > summary").click();
+  await unfold(page, "files");
   const names = [];
   page.on("download", (download) => names.push(download.suggestedFilename()));
   for (const name of ["safetensors", "burnpack", "ONNX"]) await page.getByRole("button", { name, exact: true }).click();

@@ -145,6 +145,20 @@ export async function open(browser, url, options = {}) {
   return page;
 }
 
+/** Opens a section: the settings (`fold`), or what takes the timeline's place. */
+export async function unfold(page, id) {
+  if ((await page.locator(`#${id}`).getAttribute("open")) !== null) return;
+  if (await page.locator("details.opens[open]").count()) await page.keyboard.press("Escape"); // it may cover what opens this one
+  await page.locator(`#${id}-summary`).click();
+}
+
+/** Ends a run: it is paused first. */
+export async function stop(page) {
+  const pause = page.locator('#train[data-action="Pause"]');
+  if (await pause.count()) await pause.click();
+  await page.locator("#stop:enabled").click();
+}
+
 export const summary = async (page) => JSON.parse(await page.locator("#run-summary").textContent());
 
 /** Waits until the run's summary satisfies `test`, and returns it. */
@@ -160,6 +174,7 @@ export async function until(page, what, test, seconds = 60) {
 
 /** Draws strokes on the pad; coordinates are fractions of its side. */
 export async function draw(page, strokes) {
+  if (await page.locator("#pad").isHidden()) await page.locator("#input-draw").click();
   await page.locator("#pad").scrollIntoViewIfNeeded();
   const box = await page.locator("#pad").boundingBox();
   for (const [first, ...rest] of strokes) {

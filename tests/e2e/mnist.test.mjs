@@ -39,7 +39,7 @@ test("files that the server has already decompressed are accepted", { skip }, as
   await server.close();
 });
 
-test("one epoch on all of MNIST reaches 98.5 %", { skip }, async () => {
+test("one epoch on all of MNIST reaches 98.5%", { skip }, async () => {
   const server = await serve({ data });
   const page = await open(browser, `${server.url}?dataset=mnist&backend=cpu&epochs=1&autostart=1`);
   const done = await until(page, "finished run", (s) => ["finished", "failed"].includes(s.state), 800);

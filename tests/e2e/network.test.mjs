@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { NO_PYTHON, ROOT, SEVEN, draw, launch, open, serve, until } from "./lib.mjs";
+import { NO_PYTHON, ROOT, SEVEN, draw, launch, open, serve, unfold, until } from "./lib.mjs";
 
 let server, browser, folder;
 before(async () => ([server, browser, folder] = [await serve(), await launch(), await mkdtemp(join(tmpdir(), "inkling-"))]));
@@ -16,11 +16,10 @@ const RUN = "?dataset=synthetic&backend=cpu&images=240&batch=24&epochs=2&seed=3"
 const finished = (page) => until(page, "finished run", (s) => s.state === "finished");
 /** The page paints a frame after an event: waits for what element `id` then says. */
 const says = (page, id, words) => page.locator(`#${id}`).filter({ hasText: words }).waitFor();
-const openSettings = (page) => page.evaluate(() => document.querySelectorAll("details:has(#net)").forEach((part) => (part.open = true)));
 
 test("a network is chosen, changed and corrected in the form, and trained as it says", async () => {
   const page = await open(browser, server.url + RUN);
-  await openSettings(page);
+  await unfold(page, "edit");
   await says(page, "net-note", /→ 64 x 5 x 5 → 128 → 10\. 225,034 parameters/);
   assert.equal(await page.locator("#net").inputValue(), "conv 32, pool, conv 64, pool, dense 128, dropout 0.3");
   await page.locator("#ready-made").selectOption({ label: "LeNet-5" });
@@ -60,8 +59,7 @@ for (const net of NETS) {
     await finished(page);
     await draw(page, SEVEN);
     await page.locator("#sketch-note").getByText("looks like").waitFor();
-    await page.locator("#inside > summary").click();
-    await page.locator("#explain-sketch").click();
+    await unfold(page, "inside");
     await page.getByText(/Your sketch\. The network says/).waitFor();
     const layers = net === "none" ? [] : net.split(", ");
     const texts = [...layers, "the answer"].map((text, at) => `${at + 1}: ${text}`);
@@ -79,7 +77,7 @@ for (const net of NETS) {
       return [...data].filter((_, i) => i % 4 === 0);
     });
     await writeFile(join(folder, "image.f32"), new Uint8Array(Float32Array.from(pixels, (ink) => ink / 255).buffer));
-    await page.locator("#files > summary").click();
+    await unfold(page, "files");
     const save = async (name) => (await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name, exact: true }).click()]))[0].path();
     const onnx = await save("ONNX");
     const { stdout } = await promisify(execFile)(process.env.INKLING_PYTHON, [join(ROOT, "tests/e2e/run_onnx.py"), onnx, join(folder, "image.f32")]);
@@ -88,12 +86,12 @@ for (const net of NETS) {
     // The file says which network it is of: a page with another one takes that.
     const buffer = await readFile(await save("safetensors"));
     await page.goto(`${server.url}${RUN}&net=${encodeURIComponent(net)}`);
-    await page.locator("#files > summary").click();
+    await unfold(page, "files");
     const pick = () => page.getByLabel("Open weights").setInputFiles({ name: "weights.safetensors", mimeType: "application/octet-stream", buffer });
     await pick();
     await until(page, "imported weights", (s) => s.state === "paused");
     await page.goto(`${server.url}${RUN}&net=conv+5`);
-    await page.locator("#files > summary").click();
+    await unfold(page, "files");
     await pick();
     await until(page, "imported weights", (s) => s.state === "paused");
     await page.getByText(`The file has the weights of another network: ${net}. The settings have it now.`).first().waitFor();

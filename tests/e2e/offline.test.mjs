@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { SITE, launch, open, serve, until } from "./lib.mjs";
+import { SITE, launch, open, serve, unfold, until } from "./lib.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -21,7 +21,7 @@ test("the second visit needs no network: it trains with replicas and writes file
   const done = await until(page, "run without a network", (s) => s.state === "finished");
   assert.equal(done.history.length, 1);
   assert.equal(done.workers, 2);
-  await page.locator("#files > summary").click();
+  await unfold(page, "files");
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "ONNX" }).click()]);
   assert.equal(download.suggestedFilename(), "inkling-step-5.onnx");
   await page.context().close();

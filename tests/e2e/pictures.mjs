@@ -2,7 +2,8 @@
 // `make pictures` writes them to pictures/; an argument names another folder. With MNIST_DIR set, the runs are on MNIST.
 import { mkdir } from "node:fs/promises";
 import { png, zip } from "./formats.mjs";
-import { AFTER_A_CHECKPOINT, SEVEN, draw, launch, open, sabotage, serve, until } from "./lib.mjs";
+import { AFTER_A_CHECKPOINT, SEVEN, draw, launch, open, sabotage, serve, summary, unfold, until } from "./lib.mjs";
+import { encode, record } from "./recording.mjs";
 
 const folder = process.argv[2] ?? "pictures";
 const data = process.env.MNIST_DIR ?? null;
@@ -11,52 +12,91 @@ const server = await serve({ data });
 const browser = await launch();
 const run = data ? "?dataset=mnist&backend=cpu&images=6000&epochs=3" : "?dataset=synthetic&backend=cpu&images=3000&epochs=3";
 
+const SECTIONS = ["edit", "scores", "survey", "look", "inside", "doctor", "trust", "hand", "camera", "epochs-table", "runs", "files", "fold"];
+
+/** What a visitor does in a section before there is something to see. */
+const act = {
+  survey: async (page) => {
+    await page.getByRole("button", { name: "Look at the data set" }).click();
+    await page.getByText(/^The network (agrees|takes)/).waitFor({ timeout: 120_000 });
+  },
+  look: async (page) => {
+    await page.locator("#look-part").selectOption("test");
+    if (data) await page.locator("#look-mistakes").check(); // on synthetic digits there may be no mistake
+    await page.locator("#specimens canvas").first().waitFor();
+  },
+  trust: async (page) => {
+    await page.getByRole("button", { name: "Measure it now" }).click();
+    await until(page, "robustness", (s) => s.robustness.length === 37, 100);
+  },
+};
+
 for (const colorScheme of ["light", "dark"]) {
-  for (const width of [360, 768, 1440]) {
-    const shoot = (name) => page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
-    const look = { colorScheme, viewport: { width, height: 900 }, deviceScaleFactor: width < 500 ? 2 : 1 };
+  for (const [width, height] of [[360, 740], [768, 1024], [1280, 720], [1440, 900]]) {
+    const narrow = width < 1100;
+    const shoot = (name, fullPage = narrow) => page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage });
+    const look = { colorScheme, viewport: { width, height }, deviceScaleFactor: width < 500 ? 2 : 1 };
     let page = await open(browser, server.url + run, look);
     await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+    await page.waitForTimeout(500);
     await shoot("before");
     await page.getByRole("button", { name: "Train", exact: true }).click();
-    await page.locator("#fold").evaluate((fold) => (fold.open = true));
     await until(page, "second epoch", (s) => s.history.length >= 1, 300);
     await draw(page, SEVEN);
     await page.locator("#sketch-note").getByText("looks like").waitFor();
-    await page.waitForTimeout(1500);
+    await page.waitForTimeout(700);
     await shoot("during");
+    await page.locator("#train").click();
+    await until(page, "pause", (s) => s.state === "paused");
+    await page.locator("#step").click();
+    await page.waitForTimeout(500);
+    await shoot("step");
+    await page.locator("#train").click();
     await until(page, "finished run", (s) => s.state === "finished", 300);
     await page.waitForTimeout(500);
     await shoot("after");
-    for (const id of ["look", "inside", "trust", "runs", "files", "doctor", "hand", "matrix-table", "survey"]) await page.locator(`#${id} > summary`).click();
-    await page.locator("#look-part").selectOption("test");
-    // On synthetic digits there may be no mistake.
-    if (data) await page.locator("#look-mistakes").check();
-    await page.locator(data ? "#specimens .wrong" : "#specimens button").first().click();
-    await page.getByText("The network says").waitFor();
-    await page.getByRole("button", { name: "Look at the data set" }).click();
-    await page.getByText(/^The network (agrees|takes)/).waitFor({ timeout: 120_000 });
-    await page.getByRole("button", { name: "Measure it now" }).click();
-    await until(page, "robustness", (s) => s.robustness.length === 37, 100);
-    await page.getByLabel("Learning rate").fill("0.001");
-    await page.getByRole("button", { name: "Train", exact: true }).click();
-    await until(page, "second run", (s) => s.state === "finished" && s.settings.lr === 0.001, 300);
-    await page.getByRole("button", { name: "Measure it now" }).click();
-    await until(page, "robustness", (s) => s.robustness.length === 37, 100);
-    await page.waitForTimeout(500);
-    await shoot("workbench");
+    for (const id of SECTIONS) {
+      await unfold(page, id);
+      await act[id]?.(page);
+      await page.waitForTimeout(400);
+      await shoot(id, false);
+    }
     await page.context().close();
-    // The preset with its network, and a network that does not fit.
-    for (const [name, query] of [["preset", "?backend=cpu"], ["misfit", "?backend=cpu&dataset=letters&net=conv+8,pool,pool,conv+16+7x7"]]) {
+    for (const [name, query] of [["preset", "?backend=cpu&preset=best"], ["misfit", "?backend=cpu&dataset=letters&net=conv+8,pool,pool,conv+16+7x7"], ["lesson", "?backend=cpu&lesson=epoch"]]) {
       page = await open(browser, server.url + query, look);
       await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
-      await page.locator("#fold").evaluate((fold) => (fold.open = true));
-      if (name === "preset") await page.getByRole("button", { name: "Best", exact: true }).click();
-      await page.waitForTimeout(300);
-      await shoot(name);
+      await page.waitForTimeout(500);
+      await shoot(name, false);
       await page.context().close();
     }
   }
+}
+// README's: the recording, and a cell of the matrix.
+const size = { width: 1280, height: 720 };
+{
+  const page = await open(browser, `${server.url}${run}&epochs=6&replicas=1`, { viewport: size });
+  await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
+  await page.waitForTimeout(500);
+  const end = await record(page, size);
+  await page.locator("#train").click();
+  await page.waitForTimeout(3000);
+  await draw(page, SEVEN);
+  await page.waitForTimeout(2500);
+  await page.locator("#input-data").click();
+  await page.waitForTimeout(1500);
+  await until(page, "finished run", (s) => s.state === "finished", 100);
+  await page.waitForTimeout(500);
+  const cells = (await summary(page)).confusion_matrix.flatMap((row, label) => row.map((count, predicted) => ({ count, label, predicted })));
+  const { label, predicted } = cells.filter((cell) => cell.label !== cell.predicted).sort((a, b) => b.count - a.count)[0];
+  const box = await page.locator("#matrix").boundingBox();
+  const cell = Math.floor((box.width - 34) / 10);
+  await page.locator("#matrix").click({ position: { x: 34 + (predicted + 0.5) * cell, y: 34 + (label + 0.5) * cell } });
+  await page.waitForTimeout(2000);
+  await page.screenshot({ path: `${folder}/mistakes.png` });
+  await page.locator("#specimens button").first().click();
+  await page.waitForTimeout(3000);
+  await encode(browser, await end(), size, `${folder}/training.webm`);
+  await page.context().close();
 }
 // Somebody's own images: faces in three moods, as a ZIP with a folder for each.
 let state = 7;
@@ -78,21 +118,19 @@ const archive = zip(Array.from({ length: 1200 }, (_, i) => [`${moods[i % 3]}/${i
 for (const [width, colorScheme] of [[1440, "light"], [360, "dark"]]) {
   const page = await open(browser, `${server.url}?dataset=own&backend=cpu&epochs=25&batch=32&net=conv+16,pool,conv+32,pool,dense+64`, { colorScheme, viewport: { width, height: 900 } });
   await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
-  await page.locator("#fold").evaluate((fold) => (fold.open = true));
+  await unfold(page, "fold");
   await page.locator("#own-look").selectOption("32 colour");
   await page.locator("#own-files").setInputFiles([{ name: "moods.zip", mimeType: "application/zip", buffer: archive }]);
   await page.locator("#own-note").filter({ hasText: /classes/ }).waitFor();
   await page.getByRole("button", { name: "Train", exact: true }).click();
   await until(page, "finished run", (s) => s.state === "finished", 300);
-  for (const id of ["survey", "look", "inside"]) await page.locator(`#${id} > summary`).click();
-  await page.getByRole("button", { name: "Look at the data set" }).click();
-  await page.getByText(/^The network (agrees|takes)/).waitFor({ timeout: 60_000 });
+  await unfold(page, "look");
   await page.locator("#look-part").selectOption("test");
   await page.locator("#specimens button").nth(3).click();
   await page.getByText("The network says").waitFor();
-  await page.screenshot({ path: `${folder}/own-${width}-${colorScheme}.png`, fullPage: true });
-  // README shows this one.
-  if (width > 1000) await page.locator("section.bench").screenshot({ path: `${folder}/own-images.png` });
+  await page.waitForTimeout(400);
+  // README shows the first one.
+  await page.screenshot({ path: `${folder}/own-images-${width}-${colorScheme}.png` });
   await page.context().close();
 }
 // A run that loses its worker twice, on WebGPU in software if the browser has it.

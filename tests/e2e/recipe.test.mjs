@@ -1,7 +1,7 @@
 // The recipe: optimizer, schedule, weight decay, label smoothing and clipping, in the form and in the address.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open, serve, until } from "./lib.mjs";
+import { launch, open, serve, unfold, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch()]));
@@ -13,13 +13,12 @@ const ended = (page) => until(page, "end of the run", (s) => s.state === "finish
 test("a recipe is chosen under More, trains on two workers, and is resumed with its own optimizer", async () => {
   const page = await open(browser, `${server.url}${RUN}&replicas=2`);
   await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
-  await page.locator("#fold").evaluate((fold) => (fold.open = true));
-  assert.ok(await page.locator("#optimizer").isHidden(), "what few visitors need is folded away");
-  await page.locator("#more > summary").click();
-  await page.getByLabel("Optimizer").selectOption({ label: "SGD with Nesterov momentum" });
-  await page.getByLabel("Schedule").selectOption("onecycle");
-  for (const [label, value] of [["Warm-up", "0.3"], ["Weight decay", "0.0005"], ["Label smoothing", "0.1"], ["Clipping", "2"], ["Average of weights", "0.9"], ["Learning rate", "0.05"]]) {
-    await page.getByLabel(label).fill(value);
+  await unfold(page, "fold");
+  await page.locator("#optimizer").selectOption({ label: "SGD with Nesterov momentum" });
+  await page.locator("#schedule").selectOption("onecycle");
+  for (const what of ["Clip the gradient", "Average the weights"]) await page.getByLabel(what).check();
+  for (const [key, value] of [["warmup", "0.3"], ["decay", "0.0005"], ["smoothing", "0.1"], ["clip", "2"], ["ema", "0.9"], ["lr", "0.05"]]) {
+    await page.locator(`#${key}`).fill(value);
   }
   await page.locator("#train").click();
   const done = await ended(page);
@@ -32,8 +31,8 @@ test("a recipe is chosen under More, trains on two workers, and is resumed with 
   assert.ok(done.history.at(-1).train_loss > 0.5, `${done.history.at(-1).train_loss}`);
   // The average of the weights has its own scores.
   const last = done.history.at(-1).averaged;
-  await page.getByText(`last epoch; averaged weights: ${(100 * last.accuracy).toFixed(2)} %`).waitFor();
-  await page.getByText("The epochs as a table").click();
+  await page.getByText(`last epoch; averaged weights: ${(100 * last.accuracy).toFixed(2)}%`).waitFor();
+  await unfold(page, "epochs-table");
   assert.deepEqual(await page.locator("#history tr").last().locator("td").evaluateAll((all) => all.slice(4, 6).map((cell) => cell.textContent)), [last.loss.toFixed(4), last.accuracy.toFixed(4)]);
   await page.waitForTimeout(300);
   await page.goto(`${server.url}?backend=cpu`);
@@ -41,7 +40,7 @@ test("a recipe is chosen under More, trains on two workers, and is resumed with 
   assert.equal((await ended(page)).test_accuracy, done.test_accuracy);
   assert.equal(await page.locator("#optimizer").inputValue(), "nesterov");
   // A preset stands for the whole recipe.
-  await page.locator("#fold").evaluate((fold) => (fold.open = true));
+  await unfold(page, "fold");
   await page.getByRole("button", { name: "Fast", exact: true }).click();
   await page.waitForFunction(() => document.getElementById("optimizer").value === "adam" && document.getElementById("smoothing").value === "0");
   assert.deepEqual(page.problems, []);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { PREFIX, SEVEN, draw, launch, open, serve, summary, until } from "./lib.mjs";
+import { PREFIX, SEVEN, draw, launch, open, serve, summary, unfold, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch()]));
@@ -40,7 +40,7 @@ async function withARun(query = RUN) {
 /** Draws a seven and keeps it as `label`. */
 async function keepDigit(page, label) {
   await draw(page, SEVEN);
-  if (!(await page.locator("#hand").getAttribute("open").then((open) => open !== null))) await page.locator("#hand > summary").click();
+  if (!(await page.locator("#hand").getAttribute("open").then((open) => open !== null))) await unfold(page, "hand");
   await page.locator(`#name-${label}`).click();
 }
 
@@ -110,7 +110,7 @@ test("a record that can't be read is offered as a file, and nothing overwrites i
 
 test("hostile run files are refused with a sentence, and the page lives on", async () => {
   const page = await withARun();
-  await page.locator("#files > summary").click();
+  await unfold(page, "files");
   const [download] = await Promise.all([page.waitForEvent("download"), button(page, "Save the run").click()]);
   const file = JSON.parse(gunzipSync(await readFile(await download.path())));
   const hostile = [

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { SEVEN, SITE, draw, launch, open, sabotage, serve, until } from "./lib.mjs";
+import { SEVEN, SITE, draw, launch, open, sabotage, serve, stop, unfold, until } from "./lib.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -92,8 +92,9 @@ test("a sketch is answered while all replicas train", async () => {
   await draw(page, SEVEN);
   await page.locator("#sketch-note").getByText(/after \d+ training steps/).waitFor();
   assert.match(await page.locator("#tile-workers").textContent(), /2 workers/);
-  await page.locator("#time-parts").getByText(/forward \d+ %/).waitFor();
-  await page.getByRole("button", { name: "Stop" }).click();
+  await unfold(page, "epochs-table");
+  await page.locator("#time-parts").getByText(/forward \d+%/).waitFor();
+  await stop(page);
   await until(page, "stopped run", (s) => s.state === "stopped");
   assert.deepEqual(page.problems, []);
   await server.close();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { SEVEN, SITE, draw, launch, open, serve, until } from "./lib.mjs";
+import { SEVEN, SITE, draw, launch, open, serve, unfold, until } from "./lib.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -24,15 +24,16 @@ async function useEverything(page) {
   assert.equal(done.workers, 2, "the policy keeps replicas from starting");
   await draw(page, SEVEN);
   await page.locator("#sketch-note").getByText("looks like").waitFor();
-  for (const section of ["look", "inside", "doctor", "trust", "hand", "runs", "files", "matrix-table"]) {
-    if ((await page.locator(`#${section}`).getAttribute("open")) === null) await page.locator(`#${section} > summary`).click();
-  }
-  await page.locator("#images canvas, #gallery canvas, #look canvas").first().waitFor();
-  await page.locator("#explain-sketch").click().catch(() => {});
-  await page.locator("#name-7").click();
-  await page.locator("#measure").click().catch(() => {});
-  for (const name of ["safetensors", "ONNX", "Save the run", "History as CSV", "Loss as PNG", "Matrix as SVG"]) {
-    await Promise.all([page.waitForEvent("download"), button(page, name).click()]);
+  for (const section of ["look", "inside", "doctor", "trust", "hand", "runs", "files", "scores", "edit", "survey", "camera", "epochs-table", "fold"]) {
+    await unfold(page, section);
+    await page.waitForTimeout(200);
+    if (section === "look") await page.locator("#specimens canvas").first().waitFor();
+    if (section === "trust") await page.locator("#measure").click();
+    if (section === "hand") await page.locator("#name-7").click();
+    if (section !== "files") continue;
+    for (const name of ["safetensors", "ONNX", "Save the run", "History as CSV", "Loss as PNG", "Matrix as SVG"]) {
+      await Promise.all([page.waitForEvent("download"), button(page, name).click()]);
+    }
   }
   await page.waitForTimeout(500);
 }

@@ -1,4 +1,4 @@
-// Trains one image at a time with every panel open, for HOURS (2), and checks that nothing grows: memory, nodes, listeners, Blob URLs, the
+// Trains one image at a time, with one section open after another, for HOURS (2), and checks that nothing grows: memory, nodes, listeners, Blob URLs, the
 // longest task of the page's thread, and what is written to disk; with BACKEND=webgpu, also the memory of the device. `make soak` runs it.
 import { WATCH_GPU, launch, open, sabotage, serve, summary } from "./lib.mjs";
 
@@ -27,9 +27,7 @@ const init = () => {
 };
 const page = await open(browser, server.url + RUN, { init });
 await page.locator("#state").getByText("training").waitFor();
-for (const section of ["look", "inside", "doctor", "trust", "hand", "runs", "files", "matrix-table"]) {
-  await page.locator(`#${section}`).evaluate((element) => (element.open = true));
-}
+const SECTIONS = ["look", "inside", "doctor", "trust", "hand", "runs", "files", "scores", "edit", "survey", "epochs-table", "fold"];
 const devtools = await page.context().newCDPSession(page);
 await devtools.send("Performance.enable");
 
@@ -37,6 +35,7 @@ const samples = [];
 const columns = ["minutes", "step", "heap MB", "nodes", "listeners", "Blob URLs", "device MB", "longest task ms", "MB written"];
 console.log(columns.join("\t"));
 for (const begun = Date.now(); Date.now() - begun < HOURS * 3_600_000; ) {
+  await page.locator(`#${SECTIONS[samples.length % SECTIONS.length]}`).evaluate((element) => (element.open = true));
   await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
   await devtools.send("HeapProfiler.collectGarbage");
   const metrics = Object.fromEntries((await devtools.send("Performance.getMetrics")).metrics.map(({ name, value }) => [name, value]));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { readFile } from "node:fs/promises";
-import { AFTER_A_CHECKPOINT, NO_NDARRAY, NO_WEBGPU, WATCH_GPU, idx, launch, open, sabotage, serve, until } from "./lib.mjs";
+import { AFTER_A_CHECKPOINT, NO_NDARRAY, NO_WEBGPU, WATCH_GPU, idx, launch, open, sabotage, serve, unfold, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch({ webgpu: true })]));
@@ -137,11 +137,12 @@ test("a visitor's own data set trains on WebGPU, and the saved run opens there a
   await page.getByText(/✓ Same results as the CPU/).waitFor({ timeout: 100_000 });
   const [images, labels] = idx(168);
   await page.locator("#own-files").setInputFiles([["images", images], ["labels", labels]].map(([name, buffer]) => ({ name, buffer, mimeType: "" })));
+  await unfold(page, "fold");
   await page.getByText(/images to train with/).waitFor();
   await page.getByRole("button", { name: "Train", exact: true }).click();
   const done = await until(page, "finished run", ended, 100);
   assert.deepEqual([done.state, done.error, done.backend.name, done.dataset.source], ["finished", null, "webgpu", "your own files"]);
-  await page.locator("#files > summary").click();
+  await unfold(page, "files");
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save the run" }).click()]);
   const buffer = await readFile(await download.path());
   await page.getByRole("button", { name: "Reset" }).click();

@@ -22,8 +22,10 @@ pub struct Theme {
     pub grid: RGBColor,
     /// Training curves.
     pub train: RGBColor,
-    /// Validation curves, and the diagonal of the matrix.
+    /// Validation curves.
     pub validation: RGBColor,
+    /// Correct answers: the diagonal of the matrix.
+    pub right: RGBColor,
     /// Mistakes in the matrix.
     pub mistake: RGBColor,
 }
@@ -46,9 +48,10 @@ impl Theme {
         background: RGBColor(255, 255, 255),
         text: RGBColor(70, 76, 92),
         grid: RGBColor(228, 231, 238),
-        train: RGBColor(196, 98, 16),
+        train: RGBColor(180, 86, 11),
         validation: RGBColor(37, 84, 199),
-        mistake: RGBColor(200, 40, 60),
+        right: RGBColor(11, 110, 100),
+        mistake: RGBColor(179, 32, 47),
     };
     /// Light text on a dark background, with the same minimum contrast.
     pub const DARK: Theme = Theme {
@@ -57,7 +60,8 @@ impl Theme {
         grid: RGBColor(48, 53, 66),
         train: RGBColor(245, 166, 84),
         validation: RGBColor(122, 162, 255),
-        mistake: RGBColor(255, 108, 122),
+        right: RGBColor(79, 209, 192),
+        mistake: RGBColor(255, 143, 153),
     };
 }
 
@@ -346,7 +350,7 @@ pub fn heatmap<DB: DrawingBackend>(
         for (column, &count) in counts.iter().enumerate() {
             let (x, y) = (left + column as i32 * cell, top + row as i32 * cell);
             let (colour, share) = if row == column {
-                (theme.validation, share(count, support))
+                (theme.right, share(count, support))
             } else {
                 (theme.mistake, share(count, most_mistakes).sqrt())
             };

@@ -22,8 +22,21 @@ pub struct Trainer {
     recipe: Recipe,
     device: Device,
     step: u32,
+    following: Following,
     /// Seconds spent in each part so far.
     pub parts: Parts,
+}
+
+/// Whether a step's changes are kept for [`Trainer::followed`].
+#[derive(Default)]
+enum Following {
+    /// They are not.
+    #[default]
+    No,
+    /// Those of the next step are.
+    Next,
+    /// These.
+    Done(Box<Tensor<1>>),
 }
 
 impl Trainer {
@@ -33,7 +46,16 @@ impl Trainer {
         let device = device.clone().autodiff();
         let model =
             Model::new(&recipe.net, random_weights(recipe.net.parameters(), recipe.seed), recipe.kernels, &device);
-        Trainer { model, optimizer, average: None, recipe, device, step: 0, parts: Parts::default() }
+        Trainer {
+            model,
+            optimizer,
+            average: None,
+            recipe,
+            device,
+            step: 0,
+            following: Following::No,
+            parts: Parts::default(),
+        }
     }
 
     /// A trainer that resumes from `state`; `None` if `state` does not fit this network.
@@ -85,12 +107,28 @@ impl Trainer {
     /// Updates the weights with the [changes](Model::changes) of a whole step, and their average.
     pub fn update(&mut self, changes: Tensor<1>) {
         let start = Instant::now();
+        if let Following::Next = self.following {
+            self.following = Following::Done(Box::new(changes.clone()));
+        }
         let rate = self.recipe.schedule.rate(self.step);
         let weights = self.optimizer.step(rate, self.model.weights(), changes);
         self.average = self.averaged_with(&weights);
         self.model = Model::with_weights(&self.recipe.net, weights, self.recipe.kernels);
         self.step += 1;
         self.parts.update += start.elapsed().as_secs_f64();
+    }
+
+    /// Keeps the changes of the next step for [`Trainer::followed`].
+    pub fn follow(&mut self) {
+        self.following = Following::Next;
+    }
+
+    /// The [changes](Model::changes) of the step after [`Trainer::follow`], once it is done.
+    pub fn followed(&mut self) -> Option<Tensor<1>> {
+        match std::mem::take(&mut self.following) {
+            Following::Done(changes) => Some(*changes),
+            _ => None,
+        }
     }
 
     /// The average after a step that ends with these `weights`. The first steps move it further: those weights are far from good.

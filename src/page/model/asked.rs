@@ -8,11 +8,13 @@ pub struct Asked<A> {
     /// Checks for which it has been waiting.
     checks: u32,
     answer: Option<A>,
+    /// Number of the question that it answers.
+    answered: u32,
 }
 
 impl<A> Default for Asked<A> {
     fn default() -> Self {
-        Asked { last: 0, waiting: false, checks: 0, answer: None }
+        Asked { last: 0, waiting: false, checks: 0, answer: None, answered: 0 }
     }
 }
 
@@ -25,13 +27,18 @@ impl<A> Asked<A> {
     /// Takes the answer to question `id`. Ignores the answer to an earlier question.
     pub fn receive(&mut self, id: u32, answer: Option<A>) {
         if self.waiting && id == self.last {
-            (self.waiting, self.answer) = (false, answer);
+            (self.waiting, self.answer, self.answered) = (false, answer, id);
         }
     }
 
     /// The question has changed: its answer is no longer awaited, and the last answer stays visible.
     pub fn outdate(&mut self) {
         self.waiting = false;
+    }
+
+    /// Number of the question that was answered last: another number, another answer.
+    pub fn answered(&self) -> u32 {
+        self.answered
     }
 
     /// The newest answer.

@@ -2,9 +2,11 @@
 
 pub mod asked;
 pub mod camera;
+pub mod course;
 pub mod curve;
 pub mod digits;
 pub mod pad;
+pub mod picture;
 
 use std::borrow::Cow;
 
@@ -21,8 +23,10 @@ use inkling_core::{
 use self::{
     asked::{Asked, Awaited},
     camera::Camera,
+    course::Course,
     digits::Digits,
     pad::SketchPad,
+    picture::Picture,
 };
 use super::{
     msg::{Record, Section, Unread},
@@ -64,7 +68,9 @@ pub struct Model {
     pub layer_times: Asked<Vec<f64>>,
     /// The images on show.
     pub browse: Browse,
-    /// The image for which the network is explained.
+    /// What the picture of the network shows.
+    pub picture: Picture,
+    /// What happens inside the network for the current image.
     pub inside: Inside,
     /// What the sketch doctor says.
     pub doctor: Doctor,
@@ -96,8 +102,10 @@ pub struct Model {
     pub saving: Saving,
     /// How often this run has been kept.
     pub saves: u32,
-    /// Sections that are open.
-    pub open: [bool; Section::ALL.len()],
+    /// The lesson that the visitor takes.
+    pub course: Option<Course>,
+    /// The section that is open.
+    pub open: Option<Section>,
 }
 
 /// A run that is offered.
@@ -165,15 +173,15 @@ pub struct Browse {
     pub found: Asked<(Vec<Specimen>, u32)>,
 }
 
-/// The image for which the network is explained.
+/// What happens inside the network for the current image.
 #[derive(Clone, Debug, Default)]
 pub struct Inside {
     /// Place of the layer on show.
     pub layer: usize,
-    /// What the image is.
-    pub caption: String,
-    /// `[C, H, W]`; empty before the first image.
-    pub pixels: Vec<u8>,
+    /// The image that was asked about, `[C, H, W]`; empty before the first.
+    pub asked: Vec<u8>,
+    /// The image that the explanation is of.
+    pub explained: Vec<u8>,
     /// What happens inside the network.
     pub explanation: Asked<Explanation>,
 }
@@ -220,11 +228,6 @@ impl Errors {
 }
 
 impl Model {
-    /// Opens or closes a section. Returns whether that changes anything.
-    pub fn set_open(&mut self, section: Section, open: bool) -> bool {
-        std::mem::replace(&mut self.open[section as usize], open) != open
-    }
-
     /// A page with these settings, before anything has happened.
     pub fn new(settings: Settings) -> Self {
         Model {
@@ -244,6 +247,7 @@ impl Model {
             pad: SketchPad::default(),
             layer_times: Asked::default(),
             browse: Browse::default(),
+            picture: Picture::default(),
             inside: Inside::default(),
             doctor: Doctor::default(),
             digits: Digits::default(),
@@ -260,7 +264,8 @@ impl Model {
             unread: Vec::new(),
             saving: Saving::Idle,
             saves: 0,
-            open: [false; Section::ALL.len()],
+            course: None,
+            open: None,
         }
     }
 
@@ -273,12 +278,13 @@ impl Model {
     }
 
     /// All questions to the worker.
-    pub fn questions(&self) -> [&dyn Awaited; 8] {
-        let Model { pad, layer_times, browse, inside, doctor, digits, camera, export, .. } = self;
+    pub fn questions(&self) -> [&dyn Awaited; 9] {
+        let Model { pad, layer_times, browse, picture, inside, doctor, digits, camera, export, .. } = self;
         [
             &pad.prediction,
             layer_times,
             &browse.found,
+            &picture.batch,
             &inside.explanation,
             &doctor.diagnosis,
             &digits.read,
@@ -288,12 +294,13 @@ impl Model {
     }
 
     /// All questions to the worker.
-    pub fn questions_mut(&mut self) -> [&mut dyn Awaited; 8] {
-        let Model { pad, layer_times, browse, inside, doctor, digits, camera, export, .. } = self;
+    pub fn questions_mut(&mut self) -> [&mut dyn Awaited; 9] {
+        let Model { pad, layer_times, browse, picture, inside, doctor, digits, camera, export, .. } = self;
         [
             &mut pad.prediction,
             layer_times,
             &mut browse.found,
+            &mut picture.batch,
             &mut inside.explanation,
             &mut doctor.diagnosis,
             &mut digits.read,
@@ -378,7 +385,7 @@ impl Model {
 
     /// Whether a section is open.
     pub fn is_open(&self, section: Section) -> bool {
-        self.open[section as usize]
+        self.open == Some(section)
     }
 
     /// The numbers of the two runs to compare: the visitor's choice, or the last two.

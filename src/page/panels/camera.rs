@@ -120,7 +120,7 @@ fn answer(model: &Model) -> String {
         Some(prediction) => {
             let best = best(&prediction.probabilities);
             let share = 100.0 * prediction.probabilities.get(best).copied().unwrap_or_default();
-            format!("It sees {} ({share:.0} %).", model.a_class(best as u8))
+            format!("It sees {} ({share:.0}%).", model.a_class(best as u8))
         }
         None => String::new(),
     }

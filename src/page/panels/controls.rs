@@ -3,7 +3,7 @@
 use inkling_core::{
     network::{Network, READY_MADE},
     protocol::RunState,
-    settings::{Control, FIELDS, Field, PRESETS, Rule, Settings},
+    settings::{Control, FIELDS, Field, Group, PRESETS, Rule, Settings},
 };
 use wasm_bindgen::JsCast;
 use web_sys::{Event, HtmlElement, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
@@ -15,6 +15,13 @@ use crate::page::{
     model::{Errors, Model},
     msg::{ControlMsg, Msg},
 };
+
+/// The attribute of the button that trains, pauses and resumes, with what it does.
+const ACTION: &str = "data-action";
+/// What it does before a run.
+const TRAIN: &str = "Train";
+/// The text of a setting that is off.
+const OFF: &str = "0";
 
 /// Shows the settings and the buttons.
 #[derive(Default)]
@@ -41,6 +48,11 @@ impl Panel for Controls {
             let slid = value.clone();
             dom::listen(&slider, "input", move |_: Event| tell(ControlMsg::Sliding(key, slid())));
             dom::listen(&slider, "change", move |_: Event| tell(ControlMsg::Changed(key, value())));
+            if let Control::Optional(_, _, usual) = field.control {
+                let ticked = move || dom::element::<HtmlInputElement>(&tick_id(key)).is_some_and(|tick| tick.checked());
+                let chosen = move || if ticked() { usual } else { OFF };
+                dom::listen(&tick_id(key), "change", move |_: Event| tell(ControlMsg::Changed(key, chosen().into())));
+            }
         }
         dom::listen("ready-made", "change", move |_: Event| {
             let chosen = dom::element::<HtmlSelectElement>("ready-made").map(|menu| menu.value());
@@ -57,8 +69,14 @@ impl Panel for Controls {
             event.prevent_default();
             tell(ControlMsg::Train(FIELDS.iter().map(|field| (field.key, read(field))).collect()));
         });
-        let buttons: [Button<ControlMsg>; 5] = [
-            ("pause", || ControlMsg::PauseOrResume),
+        dom::listen("train", "click", move |_: Event| {
+            // What the button says decides: the run may end at the moment at which it is pressed.
+            let action = dom::element::<HtmlElement>("train").and_then(|button| button.get_attribute(ACTION));
+            if action.is_some_and(|action| action != TRAIN) {
+                tell(ControlMsg::PauseOrResume);
+            }
+        });
+        let buttons: [Button<ControlMsg>; 4] = [
             ("step", || ControlMsg::Step),
             ("stop", || ControlMsg::Stop),
             ("reset", || ControlMsg::Reset),
@@ -72,9 +90,11 @@ impl Panel for Controls {
     fn draw(&mut self, model: &Model) {
         draw_buttons(model);
         self.draw_fields(model);
-        if let Some(fields) = dom::element::<HtmlElement>("settings") {
-            // A disabled fieldset disables what is in it: most settings are fixed during a run.
-            let _ = fields.toggle_attribute_with_force("disabled", model.run.state.is_active());
+        for id in ["settings", "first-fields", "ready-made-field", "net-field"] {
+            if let Some(fields) = dom::element::<HtmlElement>(id) {
+                // A disabled fieldset disables what is in it: most settings are fixed during a run.
+                let _ = fields.toggle_attribute_with_force("disabled", model.run.state.is_active());
+            }
         }
         let chosen = PRESETS.iter().find(|preset| preset.is(&model.settings));
         for preset in PRESETS {
@@ -82,15 +102,11 @@ impl Panel for Controls {
             dom::set_attribute(&format!("preset-{}", preset.key), "aria-pressed", pressed);
         }
         draw_network(model.network().ok().filter(|_| model.errors.get("net").is_none()).as_ref());
-        let own = "Neither preset: your own settings.";
+        let own = "Custom settings.";
         dom::set_text("preset-note", chosen.map_or(own, |preset| preset.note));
         // A wrong range must be visible, or Train would seem to do nothing.
         let slides = |field: &Field| matches!(field.control, Control::Slider(_));
         let wrong = FIELDS.iter().any(|field| slides(field) && model.errors.get(field.key).is_some());
-        let fails = |field: &Field| field.control == Control::More && model.errors.get(field.key).is_some();
-        if FIELDS.iter().any(fails) {
-            dom::set_attribute("more", "open", "");
-        }
         dom::set_hidden("ranges", !model.settings.augment && !wrong);
         dom::set_hidden("preview", !model.settings.augment);
     }
@@ -132,27 +148,42 @@ fn draw_network(net: Option<&Network>) {
 
 fn draw_buttons(model: &Model) {
     let state = model.run.state;
-    dom::set_enabled("pause", matches!(state, RunState::Training | RunState::Paused), "stop");
-    dom::set_enabled("step", state == RunState::Paused, "pause");
-    dom::set_enabled("stop", state.is_active(), "train");
-    dom::set_enabled("train", !state.is_active(), "stop");
-    dom::set_text("pause", if state == RunState::Paused { "Resume" } else { "Pause" });
+    let action = match state {
+        RunState::Training => "Pause",
+        RunState::Paused => "Resume",
+        _ => TRAIN,
+    };
+    dom::set_text("train", action);
+    dom::set_attribute("train", ACTION, action);
+    // Enter in a field submits the form, which must not pause a run.
+    dom::set_attribute("train", "type", if action == TRAIN { "submit" } else { "button" });
+    // A press while the data arrives would change nothing.
+    dom::set_enabled("train", state != RunState::Loading, "stop");
+    dom::set_enabled("step", state == RunState::Paused, "train");
+    let stops = matches!(state, RunState::Paused | RunState::Loading);
+    dom::set_enabled("stop", stops, "train");
+    dom::set_hidden("stop", !stops);
     dom::set_enabled("reset", state != RunState::Idle, "train");
     dom::set_enabled("test", model.has_network() && !model.run.testing, "train");
 }
 
-/// Puts a control for each setting into its part of the form.
+/// Puts a control for each setting into its part of the page.
 fn build_form() {
-    let of = |wanted: fn(&Control) -> bool| FIELDS.iter().filter(move |field| wanted(&field.control)).map(control);
-    let (first, rest): (Vec<_>, Vec<_>) = FIELDS
-        .iter()
-        .filter(|field| matches!(field.control, Control::Half | Control::Wide))
-        .partition(|field| field.key == "dataset");
-    show("data-field", first.into_iter().map(control));
-    show("fields", rest.into_iter().map(control));
-    show("more-fields", of(|control| matches!(control, Control::More)));
-    show("live-fields", of(|control| matches!(control, Control::Live)));
-    show("ranges", of(|control| matches!(control, Control::Slider(_))));
+    let of = |wanted: &dyn Fn(Control) -> bool| -> Vec<Element> {
+        FIELDS.iter().filter(|field| wanted(field.control)).map(control).collect()
+    };
+    show("first-fields", of(&|control| control == Control::First));
+    show("live-fields", of(&|control| control == Control::Live));
+    show("ranges", of(&|control| matches!(control, Control::Slider(_))));
+    show("net-field", of(&|control| control == Control::Editor));
+    for (id, group) in
+        [("recipe", Group::Recipe), ("machine-fields", Group::Machine), ("reproducibility", Group::Reproducibility)]
+    {
+        show(id, of(&|control| control.group() == Some(group)));
+    }
+    let option = |(text_of, name): (&'static str, &'static str)| text("option", name).with("value", text_of);
+    let names = READY_MADE.iter().map(|ready| (ready.text, ready.name)).chain([("", "Your own network")]);
+    show("ready-made", names.map(option));
     let help = |field: &Field| element("p").child(text("b", field.label)).text(format!(": {}", field.help));
     show("settings-help", FIELDS.iter().map(help));
 }
@@ -163,25 +194,25 @@ fn control(field: &Field) -> Element {
     let error =
         element("p").with("id", &error_id).with("class", "field-error").with("role", "alert").with("hidden", "");
     let label = text("label", field.label).with("for", key);
+    let first = matches!(field.control, Control::First | Control::Live);
     let label = match field.hint {
         "" => label,
+        // The bar has no room for it.
+        _ if first => label.with("title", field.hint),
         hint => label.text(" ").child(text("span", hint).with("class", "hint")),
     };
     let input = input(field).with("id", key).with("title", field.help).with("aria-describedby", &error_id);
     let class = match (field.control, field.rule) {
-        (Control::Half | Control::More, _) => "field",
-        (_, Rule::Switch) => "field wide switch",
-        (Control::Wide | Control::Live, _) => "field wide",
-        (Control::Slider(_), _) => "field wide slider",
+        (_, Rule::Switch) => "field switch",
+        (Control::Slider(_), _) => "field slider",
+        (Control::Optional(..), _) => "field optional",
+        _ => "field",
     };
     let parts = match (field.control, field.rule) {
         (_, Rule::Switch) => vec![input, label, error],
         (_, Rule::Layers) => {
-            let option = |(text_of, name): (&'static str, &'static str)| text("option", name).with("value", text_of);
-            let names = READY_MADE.iter().map(|ready| (ready.text, ready.name)).chain([("", "Your own network")]);
-            let menu = element("select").with("id", "ready-made").with("aria-label", "Ready-made networks");
             let note = |id: &str| element("p").with("id", id).with("class", "hint");
-            vec![label, menu.children(names.map(option)), input, error, note("net-note"), note("net-lesson")]
+            vec![label, input, error, note("net-note"), note("net-lesson")]
         }
         (Control::Slider(step), Rule::Number(low, high)) => {
             let slider = element("input")
@@ -192,6 +223,15 @@ fn control(field: &Field) -> Element {
                 .with("step", step.to_string())
                 .with("aria-label", format!("{}, slider", field.label));
             vec![label, slider, input, error]
+        }
+        (Control::Optional(_, words, _), _) => {
+            let tick = element("input").with("id", tick_id(key)).with("type", "checkbox").with("autocomplete", "off");
+            let tick = element("span")
+                .with("class", "switch")
+                .child(tick)
+                .child(text("label", words).with("for", tick_id(key)));
+            let number = element("div").with("id", number_id(key)).child(label).child(input).child(error);
+            vec![tick, number]
         }
         _ => vec![label, input, error],
     };
@@ -210,6 +250,16 @@ fn input(field: &Field) -> Element {
         Rule::Switch => element("input").with("type", "checkbox"),
         Rule::Layers => element("textarea").with("rows", "3").with("spellcheck", "false").with("autocomplete", "off"),
     }
+}
+
+/// The tick box of a setting that can be off.
+fn tick_id(key: &str) -> String {
+    format!("{key}-on")
+}
+
+/// What is hidden while it is off.
+fn number_id(key: &str) -> String {
+    format!("{key}-number")
 }
 
 fn slider_id(key: &str) -> String {
@@ -232,6 +282,10 @@ fn read(field: &Field) -> String {
 fn write(field: &Field, value: &str) {
     if let Some(slider) = dom::element::<HtmlInputElement>(&slider_id(field.key)) {
         slider.set_value(value);
+    }
+    if let Some(tick) = dom::element::<HtmlInputElement>(&tick_id(field.key)) {
+        tick.set_checked(value != OFF);
+        dom::set_hidden(&number_id(field.key), value == OFF);
     }
     let Some(control) = dom::element::<HtmlElement>(field.key) else { return };
     if let Some(area) = control.dyn_ref::<HtmlTextAreaElement>().filter(|area| !dom::has_focus(area)) {

@@ -1,22 +1,32 @@
-//! Accuracy and loss over the epochs, with those of earlier runs, and the same numbers as a table.
+//! The timeline: accuracy and loss over the epochs, with those of earlier runs, the slider that goes back in time, and the same
+//! numbers as a table.
 
 use inkling_core::{
     charts::{self, Curve, Metric},
     protocol::EpochRecord,
 };
 
-use super::{Panel, chart::theme, words::count};
+use web_sys::{Event, HtmlInputElement};
+
+use super::{Emit, Panel, chart::theme, words::count};
 use crate::page::{
     dom,
     element::{Element, element, row_head, show, text},
     model::Model,
-    msg::Chart,
+    msg::{Chart, Msg, Section, WorkbenchMsg},
 };
 
 /// Shows the curves.
 pub struct Curves;
 
 impl Panel for Curves {
+    fn mount(&mut self, emit: Emit) {
+        dom::listen("machine", "input", move |_: Event| {
+            let place = dom::element::<HtmlInputElement>("machine").map_or(0.0, |input| input.value_as_number());
+            emit(Msg::Workbench(WorkbenchMsg::TimeMachine(place as u32)));
+        });
+    }
+
     fn draw(&mut self, model: &Model) {
         for (chart, metric) in [(Chart::Accuracy, Metric::Accuracy), (Chart::Loss, Metric::Loss)] {
             let curve = model.curve(metric);
@@ -26,6 +36,10 @@ impl Panel for Curves {
             }
             dom::set_attribute(chart.key(), "aria-label", &label(chart.key(), &curve));
         }
+        draw_time_machine(model);
+        if !model.is_open(Section::Epochs) {
+            return;
+        }
         let averages = model.run.history.iter().any(|epoch| epoch.averaged.is_some());
         for id in ["averaged-loss", "averaged-accuracy"] {
             dom::set_hidden(id, !averages);
@@ -34,11 +48,24 @@ impl Panel for Curves {
     }
 }
 
+/// The slider under the curves that goes back to an earlier epoch.
+fn draw_time_machine(model: &Model) {
+    let epochs = model.run.snapshots.last().map_or(0, |snapshot| snapshot.epoch);
+    dom::set_hidden("machine-row", epochs == 0);
+    if let Some(machine) = dom::element::<HtmlInputElement>("machine") {
+        machine.set_max(&(epochs + 1).to_string());
+        machine.set_value(&model.epoch.unwrap_or(epochs + 1).to_string());
+        let words = model.epoch.map_or("now".into(), |epoch| format!("after epoch {epoch}"));
+        let _ = machine.set_attribute("aria-valuetext", &words);
+        dom::set_text("machine-text", &words);
+    }
+}
+
 /// The description of a chart for screen readers.
 fn label(name: &str, curve: &Curve) -> String {
     let mut label = match (curve.train.last(), curve.validation.last()) {
         (Some(train), Some(validation)) => format!(
-            "Chart of {name} by epoch: training {:.3}, validation {:.3}. The table below has the numbers.",
+            "Chart of {name} by epoch: training {:.3}, validation {:.3}. “Epochs” has the numbers.",
             train.1, validation.1
         ),
         (Some(train), None) => format!("Chart of {name} by epoch: training {:.1}.", train.1),

@@ -4,7 +4,11 @@
 use inkling_core::protocol::Specimen;
 use web_sys::Event;
 
-use super::{Emit, Panel, tiles::canvas, words::best};
+use super::{
+    Emit, Panel,
+    tiles::canvas,
+    words::{best, sure},
+};
 use crate::page::{
     dom,
     element::{Element, element, row_head, show, text},
@@ -51,7 +55,7 @@ fn row(model: &Model, place: usize, found: &[f32], usual: &[f32]) -> Element {
     // In tenths of a percent, without -0.
     let change = (1000.0 * (found[top] - usual[top])).round() / 10.0 + 0.0;
     let change = if place == 0 { String::new() } else { format!("{change:+.1}") };
-    let cells = [model.class(best(found) as u8), format!("{:.1} %", 100.0 * found[top]), change];
+    let cells = [model.class(best(found) as u8), sure(found[top].into()), change];
     element("tr")
         .child(element("td").child(canvas(format!("variant-{place}"), model.run.data.image())))
         .child(row_head(PREPARATIONS[place].0))

@@ -113,10 +113,10 @@ fn tile(model: &Model, specimen: &Specimen) -> Tile {
     let article = model.a_class(*label);
     let words = match answer {
         Some((predicted, confidence)) if predicted == label => {
-            format!("Image {number}: {article}, {:.1} % confident", 100.0 * confidence)
+            format!("Image {number}: {article}, {:.1}% confident", 100.0 * confidence)
         }
         Some((predicted, confidence)) => format!(
-            "Image {number}: {article} predicted as {}, {:.1} % confident",
+            "Image {number}: {article} predicted as {}, {:.1}% confident",
             model.class(*predicted),
             100.0 * confidence
         ),

@@ -1,12 +1,11 @@
-//! Inside the network: the filters of a layer and what it makes of one image, which pixels matter, and the time machine that goes
-//! back to an earlier epoch.
+//! Inside the network: the filters of a layer, what it makes of the current image, and which pixels matter.
 
 use inkling_core::{
     image::Shape,
     network::Network,
     protocol::{Explanation, Maps},
 };
-use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
+use web_sys::{Event, HtmlSelectElement};
 
 use super::{
     Emit, Panel,
@@ -15,7 +14,7 @@ use super::{
 use crate::page::{
     dom,
     element::{element, row_head, show, text},
-    model::Model,
+    model::{Model, picture::Current},
     msg::{Msg, Section, WorkbenchMsg},
 };
 
@@ -24,28 +23,18 @@ pub struct Inside;
 
 impl Panel for Inside {
     fn mount(&mut self, emit: Emit) {
-        dom::listen("explain-sketch", "click", move |_: Event| emit(Msg::Workbench(WorkbenchMsg::ExplainSketch)));
         dom::listen("inside-layer", "change", move |_: Event| {
             let layer = dom::element::<HtmlSelectElement>("inside-layer").and_then(|menu| menu.value().parse().ok());
             emit(Msg::Workbench(WorkbenchMsg::ShowLayer(layer.unwrap_or(0))));
         });
-        dom::listen("machine", "input", move |_: Event| {
-            let place = dom::element::<HtmlInputElement>("machine").map_or(0.0, |input| input.value_as_number());
-            emit(Msg::Workbench(WorkbenchMsg::TimeMachine(place as u32)));
-        });
     }
 
     fn draw(&mut self, model: &Model) {
-        let exists = model.run.checkpoint.is_some();
-        dom::set_hidden("inside-empty", exists);
-        dom::set_hidden("inside-panel", !exists);
-        let Some(net) = model.run.network().filter(|_| exists && model.is_open(Section::Inside)) else { return };
+        let Some(net) = model.run.network().filter(|_| model.is_open(Section::Inside)) else { return };
         // Another network may have fewer layers.
         let layer = model.inside.layer.min(net.layers().len());
         draw_menu(&net, layer);
         draw_filters(model, layer);
-        draw_time_machine(model);
-        dom::set_enabled("explain-sketch", model.pad.image().is_some() && model.has_network(), "machine");
         let explanation = model.inside.explanation.answer();
         dom::set_hidden("explanation", explanation.is_none());
         if let Some(explanation) = explanation {
@@ -74,7 +63,7 @@ fn draw_filters(model: &Model, layer: usize) {
     let past = model.epoch.and_then(|epoch| model.run.snapshot(epoch)).map(|snapshot| &snapshot.filters);
     let past = past.filter(|weights| layer == 0 && !weights.is_empty());
     let Shape { channels, side } = filters.shape;
-    let colours = if channels == 3 { "in their colours" } else { "orange above zero, blue below" };
+    let colours = if channels == 3 { "in their colours" } else { "purple above zero, gray below" };
     let rows = match filters.arrangement() {
         (1, _) => String::new(),
         (tiles, 1) => format!("; each row is one, with {tiles} tiles, one for each map that it looks at"),
@@ -89,18 +78,6 @@ fn draw_filters(model: &Model, layer: usize) {
     };
     dom::set_text("filters-note", &format!("{what}{kept}"));
     dom::draw_filters("filters", past.unwrap_or(&now), filters.shape, filters.columns);
-}
-
-fn draw_time_machine(model: &Model) {
-    let epochs = model.run.snapshots.last().map_or(0, |snapshot| snapshot.epoch);
-    dom::set_hidden("machine-row", epochs == 0);
-    if let Some(machine) = dom::element::<HtmlInputElement>("machine") {
-        machine.set_max(&(epochs + 1).to_string());
-        machine.set_value(&model.epoch.unwrap_or(epochs + 1).to_string());
-        let words = model.epoch.map_or("now".into(), |epoch| format!("after epoch {epoch}"));
-        let _ = machine.set_attribute("aria-valuetext", &words);
-        dom::set_text("machine-text", &words);
-    }
 }
 
 /// What the layer makes of the image. The answer is in the table of logits.
@@ -119,22 +96,29 @@ fn draw_maps(maps: Option<&Maps>) {
 }
 
 fn draw_explanation(model: &Model, explanation: &Explanation) {
-    let (caption, pixels) = (&model.inside.caption, &model.inside.pixels);
+    // As long as the answer about another image is on its way, nothing is said about it.
+    let current = model.current().filter(|current| current.pixels() == model.inside.explained);
+    let caption = match current {
+        Some(Current::Image(specimen)) => format!("Image {}: {}", specimen.number, model.a_class(specimen.label)),
+        Some(Current::Example(specimen)) => format!("An example: {}", model.a_class(specimen.label)),
+        Some(Current::Sketch(_)) => "Your sketch".into(),
+        None => "The image before".into(),
+    };
     let Explanation { steps, logits, probabilities, saliency, .. } = explanation;
     let best = best(logits);
     let sure = 100.0 * probabilities[best];
     dom::set_text(
         "explanation-text",
         &format!(
-            "{caption}. The network says {} ({sure:.1} %), after {}.",
+            "{caption}. The network says {} ({sure:.1}%), after {}.",
             model.class(best as u8),
             count(*steps as usize, "step")
         ),
     );
-    dom::draw_images("explained", pixels, model.run.data.image(), 1);
+    dom::draw_images("explained", &model.inside.explained, model.run.data.image(), 1);
     dom::draw_shades("saliency", &saliency.shades, saliency.side as usize, 1);
     let row = |(class, (logit, probability)): (usize, (&f32, &f32))| {
-        let cells = [format!("{logit:.2}"), format!("{:.2} %", 100.0 * probability)];
+        let cells = [format!("{logit:.2}"), format!("{:.2}%", 100.0 * probability)];
         element("tr").child(row_head(model.class(class as u8))).children(cells.map(|cell| text("td", cell)))
     };
     show("logits", logits.iter().zip(probabilities).enumerate().map(row));

@@ -67,6 +67,8 @@ impl Panel for Matrix {
             _ => "Appears after the first epoch".into(),
         };
         dom::set_text("matrix-caption", &caption);
+        let headline = if matrix.total() == 0 { String::new() } else { percent_of(&matrix) };
+        dom::set_text("accuracy-now", &headline);
         dom::set_hidden("matrix-hint", matrix.total() == 0);
         let mistakes = mistakes(model, &matrix);
         let accuracy = percent(matrix.accuracy());
@@ -74,7 +76,7 @@ impl Panel for Matrix {
         dom::set_attribute("matrix", "aria-label", &label);
         dom::set_attribute("matrix", CLASSES, &matrix.classes().to_string());
         dom::set_text("matrix-mistakes", &mistakes);
-        if model.is_open(Section::MatrixTable) {
+        if model.is_open(Section::Report) {
             let head = |class| text("th", model.class(class)).with("scope", "col");
             let true_class = text("th", "true").with("scope", "col");
             let classes = 0..matrix.classes() as u8;
@@ -88,6 +90,11 @@ impl Panel for Matrix {
             self.shown = Some(wanted);
         }
     }
+}
+
+/// The accuracy, with one decimal.
+fn percent_of(matrix: &ConfusionMatrix) -> String {
+    format!("{:.1}%", 100.0 * matrix.accuracy())
 }
 
 fn row(model: &Model, matrix: &ConfusionMatrix, label: u8) -> Element {

@@ -13,9 +13,11 @@ mod files;
 mod handwriting;
 mod images;
 mod inside;
+mod lesson;
 mod matrix;
 mod network;
 mod offer;
+mod picture;
 mod preview;
 mod report;
 mod runs;
@@ -69,7 +71,9 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(report::Report),
         Box::new(files::Files),
         Box::new(offer::Offer::default()),
+        Box::new(picture::Picture::default()),
         Box::new(sketch::Sketch),
+        Box::new(lesson::Lesson),
         Box::new(doctor::Doctor),
         Box::new(handwriting::Handwriting::default()),
         Box::new(camera::Camera),

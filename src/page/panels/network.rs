@@ -8,7 +8,7 @@ use crate::page::{
     dom,
     element::{Element, element, show, text},
     model::{Model, asked::Awaited},
-    msg::{ControlMsg, Msg, WorkbenchMsg},
+    msg::{ControlMsg, Msg, Section, WorkbenchMsg},
     update::EDITOR,
 };
 
@@ -62,6 +62,9 @@ impl Panel for Editor {
     }
 
     fn draw(&mut self, model: &Model) {
+        if !model.is_open(Section::Editor) {
+            return;
+        }
         let layers = &model.settings.net;
         let data = model.settings.dataset.shape(model.own_shape());
         let (outline, fused) = (layers.outline(data), layers.fused(data));
@@ -77,7 +80,7 @@ impl Panel for Editor {
             let work = Work {
                 multiply_adds: total,
                 fused: fused.get(at).copied().unwrap_or(false),
-                looks_inside: same && model.run.checkpoint.is_some(),
+                looks_inside: same,
                 time: times.and_then(|times| Some(times.get(at)? / times.iter().sum::<f64>())),
             };
             card(at, layer, outline.len() - 1, &work)

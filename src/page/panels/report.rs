@@ -7,6 +7,7 @@ use crate::page::{
     dom,
     element::{Element, element, row_head, show, text},
     model::Model,
+    msg::Section,
 };
 
 /// Shows precision, recall, F1 and support of each class, and their averages.
@@ -14,6 +15,9 @@ pub struct Report;
 
 impl Panel for Report {
     fn draw(&mut self, model: &Model) {
+        if !model.is_open(Section::Report) {
+            return;
+        }
         let report = model.run.confusion_matrix.as_ref().map(|matrix| matrix.report());
         dom::set_hidden("report-empty", report.is_some());
         dom::set_hidden("report-table", report.is_none());

@@ -65,7 +65,7 @@ type Setting = (&'static str, &'static str);
 
 fn head(differing: &[Setting]) -> Element {
     let column = |name: &str| text("th", name).with("scope", "col");
-    let fixed = ["run", "epochs", "test acc.", "95 % interval", "best val.", "time", "parameters", "multiply-adds"];
+    let fixed = ["run", "epochs", "test acc.", "95% interval", "best val.", "time", "parameters", "multiply-adds"];
     let remove = element("th").with("scope", "col").child(text("span", "remove").with("class", "hidden"));
     element("tr").children(fixed.map(column)).children(differing.iter().map(|(_, label)| column(label))).child(remove)
 }

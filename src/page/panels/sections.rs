@@ -1,6 +1,6 @@
 //! Sections that open and close.
 
-use web_sys::Event;
+use web_sys::{Event, KeyboardEvent};
 
 use super::{Emit, Panel};
 use crate::page::{
@@ -8,7 +8,7 @@ use crate::page::{
     msg::{Msg, Section},
 };
 
-/// Reports which sections are open.
+/// Reports which section is open, and closes it with Escape or its own button.
 pub struct Sections;
 
 impl Panel for Sections {
@@ -18,5 +18,16 @@ impl Panel for Sections {
             dom::listen(section.id(), "toggle", move |_: Event| tell());
             tell();
         }
+        let Some(document) = dom::document() else { return };
+        dom::listen_on(&document, "keydown", move |event: KeyboardEvent| {
+            if event.key() == "Escape" {
+                emit(Msg::Close);
+            }
+        });
+        dom::listen_on(&document, "click", move |event: Event| {
+            if dom::attribute(&event, "close").is_some() {
+                emit(Msg::Close);
+            }
+        });
     }
 }

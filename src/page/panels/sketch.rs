@@ -10,7 +10,8 @@ use web_sys::{Element, Event, KeyboardEvent, PointerEvent};
 use super::{
     Emit, Panel,
     chart::theme,
-    words::{best, count},
+    picture::probabilities,
+    words::{best, count, sure},
 };
 use crate::page::{
     dom,
@@ -69,9 +70,10 @@ impl Panel for Sketch {
         draw_image(pad.image(), pad.target.map_or(1, Target::side));
         dom::set_enabled("undo", !pad.sketch.is_empty(), "pad");
         dom::set_enabled("clear", !pad.sketch.is_empty(), "pad");
+        dom::set_hidden("thumb", pad.image().is_none());
         dom::set_hidden("pad-hint", !pad.sketch.is_empty());
         let prediction = pad.prediction.answer();
-        draw_bars(model, prediction.map(|prediction| &prediction.probabilities[..]));
+        draw_bars(model, probabilities(model));
         dom::set_text("sketch-note", &note(model));
         // For screen readers: only when the prediction changes, not with every step.
         let said = prediction.map(|prediction| looks_like(model, &prediction.probabilities));
@@ -116,7 +118,7 @@ fn draw_bars(model: &Model, probabilities: Option<&[f32]>) {
     }
     let bar = |(place, class): (usize, usize)| {
         let probability = probabilities.map_or(0.0, |found| found[class]);
-        let words = if probabilities.is_some() { format!("{:.1} %", 100.0 * probability) } else { "–".into() };
+        let words = if probabilities.is_some() { sure(probability.into()) } else { "–".into() };
         element("li")
             .with("id", format!("bar-{place}"))
             .with("style", format!("--p:{probability:.4}"))
@@ -164,13 +166,16 @@ fn prediction_note(model: &Model, prediction: &Prediction, epoch: Option<u32>) -
     let Prediction { probabilities, steps } = prediction;
     let best = best(probabilities);
     let name = model.a_class(best as u8);
-    let share = 100.0 * probabilities[best];
+    if *steps == 0 && !model.run.imported {
+        return format!("The network has learned nothing yet: it guesses {name}. Press Train.");
+    }
+    let share = sure(probabilities[best].into());
     match epoch {
         None => {
             let taught = if model.run.fine_tuned.is_some() { " and your digits" } else { "" };
-            format!("It looks like {name} ({share:.0} %), after {}{taught}.", count(*steps as usize, "training step"))
+            format!("It looks like {name} ({share}), after {}{taught}.", count(*steps as usize, "training step"))
         }
-        Some(epoch) => format!("After epoch {epoch} it looked like {name} ({share:.0} %)."),
+        Some(epoch) => format!("After epoch {epoch} it looked like {name} ({share})."),
     }
 }
 

@@ -43,7 +43,9 @@ fn draw_state(model: &Model) {
     let run = &model.run;
     dom::set_text("state", run.state.name());
     dom::set_attribute("state", "data-state", run.state.name());
-    dom::set_text("status", &sentence(model));
+    let words = sentence(model);
+    dom::set_text("status", &words);
+    dom::set_attribute("status", "title", &words); // a narrow window cuts it off
     let incident = || run.incidents.last().map(Incident::sentence);
     let words = run.error.clone().or_else(incident).or_else(|| run.warnings.last().cloned());
     dom::set_text("error", words.as_deref().unwrap_or_default());
@@ -123,7 +125,7 @@ fn finished(model: &Model) -> String {
             percent(accuracy)
         ),
         (Some(accuracy), Some([low, high])) => format!(
-            "Finished: {} of the test images are classified correctly (95 % interval {} to {}). Train again, or {asking}.",
+            "Finished: {} of the test images are classified correctly (95% interval {} to {}). Train again, or {asking}.",
             percent(accuracy),
             percent(low),
             percent(high)
@@ -181,15 +183,15 @@ fn draw_tiles(run: &RunSummary) {
         Some(_) if let Some([before, _]) = run.fine_tuned => {
             format!("before teaching: {}", percent(share(before.test)))
         }
-        Some([low, high]) => format!("95 %: {:.2} to {:.2}", 100.0 * low, 100.0 * high),
-        None => "scored at the end".into(),
+        Some([low, high]) => format!("95%: {:.2} to {:.2}", 100.0 * low, 100.0 * high),
+        None => "at the end".into(),
     };
     dom::set_text("tile-test-interval", &interval);
     let speed = run.progress.and_then(|progress| progress.images_per_second);
     let workers = match run.progress.map_or(0, |progress| progress.workers) {
         0 => "training".into(),
-        1 => "training, one worker".into(),
-        workers => format!("training, {workers} workers"),
+        1 => "one worker".into(),
+        workers => format!("{workers} workers"),
     };
     dom::set_text("tile-workers", &workers);
     dom::set_text("tile-speed", &speed.map_or("–".into(), |speed| format!("{speed:.0}")));

@@ -129,7 +129,7 @@ fn twins_words(twins: &Twins) -> String {
         count => format!("{count} are"),
     };
     format!(
-        "{equal}, and {near} nearly the same. The nearest pairs, training image on the left, and how much they differ (100 %: as much \
+        "{equal}, and {near} nearly the same. The nearest pairs, training image on the left, and how much they differ (100%: as much \
          as the image differs from even gray):"
     )
 }

@@ -7,6 +7,7 @@ use crate::page::{
     dom,
     element::{element, show, text},
     model::Model,
+    msg::Section,
 };
 
 /// Shows the parts of this epoch's steps, or of the last epoch's.
@@ -14,6 +15,9 @@ pub struct Time;
 
 impl Panel for Time {
     fn draw(&mut self, model: &Model) {
+        if !model.is_open(Section::Epochs) {
+            return;
+        }
         let run = &model.run;
         let now = run.progress.map(|progress| progress.parts).filter(|parts| parts.steps > 0.0);
         let parts = now.or_else(|| run.history.last().map(|epoch| epoch.parts));
@@ -29,7 +33,7 @@ impl Panel for Time {
         let bar = |(name, share): &(&str, f64)| {
             element("i").with("class", *name).with("style", format!("flex-grow:{share:.1}"))
         };
-        let item = |(name, share): &(&str, f64)| text("li", format!("{name} {share:.0} %")).with("class", *name);
+        let item = |(name, share): &(&str, f64)| text("li", format!("{name} {share:.0}%")).with("class", *name);
         show("time-bar", visible.iter().map(bar));
         show("time-parts", visible.iter().map(item));
     }

@@ -1,8 +1,17 @@
 //! Numbers as the page writes them.
 
-/// `0.98765` as `98.77 %`.
+/// `0.98765` as `98.77%`.
 pub fn percent(share: f64) -> String {
-    format!("{:.2} %", 100.0 * share)
+    format!("{:.2}%", 100.0 * share)
+}
+
+/// A probability, without false precision: `97.3%`, `>99.9%`.
+pub fn sure(probability: f64) -> String {
+    match 100.0 * probability {
+        percent if percent >= 99.95 => ">99.9%".into(),
+        percent if percent < 0.05 => "<0.1%".into(),
+        percent => format!("{percent:.1}%"),
+    }
 }
 
 /// One number out of another, as a share.

@@ -15,6 +15,8 @@ use crate::page::{
     msg::Section,
 };
 
+/// Reports of training steps, which come ten times a second, between two questions for the picture.
+const PICTURE_EVERY: u32 = 5;
 /// Images shown at once.
 pub const SHOWN: u32 = 40;
 
@@ -55,9 +57,18 @@ impl Update<'_> {
                 model.camera.prediction.receive(id, prediction);
             }
             Answer::Browse { total, specimens } => model.browse.found.receive(id, Some((specimens, total))),
-            Answer::Explain(explanation) => model.inside.explanation.receive(id, Some(*explanation)),
+            Answer::Explain(explanation) => {
+                model.inside.explanation.receive(id, Some(*explanation));
+                if model.inside.explanation.answered() == id {
+                    model.inside.explained.clone_from(&model.inside.asked);
+                }
+            }
             Answer::Diagnose { probabilities, nearest } => {
                 model.doctor.diagnosis.receive(id, Some((probabilities, nearest)));
+            }
+            Answer::Batch(batch) => {
+                model.picture.batch.receive(id, Some(batch));
+                model.find_stand_in();
             }
             Answer::TimeLayers(seconds) => model.layer_times.receive(id, Some(seconds)),
             Answer::ReadHandwriting(read) => {
@@ -81,22 +92,51 @@ impl Update<'_> {
     pub(super) fn ask_again(&mut self) {
         self.ask_about_sketch();
         self.browse_again();
-        self.explain_again();
+        self.ask_for_picture();
     }
 
-    /// After a few steps: asks about the sketch, and about every open section that has no answer yet.
+    /// After a few steps: asks about the sketch; about the open images, if there is no answer yet; and from time to time for the
+    /// picture.
     pub(super) fn ask_what_is_missing(&mut self) {
         self.ask_about_sketch();
-        let model = &*self.model;
-        let missing = |waiting: bool, answered: bool| !waiting && !answered;
-        let (found, explanation) = (&model.browse.found, &model.inside.explanation);
-        let images = missing(found.is_waiting(), found.answer().is_some());
-        let inside = missing(explanation.is_waiting(), explanation.answer().is_some());
-        if images {
+        let found = &self.model.browse.found;
+        if !found.is_waiting() && found.answer().is_none() {
             self.browse_again();
         }
-        if inside {
-            self.explain_again();
+        let picture = &mut self.model.picture;
+        picture.reports += 1;
+        let due = picture.reports >= PICTURE_EVERY && !picture.still;
+        if due || self.model.inside.explanation.answer().is_none() {
+            self.ask_for_picture();
+        }
+    }
+
+    /// Asks what happens inside the network and what the next batch is, unless an answer is awaited or nobody looks.
+    pub(super) fn ask_for_picture(&mut self) {
+        if self.model.picture.hidden || !self.model.worker.is_ready() {
+            return;
+        }
+        self.model.picture.reports = 0;
+        if self.model.run.dataset.is_some() && !self.model.picture.batch.is_waiting() {
+            let id = self.next_question();
+            self.model.picture.batch.ask(id);
+            self.ask(id, Question::Batch);
+        }
+        if !self.model.inside.explanation.is_waiting()
+            && let Some(pixels) = self.model.current().map(|current| current.pixels().to_vec())
+        {
+            let id = self.next_question();
+            self.model.inside.asked.clone_from(&pixels);
+            self.model.inside.explanation.ask(id);
+            self.ask(id, Question::Explain { pixels });
+        }
+    }
+
+    /// Asks about the current image, if it is another one than before.
+    pub(super) fn follow_current_image(&mut self) {
+        let other = self.model.current().is_some_and(|current| current.pixels() != self.model.inside.asked);
+        if other && !self.model.inside.explanation.is_waiting() {
+            self.ask_for_picture();
         }
     }
 
@@ -112,24 +152,6 @@ impl Update<'_> {
     pub(super) fn browse_again(&mut self) {
         if self.model.is_open(Section::Images) {
             self.browse(self.model.browse.query);
-        }
-    }
-
-    pub(super) fn explain(&mut self, pixels: Vec<u8>, caption: String) {
-        (self.model.inside.caption, self.model.inside.pixels) = (caption, pixels);
-        self.model.inside.explanation.forget();
-        self.model.set_open(Section::Inside, true);
-        self.explain_again();
-    }
-
-    pub(super) fn explain_again(&mut self) {
-        let inside = &self.model.inside;
-        // It may be an image of another data set.
-        let fits = inside.pixels.len() == self.model.run.data.image().values();
-        if fits && self.model.is_open(Section::Inside) && self.model.has_network() {
-            let (id, pixels) = (self.next_question(), self.model.inside.pixels.clone());
-            self.model.inside.explanation.ask(id);
-            self.ask(id, Question::Explain { pixels });
         }
     }
 

@@ -3,7 +3,7 @@
 use inkling_core::{
     network::{Edit, Layers},
     protocol::{Command, RunState},
-    settings::{FIELDS, Field, Preset, SettingError},
+    settings::{Control, DatasetName, FIELDS, Field, Preset, SettingError},
 };
 
 use super::Update;
@@ -96,10 +96,15 @@ impl Update<'_> {
         if key == "backend" && state == RunState::Idle {
             self.engage(self.model.settings.backend);
         }
+        if key == "dataset" && self.model.settings.dataset == DatasetName::Own && self.model.data.set.is_none() {
+            // Its files are chosen there.
+            self.open_section(Section::Settings);
+        }
+        self.prepare();
     }
 
     /// Keeps the network that the controls had, if they have another now, so that the change can be undone.
-    fn remember_network(&mut self, before: Layers) {
+    pub(super) fn remember_network(&mut self, before: Layers) {
         if before != self.model.settings.net {
             self.model.errors.remove(EDITOR);
             let earlier = &mut self.model.earlier_networks;
@@ -136,6 +141,7 @@ impl Update<'_> {
         if preset.apply(&mut self.model.settings).is_ok() {
             self.remember_network(before);
             self.show_settings();
+            self.prepare();
         }
     }
 
@@ -165,7 +171,15 @@ impl Update<'_> {
 
     fn show_error(&mut self, key: &'static str, error: &SettingError) {
         self.model.errors.insert(key, error.to_string());
-        self.model.set_open(Section::Settings, true);
-        self.effects.push(Effect::Open(Section::Settings));
+        self.reveal(key);
+    }
+
+    /// Opens the section that has this control, or nothing if it is always visible.
+    pub(super) fn reveal(&mut self, key: &str) {
+        match Field::of(key).map(|field| field.control) {
+            Some(Control::Editor) => self.open_section(Section::Editor),
+            Some(Control::In(_) | Control::Optional(..) | Control::Slider(_)) => self.open_section(Section::Settings),
+            _ => {}
+        }
     }
 }

@@ -6,6 +6,7 @@ mod answers;
 mod camera;
 mod controls;
 mod files;
+mod lesson;
 mod run;
 mod saving;
 mod workbench;
@@ -13,7 +14,7 @@ mod workbench;
 pub use answers::PREPARATIONS;
 pub use controls::EDITOR;
 
-use inkling_core::protocol::Command;
+use inkling_core::{protocol::Command, settings::FIELDS};
 
 use super::{
     effect::Effect,
@@ -28,6 +29,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     if update.model.pad.fit(update.model.target()) {
         update.ask_about_sketch();
     }
+    update.follow_current_image();
+    update.model.follow_lesson();
     update.effects
 }
 
@@ -36,7 +39,11 @@ pub fn start(model: &mut Model, autostart: bool) -> Vec<Effect> {
     let mut update = Update { model, effects: Vec::new() };
     update.model.pad.fit(update.model.target());
     update.check_network(false);
+    update.model.find_stand_in();
     update.engage(update.model.settings.backend);
+    if let Some(wrong) = FIELDS.iter().find(|field| update.model.errors.get(field.key).is_some()) {
+        update.reveal(wrong.key);
+    }
     if autostart && update.model.errors.is_empty() {
         update.train();
     }
@@ -61,6 +68,7 @@ impl Update<'_> {
             Msg::Workbench(msg) => self.workbench(msg),
             Msg::Camera(msg) => self.camera(msg),
             Msg::File(msg) => self.file(msg),
+            Msg::Lesson(msg) => self.lesson(msg),
             Msg::Worker(id, msg) => self.worker(id, msg),
             Msg::FileWorker(said) => self.file_worker(said),
             Msg::FileWorkerDue(activity) => self.file_worker_due(activity),
@@ -68,7 +76,13 @@ impl Update<'_> {
             Msg::RunSaved(result) => self.run_saved(result),
             Msg::NotKept(record, reason) => self.not_kept(record, &reason),
             Msg::SaveDue => self.save_due(),
+            Msg::Returned => {
+                self.model.picture.hidden = false;
+                self.ask_for_picture();
+            }
+            Msg::Close => self.close_section(),
             Msg::Leaving => {
+                self.model.picture.hidden = true;
                 self.close_camera();
                 self.save_before_leaving();
             }
@@ -78,25 +92,42 @@ impl Update<'_> {
         }
     }
 
-    /// Asks for what a section shows when it opens.
+    /// Opens a section in place of the one that is open.
+    pub(super) fn open_section(&mut self, section: Section) {
+        if !self.model.is_open(section) {
+            self.effects.push(Effect::Open(section));
+            self.toggled(section, true);
+        }
+    }
+
+    /// Closes the open section. The focus goes back to what opened it.
+    fn close_section(&mut self) {
+        if let Some(section) = self.model.open {
+            self.toggled(section, false);
+            self.effects.extend([Effect::Close(section), Effect::FocusOn(section)]);
+        }
+    }
+
+    /// The browser or `open_section` has opened or closed a section.
     fn toggled(&mut self, section: Section, open: bool) {
-        let changed = self.model.set_open(section, open);
-        if section == Section::Camera && !open {
+        let before = self.model.open;
+        if open == (before == Some(section)) {
+            return;
+        }
+        self.model.open = open.then_some(section);
+        if before == Some(Section::Camera) {
             self.close_camera();
         }
-        if changed && open {
-            match section {
-                Section::Images => self.browse_again(),
-                Section::Inside => self.explain_again(),
-                Section::Doctor => self.examine(),
-                Section::Handwriting => self.read_digits(),
-                Section::Settings
-                | Section::MatrixTable
-                | Section::Survey
-                | Section::Trust
-                | Section::Camera
-                | Section::Runs => {}
-            }
+        if !open {
+            return;
+        }
+        self.effects.extend(before.map(Effect::Close));
+        // Asks for what it shows.
+        match section {
+            Section::Images => self.browse_again(),
+            Section::Doctor => self.examine(),
+            Section::Handwriting => self.read_digits(),
+            _ => {}
         }
     }
 

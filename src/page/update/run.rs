@@ -10,7 +10,7 @@ use inkling_core::{
 use super::Update;
 use crate::page::{
     effect::Effect,
-    model::{Saving, asked::Awaited},
+    model::{Model, Saving, asked::Awaited},
     msg::Record,
     worker::{Afterwards, Pending, WorkerState},
 };
@@ -121,6 +121,26 @@ impl Update<'_> {
         // The run gets a new number: messages that are still on their way belong to the forgotten run.
         self.new_run();
         self.forget_answers();
+        self.prepare();
+    }
+
+    /// Before a run: the picture shows the network of the controls, with the weights that the run will begin with.
+    pub(in crate::page) fn prepare(&mut self) {
+        let own = self.model.own_shape();
+        let Model { run, settings, .. } = &mut *self.model;
+        if run.state != RunState::Idle {
+            return;
+        }
+        run.settings.clone_from(settings);
+        run.data = settings.dataset.shape(own);
+        self.model.find_stand_in();
+        self.forget_answers();
+        if self.model.worker.is_ready() {
+            let (run, settings) = (self.model.run.run, self.model.settings.clone());
+            self.send(Command::Prepare { run, settings });
+            self.ask_about_sketch();
+            self.ask_for_picture();
+        }
     }
 
     /// Scores the test set with the current weights.
@@ -154,6 +174,11 @@ impl Update<'_> {
                 self.ask_what_is_missing();
             }
             Event::Epoch { .. } => self.ask_again(),
+            Event::Loaded(_) => self.ask_for_picture(),
+            Event::Followed(view) => {
+                self.model.picture.followed = Some(view);
+                self.ask_for_picture();
+            }
             Event::Test(_) => {
                 self.ask_again();
                 self.read_digits();
@@ -197,6 +222,7 @@ impl Update<'_> {
     }
 
     fn state_changed(&mut self, state: RunState) {
+        self.model.picture.followed = None;
         match state {
             RunState::Training => self.model.set_aside = None,
             RunState::Failed | RunState::Stopped => self.offer_again(),

@@ -12,7 +12,11 @@ use inkling_core::{
 use super::{Update, answers::SHOWN};
 use crate::page::{
     effect::Effect,
-    model::{OwnData, asked::Awaited},
+    model::{
+        OwnData,
+        asked::Awaited,
+        picture::{Current, Input},
+    },
     msg::{Record, Section, WorkbenchMsg},
 };
 
@@ -31,16 +35,16 @@ impl Update<'_> {
             WorkbenchMsg::ShowLayer(layer) => self.model.inside.layer = layer,
             WorkbenchMsg::LookInside(layer) => {
                 self.model.inside.layer = layer;
-                if self.model.set_open(Section::Inside, true) {
-                    self.explain_again();
-                }
-                self.effects.extend([Effect::Open(Section::Inside), Effect::ScrollTo(Section::Inside)]);
+                self.open_section(Section::Inside);
             }
             WorkbenchMsg::TimeLayers => self.time_layers(),
-            WorkbenchMsg::ExplainSketch => {
-                if let Some(pixels) = self.model.pad.image().map(<[u8]>::to_vec) {
-                    self.explain(pixels, "Your sketch".into());
-                }
+            WorkbenchMsg::ChooseInput(input) => self.choose_input(input),
+            WorkbenchMsg::LookAt(place) => self.look_at(place),
+            WorkbenchMsg::LookAtAnother => {
+                let current = self.model.current().and_then(Current::specimen).map(|specimen| specimen.number);
+                let specimens = self.model.picture.batch.answer().map_or(&[][..], |batch| &batch.specimens);
+                let place = specimens.iter().position(|specimen| Some(specimen.number) == current);
+                self.look_at(place.map_or(0, |place| (place + 1) % specimens.len()));
             }
             WorkbenchMsg::TimeMachine(epoch) => self.travel(epoch),
             WorkbenchMsg::Examine => self.examine(),
@@ -107,8 +111,8 @@ impl Update<'_> {
     }
 
     fn show_images(&mut self, query: Query) {
-        self.model.set_open(Section::Images, true);
-        self.effects.extend([Effect::Open(Section::Images), Effect::ScrollTo(Section::Images)]);
+        self.model.browse.query = query;
+        self.open_section(Section::Images);
         self.browse(query);
     }
 
@@ -116,10 +120,24 @@ impl Update<'_> {
     fn inspect(&mut self, place: usize) {
         let specimen = self.model.browse.found.answer().and_then(|(specimens, _)| specimens.get(place));
         let Some(specimen) = specimen.cloned() else { return };
-        // The caption leaves out the prediction, which may change with the next epoch: the explanation has it.
-        let caption = format!("Image {}: {}", specimen.number, self.model.a_class(specimen.label));
-        self.effects.extend([Effect::Open(Section::Inside), Effect::ScrollTo(Section::Inside)]);
-        self.explain(specimen.pixels, caption);
+        self.choose_input(Input::Data(Some(Box::new(specimen))));
+        self.open_section(Section::Inside);
+    }
+
+    /// The image at `place` of the batch goes through the network.
+    fn look_at(&mut self, place: usize) {
+        let specimens = self.model.picture.batch.answer().map(|batch| &batch.specimens);
+        if let Some(specimen) = specimens.and_then(|specimens| specimens.get(place)) {
+            self.choose_input(Input::Data(Some(Box::new(specimen.clone()))));
+        }
+    }
+
+    /// Another image goes through the network.
+    fn choose_input(&mut self, input: Input) {
+        if self.model.picture.input != input {
+            self.model.picture.input = input;
+            self.model.inside.explanation.forget();
+        }
     }
 
     fn travel(&mut self, epoch: u32) {
@@ -181,6 +199,7 @@ impl Update<'_> {
         }
         self.check_network(misfit);
         self.send_data();
+        self.prepare();
     }
 
     fn take_data(&mut self, data: SharedDataset, note: String) {
@@ -201,6 +220,7 @@ impl Update<'_> {
         self.model.data.reading = reading;
         self.check_network(misfit);
         self.send_data();
+        self.prepare();
     }
 
     /// Keeps the visitor's data set in the browser, or no longer.

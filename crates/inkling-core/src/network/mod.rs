@@ -3,6 +3,7 @@
 //! [`Layers`] is what the text says. A [`Network`] exists only if the layers fit a data set: every layer has room, and the whole
 //! is small enough for a tab.
 
+mod blocks;
 mod build;
 mod edit;
 mod filters;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::image::{DataShape, Shape};
 use crate::parameters::Parameter;
+pub use blocks::Block;
 use build::Builder;
 pub use edit::{Edit, LayerSize, Outline};
 pub use filters::Filters;

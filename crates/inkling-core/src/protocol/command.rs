@@ -32,6 +32,13 @@ pub enum Command {
         /// The weights, as [`super::FileEvent::Opened`] has them.
         weights: TrainerState,
     },
+    /// Make the network that a run with these settings begins with, to answer questions until there is a run.
+    Prepare {
+        /// Number of the page's run: later events belong to it.
+        run: RunId,
+        /// The settings.
+        settings: Settings,
+    },
     /// Take the visitor's own data set for later runs.
     UseData(SharedDataset),
     /// Pause before the next step.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Answer, ClassSurvey, EpochRecord, Format, Knowledge, Loaded, Loading, Progress, RobustnessPoint, RunId, StepPoint,
-    TestResult, Twins,
+    StepView, TestResult, Twins,
 };
 use crate::{
     checkpoint::{Checkpoint, TrainerState},
@@ -63,6 +63,8 @@ pub enum Event {
     Progress(Progress),
     /// Training steps since the last such event.
     Steps(Vec<StepPoint>),
+    /// The answer to [`super::Command::Step`], if that was a training step.
+    Followed(StepView),
     /// An epoch is over and validated.
     Epoch {
         /// Its line in the history.

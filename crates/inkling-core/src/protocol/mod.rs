@@ -15,7 +15,10 @@ pub use command::Command;
 pub use event::{BackendInfo, BackendName, Check, Envelope, Event, RunState};
 pub use file::{FileEvent, FileTask, Format, Language, Look};
 pub use progress::{Activity, EpochRecord, Loaded, Loading, Progress, Score, StepPoint, TestResult};
-pub use question::{Answer, Explanation, Knowledge, Maps, Motion, Part, Query, Question, RobustnessPoint, Specimen};
+pub use question::{
+    Answer, BatchView, Explanation, Knowledge, LayerStep, Maps, Motion, Part, Query, Question, RobustnessPoint,
+    Specimen, StepView,
+};
 pub use survey::{ClassSurvey, Survey, Twin, Twins};
 
 /// Number of a run. The page gives each run a new number, and drops events of earlier runs.

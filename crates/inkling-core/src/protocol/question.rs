@@ -33,6 +33,8 @@ pub enum Question {
     ReadHandwriting(Handwriting),
     /// How long does a training pass spend in each layer?
     TimeLayers,
+    /// Which images does the next step train on?
+    Batch,
 }
 
 /// The answer to the [`Question`] of the same name.
@@ -65,6 +67,46 @@ pub enum Answer {
     ReadHandwriting(Vec<(u8, f32)>),
     /// Seconds for each layer, the last dense one included; 0 for a layer that is one operation with the one before it.
     TimeLayers(Vec<f64>),
+    /// The first images of the next step.
+    Batch(BatchView),
+}
+
+/// The first images of a training step's batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BatchView {
+    /// The images as they are in the data set.
+    pub specimens: Vec<Specimen>,
+    /// The same images as the network gets them, `[N, C, H, W]`: augmented, if augmentation is on.
+    #[serde(with = "serde_bytes")]
+    pub augmented: Vec<u8>,
+    /// Number of images of each class in the training set.
+    pub counts: Vec<u32>,
+}
+
+/// A training step that was followed. Losses are means over its batch, without dropout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepView {
+    /// Number of the step, from 1.
+    pub step: u32,
+    /// Number of images in the batch.
+    pub images: u32,
+    /// Loss before the step.
+    pub before: f64,
+    /// Loss after the step.
+    pub after: f64,
+    /// What the step did to each layer, the last dense one included; `None` for a layer without weights.
+    pub layers: Vec<Option<LayerStep>>,
+}
+
+/// What a step did to the weights of a layer: root mean squares.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerStep {
+    /// Of the gradient.
+    pub gradient: f32,
+    /// Of the change of the weights.
+    pub change: f32,
+    /// Of the weights before the step.
+    pub weights: f32,
 }
 
 /// A part of the data set.

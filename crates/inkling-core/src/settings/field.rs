@@ -52,19 +52,42 @@ pub enum Rule {
     Layers,
 }
 
-/// How a setting's control looks, and whether it stays enabled during a run.
+/// Where a setting's control is, how it looks, and whether it stays enabled during a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Control {
-    /// Half a row, fixed during a run.
-    Half,
-    /// A whole row, fixed during a run.
-    Wide,
-    /// Half a row among those that few visitors need, fixed during a run.
-    More,
-    /// A whole row, adjustable during a run.
+    /// Among the first ones, fixed during a run.
+    First,
+    /// Among the first ones, adjustable during a run.
     Live,
+    /// In this group, fixed during a run.
+    In(Group),
+    /// The same, for a number whose 0 means that it is off: behind a tick box with this label. Ticking it sets this number.
+    Optional(Group, &'static str, &'static str),
+    /// Beside the editor of the network, fixed during a run.
+    Editor,
     /// A slider with this step beside a number, adjustable during a run; shown while augmentation is on.
     Slider(f64),
+}
+
+/// Settings that belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// What the network learns, and how.
+    Recipe,
+    /// What computes it.
+    Machine,
+    /// What makes a run repeatable.
+    Reproducibility,
+}
+
+impl Control {
+    /// Its group, if it has one.
+    pub fn group(self) -> Option<Group> {
+        match self {
+            Self::In(group) | Self::Optional(group, ..) => Some(group),
+            _ => None,
+        }
+    }
 }
 
 impl Field {
@@ -245,45 +268,45 @@ const KERNELS: Rule = Rule::OneOf(&[("fused", "Inkling's"), ("stock", "Burn's ow
 
 settings! {
     run {
-    dataset: DatasetName = DatasetName::Mnist, "Data set", "", DATASETS, Control::Wide,
+    dataset: DatasetName = DatasetName::Mnist, "Data set", "what it learns from", DATASETS, Control::First,
         "The images to train on.";
-    backend: BackendChoice = BackendChoice::Auto, "Backend", "", BACKENDS, Control::Wide,
+    backend: BackendChoice = BackendChoice::Auto, "Backend", "what computes", BACKENDS, Control::In(Group::Machine),
         "What trains the network: a GPU through WebGPU, or the CPU.";
-    epochs: u32 = 5, "Epochs", "", Rule::Whole(1, 100), Control::Half,
+    epochs: u32 = 5, "Epochs", "more: better at first, then only longer", Rule::Whole(1, 100), Control::In(Group::Recipe),
         "Passes over all training images.";
-    batch: u32 = 64, "Batch size", "", Rule::Whole(1, 1024), Control::Half,
+    batch: u32 = 64, "Batch size", "larger: faster, but fewer steps", Rule::Whole(1, 1024), Control::In(Group::Recipe),
         "Images per training step; after each batch the weights change a little.";
-    optimizer: OptimizerName = OptimizerName::Adam, "Optimizer", "", OPTIMIZERS, Control::More,
+    optimizer: OptimizerName = OptimizerName::Adam, "Optimizer", "how gradients change weights", OPTIMIZERS, Control::In(Group::Recipe),
         "How gradients change the weights. Plain SGD and its momentum need a learning rate of about 0.05, Adam and RMSprop of about 0.003.";
-    schedule: ScheduleName = ScheduleName::Cosine, "Schedule", "", SCHEDULES, Control::More,
+    schedule: ScheduleName = ScheduleName::Cosine, "Schedule", "of the learning rate", SCHEDULES, Control::In(Group::Recipe),
         "How the learning rate changes during the run, after the warm-up.";
-    warmup: f64 = 0.1, "Warm-up", "", Rule::Number(0.0, 0.5), Control::More,
+    warmup: f64 = 0.1, "Warm-up", "more: a gentler start", Rule::Number(0.0, 0.5), Control::In(Group::Recipe),
         "Share of the run in which the learning rate rises to its peak.";
-    decay: f64 = 0.0, "Weight decay", "", Rule::Number(0.0, 1.0), Control::More,
+    decay: f64 = 0.0, "Weight decay", "more: smaller weights, less overfitting", Rule::Number(0.0, 1.0), Control::In(Group::Recipe),
         "Keeps weights small: decoupled with AdamW (0.01 is usual), otherwise as a penalty in the gradient (0.0001 is usual).";
-    smoothing: f64 = 0.0, "Label smoothing", "", Rule::Number(0.0, 0.5), Control::More,
+    smoothing: f64 = 0.0, "Label smoothing", "more: less sure of itself", Rule::Number(0.0, 0.5), Control::In(Group::Recipe),
         "Share of each answer that is spread over all classes, so that the network does not become too sure; 0.1 is usual.";
-    clip: f64 = 0.0, "Clipping", "0: off", Rule::Number(0.0, 1000.0), Control::More,
+    clip: f64 = 0.0, "Clipping", "smaller: tamer steps", Rule::Number(0.0, 1000.0), Control::Optional(Group::Recipe, "Clip the gradient", "1"),
         "The largest norm of the gradient over all weights; a longer one is shortened. 0 means no limit, 1 is usual.";
-    ema: f64 = 0.0, "Average of weights", "0: off", Rule::Number(0.0, 0.9999), Control::More,
+    ema: f64 = 0.0, "Average of weights", "nearer to 1: longer, smoother average", Rule::Number(0.0, 0.9999), Control::Optional(Group::Recipe, "Average the weights", "0.998"),
         "Also keeps a moving average of the weights (EMA); each step keeps this share of it, and 0.998 is usual. After each epoch both are scored, and at the end the network takes the better ones. 0 means no average.";
-    balance: bool = false, "Balance classes", "", Rule::Switch, Control::More,
+    balance: bool = false, "Balance classes", "rare classes count as much as frequent ones", Rule::Switch, Control::In(Group::Recipe),
         "An image of a rare class counts more in the loss, so that all classes count the same together.";
-    patience: u32 = 0, "Patience", "0: off", Rule::Whole(0, 100), Control::More,
+    patience: u32 = 0, "Patience", "epochs without improvement", Rule::Whole(0, 100), Control::Optional(Group::Recipe, "Stop early", "3"),
         "Ends the run when the validation loss has not fallen for this many epochs; 0 means never.";
-    seed: u32 = 42, "Seed", "", Rule::Whole(0, u32::MAX), Control::Half,
+    seed: u32 = 42, "Seed", "another number: another run", Rule::Whole(0, u32::MAX), Control::In(Group::Reproducibility),
         "Fixes everything random: the same seed gives the same run.";
-    images: u32 = 0, "Training images", "0 means all", Rule::AllOr(24, 60_000), Control::Wide,
+    images: u32 = 0, "Training images", "more: better, and slower", Rule::AllOr(24, 60_000), Control::Optional(Group::Reproducibility, "Use only some images", "6000"),
         "How many training and validation images to use; 0 means all of MNIST, or 6,000 synthetic ones.";
-    replicas: u32 = 0, "Replicas", "0: auto", Rule::Whole(0, MAX_REPLICAS), Control::More,
+    replicas: u32 = 0, "Parallel workers", "more: faster, up to the number of cores", Rule::Whole(0, MAX_REPLICAS), Control::Optional(Group::Machine, "Choose the number of workers", "2"),
         "Workers that share each batch on the CPU; 0 means as many as the machine can use.";
-    net: Layers = Layers::default(), "Network", "layer by layer", Rule::Layers, Control::Wide,
+    net: Layers = Layers::default(), "Network", "as text, layer by layer", Rule::Layers, Control::Editor,
         "Its layers from the image to the last one but one: conv 32, pool, avgpool, globalpool, dense 128, dropout 0.3. After conv may follow 1x1, 5x5 or 7x7, same, stride 2, and after conv and dense a function: leaky, gelu, silu, tanh, sigmoid or none. The last layer is always there: dense, with a unit for each class.";
-    kernels: Kernels = Kernels::Fused, "CPU kernels", "", KERNELS, Control::More,
+    kernels: Kernels = Kernels::Fused, "CPU kernels", "whose code computes", KERNELS, Control::In(Group::Machine),
         "Which operations compute the network on the CPU.";
-    lr: f64 = 0.004, "Learning rate", "", Rule::Number(1e-6, 1.0), Control::Live,
+    lr: f64 = 0.004, "Learning rate", "higher: faster, until it fails", Rule::Number(1e-6, 1.0), Control::Live,
         "How far each step moves the weights, at the peak of the schedule.";
-    augment: bool = true, "Augmentation", "rotate, shift and zoom each image differently in every epoch", Rule::Switch, Control::Live,
+    augment: bool = true, "Augment", "rotate, shift and zoom each image differently in every epoch", Rule::Switch, Control::Live,
         "Moves the images at random, so that the network learns the digits and not the pixels.";
     }
     augmentation {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{augment::Augmentation, image::DataShape, network::Network};
 pub use choice::{BackendChoice, DatasetName, Kernels, OptimizerName, ScheduleName};
-pub use field::{Control, FIELDS, Field, MAX_REPLICAS, Rule, SettingError, Settings};
+pub use field::{Control, FIELDS, Field, Group, MAX_REPLICAS, Rule, SettingError, Settings};
 pub use preset::{PRESETS, Preset};
 
 /// The settings that may change during a run.
@@ -98,17 +98,23 @@ impl Settings {
     /// its default.
     pub fn from_query(query: &str) -> (Self, Vec<SettingError>) {
         let mut settings = Settings::default();
+        let errors = settings.apply(query);
+        (settings, errors)
+    }
+
+    /// Takes over the settings in a URL's query (with or without `?`); the others stay. Returns what is wrong with it.
+    pub fn apply(&mut self, query: &str) -> Vec<SettingError> {
         let mut errors = Vec::new();
         for pair in query.trim_start_matches('?').split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = decoded(value);
             let set = match PRESETS.iter().find(|preset| key == "preset" && preset.key == value) {
-                Some(preset) => preset.apply(&mut settings),
-                None => settings.set(key, &value),
+                Some(preset) => preset.apply(self),
+                None => self.set(key, &value),
             };
             errors.extend(set.err());
         }
-        (settings, errors)
+        errors
     }
 
     /// The query that reproduces these settings. It names all of them, so that a link survives a change of defaults.
@@ -158,6 +164,13 @@ fn decoded(value: &str) -> String {
 /// Whether a URL's query asks for the run to start by itself.
 pub fn autostart(query: &str) -> bool {
     query.trim_start_matches('?').split('&').any(|pair| pair == "autostart=1")
+}
+
+/// The name of the lesson that a URL's query asks for: letters, digits and `-`.
+pub fn lesson(query: &str) -> Option<&str> {
+    let pairs = query.trim_start_matches('?').split('&');
+    let name = pairs.filter_map(|pair| pair.strip_prefix("lesson=")).next()?;
+    name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-').then_some(name).filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]

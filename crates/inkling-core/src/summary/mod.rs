@@ -277,6 +277,7 @@ impl RunSummary {
                 }
             }
             Event::Steps(_)
+            | Event::Followed(_)
             | Event::Fetching { .. }
             | Event::StartingReplica { .. }
             | Event::Imported { .. }

@@ -9,12 +9,14 @@ use crate::{
     explain::explain,
     layer_times::layer_times,
     read::{ReadError, read_flat},
+    trainer::Trainer,
 };
 use inkling_core::{
     checkpoint::TrainerState,
     data::{Batch, Labelled, handwriting::Handwriting},
-    protocol::{Answer, Event, Format, Part, Query, Question, RobustnessPoint, Specimen},
+    protocol::{Answer, BatchView, Event, Format, Part, Query, Question, RobustnessPoint, Specimen},
     robustness,
+    settings::Settings,
     survey::distance,
 };
 
@@ -22,6 +24,8 @@ use inkling_core::{
 const NEAREST: usize = 8;
 /// Number of test images for each point of a robustness curve.
 const MEASURED: usize = 500;
+/// Number of a batch's images that are shown.
+const OF_BATCH: usize = 8;
 /// Maximum number of images in one answer.
 const MAX_IMAGES: u32 = 200;
 
@@ -39,12 +43,16 @@ impl Session {
             return Ok(());
         }
         let answer = match (question, self.training.as_ref()) {
-            (Question::Predict { pixels, epoch }, training) => Some(predict(training, &pixels, epoch).await?),
-            (Question::Browse(query), Some(training)) => Some(browse(training, query)),
-            (_, Some(training)) if !training.knows() => None,
-            (Question::Explain { pixels }, Some(training)) => {
-                Some(Answer::Explain(Box::new(explain(&training.trainer, &pixels).await?)))
+            (Question::Predict { pixels, epoch }, training) => {
+                Some(predict(self.network(), training, &pixels, epoch).await?)
             }
+            (Question::Explain { pixels }, _) => match self.network() {
+                Some(trainer) => Some(Answer::Explain(Box::new(explain(trainer, &pixels).await?))),
+                None => None,
+            },
+            (Question::Browse(query), Some(training)) => Some(browse(training, query)),
+            (Question::Batch, Some(training)) => Some(batch(training, &self.settings)),
+            (_, Some(training)) if !training.knows() => None,
             (Question::Diagnose { pixels }, Some(training)) => Some(diagnose(training, &pixels).await?),
             (Question::ReadHandwriting(digits), Some(training)) => Some(read(training, &digits).await?),
             (Question::TimeLayers, Some(training)) => {
@@ -86,16 +94,42 @@ impl Session {
     }
 }
 
-async fn predict(training: Option<&Training>, pixels: &[u8], epoch: Option<u32>) -> Result<Answer, ReadError> {
-    let Some(training) = training.filter(|training| training.knows()) else {
+async fn predict(
+    network: Option<&Trainer>,
+    training: Option<&Training>,
+    pixels: &[u8],
+    epoch: Option<u32>,
+) -> Result<Answer, ReadError> {
+    let Some(trainer) = network else {
         return Ok(Answer::Predict { probabilities: None, steps: 0 });
     };
-    let past = epoch.map(|epoch| training.after(epoch));
+    let past = epoch.map(|epoch| training.and_then(|training| training.after(epoch)));
     let probabilities = match past {
         Some(None) => None, // the weights after that epoch are no longer kept
-        past => Some(training.trainer.predict(pixels, past.flatten()).await?),
+        past => Some(trainer.predict(pixels, past.flatten()).await?),
     };
-    Ok(Answer::Predict { probabilities, steps: training.trainer.steps_done() })
+    Ok(Answer::Predict { probabilities, steps: trainer.steps_done() })
+}
+
+/// The first images of the next step, or of the epoch's last one if its steps are done.
+fn batch(training: &Training, settings: &Settings) -> Answer {
+    let images = &training.data.train;
+    let numbers = training.next_numbers(settings);
+    let numbers = &numbers[..numbers.len().min(OF_BATCH)];
+    let picked = images.pick(numbers);
+    let augmented = match settings.active_augmentation() {
+        None => picked.images.pixels,
+        Some(ranges) => {
+            let batch = Batch::augmented(&picked, ranges, settings.seed, training.epoch);
+            batch.pixels.iter().map(|ink| (ink * 255.0).round() as u8).collect()
+        }
+    };
+    let mut counts = vec![0; training.data.shape.classes()];
+    for &number in &training.split.train {
+        counts[usize::from(images.labels[number as usize])] += 1;
+    }
+    let specimens = numbers.iter().map(|&number| specimen(images, number, None)).collect();
+    Answer::Batch(BatchView { specimens, augmented, counts })
 }
 
 async fn diagnose(training: &Training, pixels: &[u8]) -> Result<Answer, ReadError> {

@@ -10,11 +10,13 @@
 //! | `progress.rs` | the units of a run: steps, epochs, tests, checkpoints |
 //! | `training.rs` | a run's place and clocks |
 //! | `answers.rs` | answers to questions |
+//! | `following.rs` | a step that the visitor follows |
 //! | `fine_tuning.rs`, `evaluation.rs`, `survey.rs` | what their names say |
 
 mod answers;
 mod evaluation;
 mod fine_tuning;
+mod following;
 mod preparation;
 mod progress;
 mod survey;
@@ -36,6 +38,7 @@ use crate::{
     device::Backend,
     read::ReadError,
     replicas::{Replicas, Team},
+    trainer::Trainer,
 };
 use evaluation::Evaluation;
 use fine_tuning::{Before, FineTuning};
@@ -59,6 +62,8 @@ pub struct Session {
     preparation: Preparation,
     checkpoint_after: Duration,
     training: Option<Training>,
+    /// The network that answers questions while there is no `training`.
+    untrained: Option<Trainer>,
     /// While paused: one unit of work is wanted.
     step_requested: bool,
     side_work: SideWork,
@@ -123,6 +128,7 @@ impl Session {
             preparation: Preparation::default(),
             checkpoint_after: CHECKPOINT_AFTER,
             training: None,
+            untrained: None,
             step_requested: false,
             side_work: SideWork::default(),
         }
@@ -152,6 +158,12 @@ impl Session {
         match command {
             Command::Start { run, settings, from } => self.start(run, settings, from),
             Command::Import { run, next, settings, weights } => self.import(run, next, settings, weights),
+            Command::Prepare { run, settings } => {
+                if !self.state.is_active() {
+                    self.run = run;
+                }
+                self.untrained = self.untrained(&settings);
+            }
             Command::UseData(data) => self.use_data(data),
             Command::Pause => self.pause(),
             Command::Resume => self.resume(),
@@ -205,10 +217,10 @@ impl Session {
     }
 
     fn refuse_question(&self, question: &Question) -> Option<Refusal> {
-        let Some(training) = &self.training else {
+        let Some(network) = self.network() else {
             return matches!(question, Question::Browse(_)).then_some(Refusal::NoNetwork);
         };
-        let len = training.data.shape.image().values();
+        let len = network.model().network().data().image().values();
         match question {
             Question::ReadHandwriting(digits) => self.refuse_digits(digits),
             Question::Predict { pixels, .. } | Question::Explain { pixels } if pixels.len() != len => {
@@ -217,8 +229,14 @@ impl Session {
             Question::Diagnose { pixels } if pixels.is_empty() || !pixels.len().is_multiple_of(len) => {
                 Some(Refusal::OtherSize)
             }
+            Question::Browse(_) if self.training.is_none() => Some(Refusal::NoNetwork),
             _ => None,
         }
+    }
+
+    /// The network that answers questions.
+    fn network(&self) -> Option<&Trainer> {
+        self.training.as_ref().map(|training| &training.trainer).or(self.untrained.as_ref())
     }
 
     /// Does one unit of work; false if there is nothing to do until the next command.

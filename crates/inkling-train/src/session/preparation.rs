@@ -169,6 +169,7 @@ impl Session {
             Ok(trainer) => trainer,
             Err(damage) => return self.fail(&format!("The run can't be resumed: {damage}. Train starts a new one.")),
         };
+        self.untrained = None;
         let resident = self.backend.resident(&data);
         self.training =
             Some(Training::new(&self.settings, (data, fingerprint), resident, split, trainer, from.as_deref()));
@@ -180,6 +181,16 @@ impl Session {
         self.set_state(RunState::Training);
         self.report_progress();
         self.pause_if_imported();
+    }
+
+    /// The network that a run with these settings begins with, if they make one.
+    pub(super) fn untrained(&self, settings: &Settings) -> Option<Trainer> {
+        let own = self.sources.own.as_ref().map(|data| data.shape);
+        let net = settings.network(settings.dataset.shape(own)).ok()?;
+        let Settings { seed, kernels, lr, .. } = *settings;
+        let schedule = Schedule::new(lr, 1);
+        let recipe = Recipe { seed, net, schedule, method: settings.method(), kernels, class_weights: Vec::new() };
+        Some(Trainer::new(recipe, &self.backend.device))
     }
 
     /// The network to train on this many images: fresh, or as it was at `from`.

@@ -33,7 +33,7 @@ impl Session {
     /// One unit of a paused run.
     pub(super) async fn advance_once(&mut self) -> Result<(), ReadError> {
         self.watches(Stopwatch::start);
-        let result = self.advance(true).await;
+        let result = self.advance_followed().await;
         self.watches(Stopwatch::stop);
         result
     }

@@ -193,6 +193,13 @@ impl Training {
         }
     }
 
+    /// Numbers of the images of the next step, or of the epoch's last one if its steps are done.
+    pub fn next_numbers(&self, settings: &Settings) -> &[u32] {
+        let (batch, len) = (settings.batch as usize, self.order.len());
+        let from = if self.done < len { self.done } else { len.saturating_sub(batch) };
+        &self.order[from..(from + batch).min(len)]
+    }
+
     pub async fn step(&mut self, settings: &Settings, team: &mut Team) -> Result<(), ReadError> {
         let end = (self.done + settings.batch as usize).min(self.order.len());
         let augmentation = settings.active_augmentation().map(|ranges| (*ranges, self.epoch));
