@@ -8,13 +8,15 @@ mod world;
 
 use inkling::page::{
     effect::Effect,
-    model::{FileWorker, Saving, asked::Awaited},
-    msg::{ControlMsg, Found, Msg, Record, Unread, WorkbenchMsg},
+    model::{FileWorker, Saving, asked::Awaited, picture::Current},
+    msg::{ControlMsg, Found, FromWorker, LessonMsg, Msg, Record, Section, Unread, WorkbenchMsg, WorkerMsg},
     update::update,
     worker::WorkerState,
 };
 use inkling_core::{
-    protocol::RunState,
+    image::DataShape,
+    lesson::{self, Lesson, Until},
+    protocol::{Command, Envelope, Event as RunEvent, Explanation, Maps, Question, RunState, StepPoint},
     settings::{FIELDS, PRESETS, Settings},
 };
 use proptest::prelude::*;
@@ -300,4 +302,121 @@ fn errors_in_typed_settings_are_shown_and_the_first_gets_the_focus() {
     update(&mut world.model, Msg::Control(ControlMsg::Typing("epochs", "3".into())));
     assert!(world.model.errors.get("epochs").is_none());
     assert_eq!(world.model.settings.epochs, 5, "a value that is still being typed is not a setting yet");
+}
+
+#[test]
+fn at_most_one_section_is_open_and_closing_it_gives_the_focus_back() {
+    let mut world = World::new();
+    world.settle();
+    let opened = update(&mut world.model, Msg::Toggled(Section::Files, true));
+    assert_eq!((world.model.open, opened), (Some(Section::Files), vec![]));
+    let other = update(&mut world.model, Msg::Toggled(Section::Runs, true));
+    assert_eq!((world.model.open, other), (Some(Section::Runs), vec![Effect::Close(Section::Files)]));
+    // The browser reports that the first one was closed.
+    update(&mut world.model, Msg::Toggled(Section::Files, false));
+    assert_eq!(world.model.open, Some(Section::Runs));
+    let closed = update(&mut world.model, Msg::Close);
+    assert_eq!(closed, vec![Effect::Close(Section::Runs), Effect::FocusOn(Section::Runs)]);
+    assert_eq!((world.model.open, update(&mut world.model, Msg::Close)), (None, vec![]));
+}
+
+#[test]
+fn before_a_run_the_picture_is_of_the_network_in_the_controls_and_a_run_keeps_its_own() {
+    let mut world = World::new();
+    world.settle();
+    let prepared = |effects: &[Effect]| {
+        effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Send(Command::Prepare { settings, .. }) if settings.seed == 9))
+    };
+    let seed = || Msg::Control(ControlMsg::Changed("seed", "9".into()));
+    assert!(prepared(&update(&mut world.model, seed())));
+    let shapes = Msg::Control(ControlMsg::Changed("dataset", "shapes".into()));
+    update(&mut world.model, shapes);
+    assert_eq!(world.model.run.data, DataShape::SHAPES);
+    let current = world.model.current().unwrap();
+    assert_eq!(current.pixels().len(), DataShape::SHAPES.image().values());
+    assert!(matches!(current, Current::Example(_)), "the images are not here yet");
+    let mut world = training();
+    let settings = world.model.run.settings.clone();
+    assert!(!prepared(&update(&mut world.model, seed())));
+    assert_eq!(world.model.run.settings, settings);
+}
+
+#[test]
+fn the_picture_asks_from_time_to_time_and_nothing_in_a_hidden_tab_or_between_epochs_for_little_motion() {
+    let explains = |world: &mut World, reports: usize| {
+        let mut count = 0;
+        for step in 0..reports {
+            let point = StepPoint { step: step as u32 + 2, loss: 1.0, accuracy: 0.5 };
+            let envelope = Envelope { run: world.model.run.run, event: RunEvent::Steps(vec![point]) };
+            let said = FromWorker::Message(Box::new(envelope));
+            let worker = world.model.last_worker;
+            let effects = update(&mut world.model, Msg::Worker(worker, WorkerMsg::Received(said)));
+            for effect in effects {
+                if let Effect::Send(Command::Ask { id, question: Question::Explain { .. } }) = effect {
+                    count += 1;
+                    world.model.inside.explanation.receive(id, Some(explanation()));
+                }
+            }
+        }
+        count
+    };
+    let mut world = training();
+    world.model.inside.explanation.forget();
+    let asked = explains(&mut world, 50);
+    assert!((5..=15).contains(&asked), "{asked} questions in five seconds");
+    world.model.picture.still = true;
+    assert_eq!(explains(&mut world, 50), 0);
+    world.model.picture.still = false;
+    update(&mut world.model, Msg::Leaving);
+    assert_eq!(explains(&mut world, 50), 0);
+    let back = update(&mut world.model, Msg::Returned);
+    let asks =
+        |effect: &Effect| matches!(effect, Effect::Send(Command::Ask { question: Question::Explain { .. }, .. }));
+    assert!(back.iter().any(asks), "the visitor is back");
+}
+
+fn explanation() -> Explanation {
+    let saliency = Maps { side: 28, largest: 1.0, shades: vec![0; 784] };
+    Explanation { steps: 1, logits: vec![0.0; 10], probabilities: vec![0.1; 10], layers: Vec::new(), saliency }
+}
+
+#[test]
+fn a_lesson_goes_on_when_its_task_is_done_and_its_question_is_answered() {
+    let question = lesson::Question {
+        text: "?".into(),
+        choices: vec!["a".into(), "b".into()],
+        right: 1,
+        wrong: String::new(),
+        why: String::new(),
+    };
+    let step = |until, question| lesson::Step { text: "x".into(), look: None, until, wait: "w".into(), question };
+    let lesson = Lesson {
+        title: "T".into(),
+        settings: "epochs=7".into(),
+        steps: vec![step(Some(Until::Past), None), step(None, Some(question))],
+    };
+    let mut world = World::new();
+    world.settle();
+    let tell = |world: &mut World, msg| drop(update(&mut world.model, Msg::Lesson(msg)));
+    tell(&mut world, LessonMsg::Found(Ok(lesson)));
+    assert_eq!(world.model.settings.epochs, 7);
+    let place = |world: &World| world.model.course.as_ref().map(|course| course.place);
+    tell(&mut world, LessonMsg::Next);
+    assert_eq!(place(&world), Some(0), "nobody has gone back in time");
+    world.act(Act::Click(ControlMsg::Train(Vec::new())));
+    world.settle();
+    world.act(Act::Epoch);
+    world.act(Act::Workbench(WorkbenchMsg::TimeMachine(1)));
+    world.act(Act::Workbench(WorkbenchMsg::TimeMachine(9)));
+    tell(&mut world, LessonMsg::Next);
+    assert_eq!(place(&world), Some(1), "what was done once counts");
+    for (choice, next) in [(0, Some(1)), (1, None)] {
+        tell(&mut world, LessonMsg::Choose(choice));
+        tell(&mut world, LessonMsg::Next);
+        assert_eq!(place(&world), next);
+    }
+    tell(&mut world, LessonMsg::Found(Err("there is none".into())));
+    assert!(world.model.run.warnings.iter().any(|words| words == "The lesson can't be shown: there is none."));
 }
