@@ -100,6 +100,16 @@ impl Model {
         chosen.filter(fits).or_else(stand_in).filter(fits)
     }
 
+    /// What the network makes of the current image: the probability of each class.
+    pub fn current_answer(&self) -> Option<&[f32]> {
+        match self.current()? {
+            Current::Sketch(_) => self.pad.prediction.answer().map(|found| &found.probabilities[..]),
+            // That of the last image is no answer about this one.
+            current if current.pixels() != self.inside.explained => None,
+            _ => self.inside.explanation.answer().map(|found| &found.probabilities[..]),
+        }
+    }
+
     /// Finds an image to show until the visitor chooses one: of the run's batches, or one that is drawn.
     pub fn find_stand_in(&mut self) {
         let name = self.run.settings.dataset;
@@ -117,7 +127,7 @@ impl Model {
 }
 
 /// An image like those of a data set, if the page can draw one.
-fn drawn(name: DatasetName) -> Option<Specimen> {
+pub fn drawn(name: DatasetName) -> Option<Specimen> {
     const LEN: usize = 24;
     const SEED: u32 = 7;
     const NUMBER: usize = 5;

@@ -3,6 +3,8 @@
 //! Invariant: a panel draws from the model and emits messages. It knows neither the app nor other panels, and it
 //! changes nothing but its own elements.
 
+mod answer;
+mod blocks;
 mod camera;
 mod chart;
 mod controls;
@@ -12,12 +14,12 @@ mod doctor;
 mod files;
 mod handwriting;
 mod images;
+mod input;
 mod inside;
 mod lesson;
 mod matrix;
 mod network;
 mod offer;
-mod picture;
 mod preview;
 mod report;
 mod runs;
@@ -71,7 +73,9 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(report::Report),
         Box::new(files::Files),
         Box::new(offer::Offer::default()),
-        Box::new(picture::Picture::default()),
+        Box::new(input::Input::default()),
+        Box::new(blocks::Blocks::default()),
+        Box::new(answer::Answer),
         Box::new(sketch::Sketch),
         Box::new(lesson::Lesson),
         Box::new(doctor::Doctor),

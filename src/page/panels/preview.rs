@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use inkling_core::{
     augment::{Augmentation, warp},
-    data::{Dataset, Labelled, Shape, synthetic},
+    data::{Dataset, Shape},
     random::{Purpose, generator},
     settings::DatasetName,
     sketch::{Sketch, Target},
 };
 
 use super::Panel;
-use crate::page::{dom, model::Model, msg::Section};
+use crate::page::{
+    dom,
+    model::{Model, picture::drawn},
+    msg::Section,
+};
 
 const COLUMNS: usize = 8;
 const ROWS: usize = 2;
@@ -48,7 +52,7 @@ impl Panel for Preview {
         if self.shown == wanted {
             return;
         }
-        let (image, shape) = example(model);
+        let Some((image, shape)) = example(model) else { return };
         let len = shape.values();
         let mut pixels = Vec::with_capacity(COLUMNS * ROWS * len);
         let mut out = vec![0.0; len];
@@ -63,15 +67,13 @@ impl Panel for Preview {
 }
 
 /// The sketch, where it resembles the data set that is chosen; otherwise an image like those of the data set.
-fn example(model: &Model) -> (Vec<u8>, Shape) {
-    let of = |set: &Labelled, index: usize| (set.image(index).to_vec(), set.shape);
-    match (model.settings.dataset, &model.data.set) {
-        (DatasetName::Shapes, _) => of(&synthetic::shapes(24, 7).train, 5),
-        (DatasetName::Own, Some(data)) => of(&data.train, 0),
-        (name, _) => match model.pad.sketch.image(Target::MNIST) {
-            Some(sketch) => (sketch, Shape::MNIST),
-            None if name == DatasetName::Letters => of(&synthetic::letters(24, 7).train, 5),
-            None => of(&synthetic::digits(24, 7).train, 5),
-        },
+fn example(model: &Model) -> Option<(Vec<u8>, Shape)> {
+    let name = model.settings.dataset;
+    let digits = matches!(name, DatasetName::Mnist | DatasetName::Synthetic | DatasetName::Letters);
+    let sketch = model.pad.sketch.image(Target::MNIST).filter(|_| digits);
+    match (name, &model.data.set, sketch) {
+        (DatasetName::Own, Some(data), _) => Some((data.train.image(0).to_vec(), data.train.shape)),
+        (_, _, Some(sketch)) => Some((sketch, Shape::MNIST)),
+        _ => Some((drawn(name)?.pixels, name.shape(None).image())),
     }
 }

@@ -10,12 +10,10 @@ use web_sys::{Element, Event, KeyboardEvent, PointerEvent};
 use super::{
     Emit, Panel,
     chart::theme,
-    picture::probabilities,
     words::{best, count, sure},
 };
 use crate::page::{
     dom,
-    element::{element, show, text},
     model::{
         Model,
         asked::Awaited,
@@ -23,11 +21,6 @@ use crate::page::{
     },
     msg::{Msg, PadMsg, Stroke},
 };
-
-/// The most classes for which each has a bar.
-const ALL_BARS: usize = 10;
-/// Of more, the most probable have one.
-const BEST_BARS: usize = 5;
 
 /// Shows the sketch pad.
 pub struct Sketch;
@@ -73,7 +66,6 @@ impl Panel for Sketch {
         dom::set_hidden("thumb", pad.image().is_none());
         dom::set_hidden("pad-hint", !pad.sketch.is_empty());
         let prediction = pad.prediction.answer();
-        draw_bars(model, probabilities(model));
         dom::set_text("sketch-note", &note(model));
         // For screen readers: only when the prediction changes, not with every step.
         let said = prediction.map(|prediction| looks_like(model, &prediction.probabilities));
@@ -105,30 +97,6 @@ fn position(event: &PointerEvent) -> Point {
     let size = dom::element::<Element>("pad").map_or(0.0, |pad| pad.get_bounding_client_rect().width()).max(1.0);
     let scale = PAD as f32 / size as f32;
     (event.offset_x() as f32 * scale, event.offset_y() as f32 * scale)
-}
-
-/// A bar for each class; of more than ten, for the most probable ones.
-fn draw_bars(model: &Model, probabilities: Option<&[f32]>) {
-    let mut classes: Vec<usize> = (0..model.run.data.classes()).collect();
-    if classes.len() > ALL_BARS {
-        if let Some(found) = probabilities {
-            classes.sort_by(|&a, &b| found[b].total_cmp(&found[a]));
-        }
-        classes.truncate(BEST_BARS);
-    }
-    let bar = |(place, class): (usize, usize)| {
-        let probability = probabilities.map_or(0.0, |found| found[class]);
-        let words = if probabilities.is_some() { sure(probability.into()) } else { "–".into() };
-        element("li")
-            .with("id", format!("bar-{place}"))
-            .with("style", format!("--p:{probability:.4}"))
-            .child(text("b", model.class(class as u8)))
-            .child(element("i"))
-            .child(text("span", words).with("id", format!("bar-{place}-value")))
-    };
-    let long = model.class_names().iter().any(|name| name.chars().count() > 2);
-    dom::set_attribute("bars", "class", if long { "bars named" } else { "bars" });
-    show("bars", classes.into_iter().enumerate().map(bar));
 }
 
 fn looks_like(model: &Model, probabilities: &[f32]) -> String {

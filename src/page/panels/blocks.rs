@@ -1,28 +1,22 @@
-//! The picture of the network at work: the current image, the batch, each block of layers with its filters and maps, and the
-//! answer.
+//! The network at work: each block of layers with its filters, and with what it makes of the current image.
 
 use inkling_core::{
     data::Shape,
-    network::{Block, Network, grouped},
+    network::{Block, Filters, Layer, Network, grouped},
     parameters::random_weights,
-    protocol::{BatchView, Explanation, LayerStep, Maps},
-    settings::DatasetName,
+    protocol::{LayerStep, Maps},
 };
 use web_sys::Event;
 
 use super::{
     Emit, Panel,
-    tiles::canvas,
     words::{best, sure},
 };
 use crate::page::{
     dom,
     element::{Element, element, show, text},
-    model::{
-        Model,
-        picture::{Current, Input},
-    },
-    msg::{Msg, WorkbenchMsg},
+    model::Model,
+    msg::{Msg, Section, WorkbenchMsg},
 };
 
 /// So many filters of a block are drawn, in rows of so many; the section inside the network has all.
@@ -31,12 +25,10 @@ const FILTERS: (usize, usize) = (8, 4);
 const MAPS: (usize, usize) = (6, 2);
 /// and for units.
 const UNITS: (usize, usize) = (128, 8);
-/// Images of the batch that are drawn.
-const OF_BATCH: usize = 6;
 
-/// Shows the picture.
+/// Shows the network.
 #[derive(Default)]
-pub struct Picture {
+pub struct Blocks {
     drawn: Drawn,
     /// The weights of a network before its run, and what they were drawn from.
     untrained: Option<(u32, Network, Vec<f32>)>,
@@ -48,32 +40,20 @@ struct Drawn {
     net: Option<Network>,
     /// Run, step and seed of the weights.
     weights: (u32, Option<u32>, u32),
+    /// Number of the explanation's question; 0 if there is none.
     explanation: u32,
-    batch: u32,
-    subject: Vec<u8>,
 }
 
-impl Panel for Picture {
+impl Panel for Blocks {
     fn mount(&mut self, emit: Emit) {
-        let tell = move |msg: WorkbenchMsg| emit(Msg::Workbench(msg));
-        dom::listen("input-draw", "click", move |_: Event| tell(WorkbenchMsg::ChooseInput(Input::Pad)));
-        dom::listen("input-data", "click", move |_: Event| tell(WorkbenchMsg::ChooseInput(Input::Data(None))));
-        dom::listen("another", "click", move |_: Event| tell(WorkbenchMsg::LookAtAnother));
-        dom::listen("batch-images", "click", move |event: Event| {
-            if let Some(place) = dom::pressed(&event, "batch") {
-                tell(WorkbenchMsg::LookAt(place));
-            }
-        });
         dom::listen("blocks", "click", move |event: Event| {
             if let Some(layer) = dom::pressed(&event, "inside") {
-                tell(WorkbenchMsg::LookInside(layer));
+                emit(Msg::Workbench(WorkbenchMsg::LookInside(layer)));
             }
         });
     }
 
     fn draw(&mut self, model: &Model) {
-        draw_input(model);
-        draw_answer(model);
         let Some(net) = model.run.network() else {
             show("blocks", [text("li", "This network does not fit its images.").with("class", "hint")]);
             self.drawn = Drawn::default();
@@ -90,7 +70,7 @@ impl Panel for Picture {
     }
 }
 
-impl Picture {
+impl Blocks {
     fn draw_canvases(&mut self, model: &Model, net: Network, blocks: &[Block]) {
         let explanation = &model.inside.explanation;
         let wanted = Drawn {
@@ -101,8 +81,6 @@ impl Picture {
             ),
             net: Some(net.clone()),
             explanation: explanation.answer().map_or(0, |_| explanation.answered()),
-            batch: model.picture.batch.answer().map_or(0, |_| model.picture.batch.answered()),
-            subject: model.current().map(|current| current.pixels().to_vec()).unwrap_or_default(),
         };
         let before = std::mem::replace(&mut self.drawn, wanted);
         let other_net = before.net != self.drawn.net;
@@ -121,13 +99,6 @@ impl Picture {
             dom::draw_images("seen", if fits { pixels } else { &nothing }, shape, 1);
             let saliency = explanation.answer().map_or(&nothing[..shape.pixels()], |found| &found.saliency.shades);
             dom::draw_shades("seen-saliency", saliency, shape.side, 1);
-        }
-        let shape = model.run.data.image();
-        if before.batch != self.drawn.batch {
-            draw_batch(model.picture.batch.answer(), shape);
-        }
-        if before.subject != self.drawn.subject {
-            dom::draw_images("subject", &self.drawn.subject, shape, 1);
         }
     }
 
@@ -158,15 +129,14 @@ impl Picture {
 
 /// The filters of a block that are drawn. A dense layer has one as large as a map for each unit, which says little at this size,
 /// unless it looks at the image itself.
-fn shown_filters(net: &Network, block: &Block) -> Option<inkling_core::network::Filters> {
+fn shown_filters(net: &Network, block: &Block) -> Option<Filters> {
     let at = block.layers.start;
-    let dense = net.layers().get(at).is_none_or(|(layer, _)| matches!(layer, inkling_core::network::Layer::Dense(..)));
+    let dense = net.layers().get(at).is_none_or(|(layer, _)| matches!(layer, Layer::Dense(..)));
     net.filters(at).filter(|_| !dense || at == 0)
 }
 
 /// What a layer does, in two or three words.
 fn does(net: &Network, layer: usize) -> &'static str {
-    use inkling_core::network::Layer;
     match net.layers().get(layer) {
         Some((Layer::Conv(_) | Layer::Residual(_), _)) if layer == 0 => "finds patterns",
         Some((Layer::Conv(_) | Layer::Residual(_), _)) => "finds larger patterns",
@@ -225,7 +195,7 @@ fn card(model: &Model, net: &Network, at: usize, block: &Block, step: Option<&La
         button = button.child(text("small", words)).child(element("canvas").with("id", filters_id(at)));
     }
     let last = layer == net.layers().len();
-    if last && let Some(found) = probabilities(model) {
+    if last && let Some(found) = model.current_answer() {
         let top = best(found);
         button = button.child(text("strong", model.class(top as u8))).child(text("span", sure(found[top].into())));
     }
@@ -242,8 +212,7 @@ fn card(model: &Model, net: &Network, at: usize, block: &Block, step: Option<&La
         let words = format!("gradient {gradient:.1e}, weights moved by {share:.2}%");
         button = button.child(text("span", words).with("class", "step"));
     }
-    let class =
-        if model.inside.layer == layer && model.is_open(crate::page::msg::Section::Inside) { "chosen" } else { "" };
+    let class = if model.inside.layer == layer && model.is_open(Section::Inside) { "chosen" } else { "" };
     element("li").with("class", class).key(format!("{at} {name}")).child(button)
 }
 
@@ -260,119 +229,6 @@ fn draw_maps(id: &str, maps: Option<&Maps>, shape: Shape) {
     let len = shades.len().min(drawn * side * side);
     let count = len / (side * side).max(1);
     dom::draw_shades(id, &shades[..len], side, columns.min(count.max(1)));
-}
-
-fn draw_batch(batch: Option<&BatchView>, shape: Shape) {
-    let Some(BatchView { specimens, augmented, .. }) = batch else { return };
-    for (place, specimen) in specimens.iter().enumerate().take(OF_BATCH) {
-        dom::draw_images(&format!("batch-{place}"), &specimen.pixels, shape, 1);
-        let len = shape.values();
-        if let Some(pixels) = augmented.get(place * len..(place + 1) * len) {
-            dom::draw_images(&format!("batch-{place}-augmented"), pixels, shape, 1);
-        }
-    }
-}
-
-/// The current image, the batch and the balance of the classes.
-fn draw_input(model: &Model) {
-    let pad = model.picture.input == Input::Pad;
-    dom::set_attribute("input-draw", "aria-pressed", if pad { "true" } else { "false" });
-    dom::set_attribute("input-data", "aria-pressed", if pad { "false" } else { "true" });
-    dom::set_hidden("pad-part", !pad);
-    dom::set_hidden("data-part", pad);
-    let words = match model.current() {
-        Some(Current::Image(specimen)) => format!("Image {}: {}", specimen.number, model.a_class(specimen.label)),
-        Some(Current::Example(specimen)) => {
-            format!("An example, drawn here: {}. The data set comes with Train.", model.a_class(specimen.label))
-        }
-        Some(Current::Sketch(_)) => String::new(),
-        None if model.run.settings.dataset == DatasetName::Own => "Choose your files under More.".into(),
-        None => "The images come with Train.".into(),
-    };
-    dom::set_text("subject-text", &words);
-    let batch = model.picture.batch.answer();
-    dom::set_enabled("another", batch.is_some(), "input-draw");
-    let shape = model.run.data.image();
-    let tile = |(place, label): (usize, u8)| {
-        let name = model.class(label);
-        element("button")
-            .with("type", "button")
-            .with("data-batch", place.to_string())
-            .with("aria-label", format!("{name}: send this image through the network"))
-            .child(canvas(format!("batch-{place}"), shape))
-            .child(canvas(format!("batch-{place}-augmented"), shape))
-    };
-    let labels = batch.map_or(&[][..], |batch| &batch.specimens).iter().map(|specimen| specimen.label);
-    show("batch-images", labels.take(OF_BATCH).enumerate().map(tile));
-    let words = match (batch, model.run.settings.dataset) {
-        (Some(_), _) if model.run.settings.augment => "Below: augmented.",
-        (Some(_), _) => "Not augmented.",
-        (None, DatasetName::Mnist) => "MNIST’s images come with Train.",
-        (None, _) => "The images come with Train.",
-    };
-    dom::set_text("batch-text", words);
-    draw_balance(model, batch.map_or(&[][..], |batch| &batch.counts));
-}
-
-/// A bar for each class: how many training images it has.
-fn draw_balance(model: &Model, counts: &[u32]) {
-    let most = counts.iter().copied().max().unwrap_or(1).max(1);
-    let bar = |&count: &u32| element("i").with("style", format!("--p:{:.3}", f64::from(count) / f64::from(most)));
-    show("class-balance", counts.iter().map(bar));
-    // Longer names have no room.
-    let short = counts.len() <= 12 && model.class_names().iter().all(|name| name.chars().count() <= 2);
-    let name = |class: usize| text("b", model.class(class as u8));
-    show("class-names-row", (0..if short { counts.len() } else { 0 }).map(name));
-    dom::set_hidden("balance-part", counts.is_empty());
-    let all: Vec<String> = counts
-        .iter()
-        .zip(0..)
-        .map(|(count, class)| format!("{} {}", model.class(class), grouped((*count).into())))
-        .collect();
-    dom::set_attribute("class-balance", "aria-label", &format!("Training images of each class: {}", all.join(", ")));
-}
-
-/// What the network makes of the current image.
-pub fn probabilities(model: &Model) -> Option<&[f32]> {
-    match model.current() {
-        Some(Current::Sketch(_)) => model.pad.prediction.answer().map(|found| &found.probabilities[..]),
-        // That of the last image is no answer about this one.
-        Some(current) if current.pixels() != model.inside.explained => None,
-        Some(_) => model.inside.explanation.answer().map(|Explanation { probabilities, .. }| &probabilities[..]),
-        None => None,
-    }
-}
-
-/// The answer in a few words, and whether it is right, if that is known.
-fn draw_answer(model: &Model) {
-    let found = probabilities(model);
-    let top = found.map(best);
-    let answer = top.map_or("–".into(), |top| model.class(top as u8));
-    dom::set_text("answer", &answer);
-    let share = found.zip(top).map(|(found, top)| sure(found[top].into()));
-    dom::set_text("answer-share", &share.unwrap_or_default());
-    let label = model.current().and_then(Current::specimen).map(|specimen| specimen.label);
-    let (words, kind) = match (label, top) {
-        (Some(label), Some(top)) if usize::from(label) == top => ("✓ right".into(), "right"),
-        (Some(label), Some(_)) => (format!("✗ it is {}", model.a_class(label)), "wrong"),
-        _ => (String::new(), ""),
-    };
-    dom::set_text("answer-verdict", &words);
-    dom::set_attribute("answer-verdict", "data-kind", kind);
-    let untrained = model.run.progress.is_none_or(|progress| progress.step == 0) && !model.run.imported;
-    let of = match model.current() {
-        Some(Current::Sketch(_)) => "for your sketch",
-        Some(Current::Image(_)) if model.picture.input == Input::Pad => "for an image of the data set, until you draw",
-        Some(Current::Image(_)) => "for this image of the data set",
-        Some(Current::Example(_)) => "for an example",
-        None => "",
-    };
-    let words = match (found, untrained) {
-        (Some(_), true) => format!("{of}: a guess, because it has learned nothing yet"),
-        (Some(_), false) => of.into(),
-        (None, _) => "The network is not here yet.".into(),
-    };
-    dom::set_text("answer-of", &words);
 }
 
 /// What the last followed step did.

@@ -1,0 +1,89 @@
+//! The answer: what the network makes of the current image.
+
+use super::{
+    Panel,
+    words::{best, sure},
+};
+use crate::page::{
+    dom,
+    element::{element, show, text},
+    model::{
+        Model,
+        picture::{Current, Input},
+    },
+};
+
+/// The most classes for which each has a bar.
+const ALL_BARS: usize = 10;
+/// Of more, the most probable have one.
+const BEST_BARS: usize = 5;
+
+/// Shows the answer.
+pub struct Answer;
+
+impl Panel for Answer {
+    fn draw(&mut self, model: &Model) {
+        draw_verdict(model);
+        draw_bars(model, model.current_answer());
+    }
+
+    fn shows_predictions(&self) -> bool {
+        true
+    }
+}
+
+/// The answer in a few words, and whether it is right, if that is known.
+fn draw_verdict(model: &Model) {
+    let found = model.current_answer();
+    let top = found.map(best);
+    let answer = top.map_or("–".into(), |top| model.class(top as u8));
+    dom::set_text("answer", &answer);
+    let share = found.zip(top).map(|(found, top)| sure(found[top].into()));
+    dom::set_text("answer-share", &share.unwrap_or_default());
+    let label = model.current().and_then(Current::specimen).map(|specimen| specimen.label);
+    let (words, kind) = match (label, top) {
+        (Some(label), Some(top)) if usize::from(label) == top => ("✓ right".into(), "right"),
+        (Some(label), Some(_)) => (format!("✗ it is {}", model.a_class(label)), "wrong"),
+        _ => (String::new(), ""),
+    };
+    dom::set_text("answer-verdict", &words);
+    dom::set_attribute("answer-verdict", "data-kind", kind);
+    let untrained = model.run.progress.is_none_or(|progress| progress.step == 0) && !model.run.imported;
+    let of = match model.current() {
+        Some(Current::Sketch(_)) => "for your sketch",
+        Some(Current::Image(_)) if model.picture.input == Input::Pad => "for an image of the data set, until you draw",
+        Some(Current::Image(_)) => "for this image of the data set",
+        Some(Current::Example(_)) => "for an example",
+        None => "",
+    };
+    let words = match (found, untrained) {
+        (Some(_), true) => format!("{of}: a guess, because it has learned nothing yet"),
+        (Some(_), false) => of.into(),
+        (None, _) => "The network is not here yet.".into(),
+    };
+    dom::set_text("answer-of", &words);
+}
+
+/// A bar for each class; of more than ten, for the most probable ones.
+fn draw_bars(model: &Model, probabilities: Option<&[f32]>) {
+    let mut classes: Vec<usize> = (0..model.run.data.classes()).collect();
+    if classes.len() > ALL_BARS {
+        if let Some(found) = probabilities {
+            classes.sort_by(|&a, &b| found[b].total_cmp(&found[a]));
+        }
+        classes.truncate(BEST_BARS);
+    }
+    let bar = |(place, class): (usize, usize)| {
+        let probability = probabilities.map_or(0.0, |found| found[class]);
+        let words = if probabilities.is_some() { sure(probability.into()) } else { "–".into() };
+        element("li")
+            .with("id", format!("bar-{place}"))
+            .with("style", format!("--p:{probability:.4}"))
+            .child(text("b", model.class(class as u8)))
+            .child(element("i"))
+            .child(text("span", words).with("id", format!("bar-{place}-value")))
+    };
+    let long = model.class_names().iter().any(|name| name.chars().count() > 2);
+    dom::set_attribute("bars", "class", if long { "bars named" } else { "bars" });
+    show("bars", classes.into_iter().enumerate().map(bar));
+}
