@@ -72,7 +72,7 @@ pub struct Model {
     pub picture: Picture,
     /// What happens inside the network for the current image.
     pub inside: Inside,
-    /// What the sketch doctor says.
+    /// Why the network answers as it does.
     pub doctor: Doctor,
     /// The visitor's own digits.
     pub digits: Digits,
@@ -186,12 +186,12 @@ pub struct Inside {
     pub explanation: Asked<Explanation>,
 }
 
-/// What the sketch doctor says.
+/// Why the network answers as it does.
 #[derive(Clone, Debug, Default)]
 pub struct Doctor {
-    /// The sketch, prepared in each way.
+    /// The sketch, prepared in each way; or the image of the data set alone.
     pub images: Vec<Vec<u8>>,
-    /// What the network makes of each image, and the nearest training images.
+    /// What the network makes of each image, and the training images that are nearest to the first.
     pub diagnosis: Asked<(Vec<Vec<f32>>, Vec<Specimen>)>,
 }
 

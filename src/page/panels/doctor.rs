@@ -1,5 +1,5 @@
-//! The sketch doctor: what each stage of the preparation does to a sketch and to the prediction, and the nearest
-//! training images.
+//! Why the network answers as it does: the pixels that matter most, the training images that are nearest, and, for a sketch, what
+//! each stage of its preparation does.
 
 use inkling_core::protocol::Specimen;
 use web_sys::Event;
@@ -7,17 +7,17 @@ use web_sys::Event;
 use super::{
     Emit, Panel,
     tiles::canvas,
-    words::{best, sure},
+    words::{self, best, sure},
 };
 use crate::page::{
     dom,
     element::{Element, element, row_head, show, text},
-    model::Model,
+    model::{Model, picture::Current},
     msg::{Msg, Section, WorkbenchMsg},
     update::PREPARATIONS,
 };
 
-/// Examines the sketch.
+/// Says why.
 pub struct Doctor;
 
 impl Panel for Doctor {
@@ -29,17 +29,24 @@ impl Panel for Doctor {
         if !model.is_open(Section::Doctor) {
             return;
         }
-        dom::set_enabled("examine", model.pad.image().is_some() && model.has_network(), "pad");
-        let Some((probabilities, nearest)) = model.doctor.diagnosis.answer() else {
-            show("variants", []);
-            return show("nearest", []);
+        dom::set_enabled("examine", model.current().is_some() && model.has_network(), "doctor-sheet");
+        draw_pixels(model);
+        let found = model.doctor.diagnosis.answer();
+        let (probabilities, nearest) = found.map_or((&[][..], &[][..]), |(found, near)| (&found[..], &near[..]));
+        dom::set_hidden("variants-part", probabilities.len() < PREPARATIONS.len());
+        let rows = |usual: &Vec<f32>| -> Vec<Element> {
+            probabilities
+                .iter()
+                .zip(0..PREPARATIONS.len())
+                .map(|(found, place)| row(model, place, found, usual))
+                .collect()
         };
-        let Some(usual) = probabilities.first() else { return };
-        let top = best(usual);
-        dom::set_text("doctor-head", &format!("P({})", model.class(top as u8)));
-        let rows = probabilities.iter().enumerate().map(|(place, found)| row(model, place, found, usual));
-        show("variants", rows);
+        show("variants", probabilities.first().map(rows).unwrap_or_default());
+        if let Some(usual) = probabilities.first() {
+            dom::set_text("doctor-head", &format!("P({})", model.class(best(usual) as u8)));
+        }
         show("nearest", nearest.iter().enumerate().map(|(place, specimen)| near(model, place, specimen)));
+        dom::set_text("nearest-text", &nearest_words(model, nearest));
         let shape = model.run.data.image();
         for (place, image) in model.doctor.images.iter().enumerate() {
             dom::draw_images(&format!("variant-{place}"), image, shape, 1);
@@ -48,6 +55,70 @@ impl Panel for Doctor {
             dom::draw_images(&format!("near-{place}"), &specimen.pixels, shape, 1);
         }
     }
+}
+
+/// The image, the pixels that matter, and the two most probable classes.
+fn draw_pixels(model: &Model) {
+    let current = model.current();
+    let answer = model.current_answer();
+    let explanation = model.inside.explanation.answer().filter(|_| answer.is_some());
+    if let (Some(current), Some(explanation)) = (current, explanation) {
+        dom::draw_images("why-image", current.pixels(), model.run.data.image(), 1);
+        dom::draw_shades("why-saliency", &explanation.saliency.shades, explanation.saliency.side as usize, 1);
+    }
+    let words = match (current, answer) {
+        (Some(current), Some(answer)) => {
+            let is = current.specimen().map(|specimen| format!("This is {}. ", model.a_class(specimen.label)));
+            format!("{}{}", is.unwrap_or_default(), rivals(model, answer))
+        }
+        (Some(_), None) => "The network is asked about this image.".into(),
+        (None, _) => "Draw something, or press an image of the batch.".into(),
+    };
+    dom::set_text("why-text", &words);
+}
+
+/// What the network hesitates between.
+fn rivals(model: &Model, answer: &[f32]) -> String {
+    let top = best(answer);
+    let mut others = answer.to_vec();
+    others[top] = f32::NEG_INFINITY;
+    let second = best(&others);
+    format!(
+        "The network says {} ({}); next comes {} ({}). The bright pixels are those that change its answer most.",
+        model.class(top as u8),
+        sure(answer[top].into()),
+        model.class(second as u8),
+        sure(answer[second].into())
+    )
+}
+
+/// Which classes the nearest training images have.
+fn nearest_words(model: &Model, nearest: &[Specimen]) -> String {
+    if nearest.is_empty() {
+        return match model.current() {
+            Some(Current::Example(_)) | None => "The nearest training images appear when a network is trained.",
+            Some(_) if model.doctor.diagnosis.answer().is_some() => "There are no training images.",
+            Some(_) => "The nearest training images are looked for, or appear when a network is trained.",
+        }
+        .into();
+    }
+    let mut counts: Vec<(usize, u8)> = Vec::new();
+    for specimen in nearest {
+        match counts.iter_mut().find(|(_, label)| *label == specimen.label) {
+            Some((count, _)) => *count += 1,
+            None => counts.push((1, specimen.label)),
+        }
+    }
+    counts.sort_by(|a, b| b.0.cmp(&a.0));
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(count, label)| format!("{} ({})", model.class(*label), words::count(*count, "image")))
+        .collect();
+    format!(
+        "The {} training images that look most like it, pixel by pixel, by class: {}.",
+        nearest.len(),
+        parts.join(", ")
+    )
 }
 
 fn row(model: &Model, place: usize, found: &[f32], usual: &[f32]) -> Element {

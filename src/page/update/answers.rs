@@ -11,7 +11,11 @@ use inkling_core::{
 
 use super::Update;
 use crate::page::{
-    model::{asked::Awaited, pad::Prediction},
+    model::{
+        asked::Awaited,
+        pad::{Prediction, SketchPad},
+        picture::Current,
+    },
     msg::Section,
 };
 
@@ -155,14 +159,21 @@ impl Update<'_> {
         }
     }
 
-    /// Asks about the sketch, prepared in each way.
+    /// Asks about the current image: which training images are nearest to it; and, if it is a sketch, what it would be prepared in other
+    /// ways.
     pub(super) fn examine(&mut self) {
         if !self.model.is_open(Section::Doctor) || !self.model.has_network() {
             return;
         }
-        let (sketch, Ok(target)) = (&self.model.pad.sketch, self.model.pad.target) else { return };
-        let images: Option<Vec<_>> =
-            PREPARATIONS.iter().map(|(_, preparation)| sketch.prepared(*preparation, target)).collect();
+        let sketched = |pad: &SketchPad| -> Option<Vec<Vec<u8>>> {
+            let target = pad.target.ok()?;
+            PREPARATIONS.iter().map(|(_, preparation)| pad.sketch.prepared(*preparation, target)).collect()
+        };
+        let images = match self.model.current() {
+            Some(Current::Sketch(_)) => sketched(&self.model.pad),
+            Some(current) => Some(vec![current.pixels().to_vec()]),
+            None => None,
+        };
         let Some(images) = images else { return };
         let pixels = images.concat();
         self.model.doctor.images = images;

@@ -137,6 +137,7 @@ impl Update<'_> {
         if self.model.picture.input != input {
             self.model.picture.input = input;
             self.model.inside.explanation.forget();
+            self.examine();
         }
     }
 
