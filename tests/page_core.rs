@@ -8,7 +8,11 @@ mod world;
 
 use inkling::page::{
     effect::Effect,
-    model::{FileWorker, Saving, asked::Awaited, picture::Current},
+    model::{
+        FileWorker, Saving,
+        asked::Awaited,
+        picture::{Current, Input},
+    },
     msg::{ControlMsg, Found, FromWorker, LessonMsg, Msg, Record, Section, Unread, WorkbenchMsg, WorkerMsg},
     update::update,
     worker::WorkerState,
@@ -16,7 +20,10 @@ use inkling::page::{
 use inkling_core::{
     image::DataShape,
     lesson::{self, Lesson, Until},
-    protocol::{Command, Envelope, Event as RunEvent, Explanation, Maps, Question, RunState, StepPoint},
+    protocol::{
+        Answer, Command, Envelope, Event as RunEvent, Explanation, Maps, Question, RunState, Specimen, StepPoint,
+        StepView,
+    },
     settings::{FIELDS, PRESETS, Settings},
 };
 use proptest::prelude::*;
@@ -419,4 +426,36 @@ fn a_lesson_goes_on_when_its_task_is_done_and_its_question_is_answered() {
     }
     tell(&mut world, LessonMsg::Found(Err("there is none".into())));
     assert!(world.model.run.warnings.iter().any(|words| words == "The lesson can't be shown: there is none."));
+}
+
+#[test]
+fn the_current_image_keeps_its_answer_when_it_is_chosen_and_goes_with_its_run() {
+    let mut world = training();
+    let pixels = world.model.current().unwrap().pixels().to_vec();
+    world.model.inside.explanation.ask(900);
+    world.model.inside.asked.clone_from(&pixels);
+    let answer = RunEvent::Answer { id: 900, answer: Answer::Explain(Box::new(explanation())) };
+    world.say(answer);
+    assert!(world.model.current_answer().is_some());
+    world.act(Act::Workbench(WorkbenchMsg::ChooseInput(Input::Data(None))));
+    assert!(world.model.current_answer().is_some(), "it is the same image");
+    // A run on other images begins.
+    let specimen = Specimen { number: 3, label: 3, answer: None, pixels };
+    world.act(Act::Workbench(WorkbenchMsg::ChooseInput(Input::Data(Some(Box::new(specimen))))));
+    let step = StepView { step: 1, images: 1, before: 1.0, after: 1.0, layers: vec![] };
+    world.say(RunEvent::Followed(step));
+    assert!(world.model.picture.followed.is_some());
+    world.act(Act::Click(ControlMsg::Stop));
+    world.settle();
+    for (dataset, shape) in [("letters", DataShape::LETTERS), ("shapes", DataShape::SHAPES)] {
+        update(&mut world.model, Msg::Control(ControlMsg::Changed("dataset", dataset.into())));
+        world.act(Act::Click(ControlMsg::Train(Vec::new())));
+        world.settle();
+        let current = world.model.current();
+        assert!(matches!(current, Some(Current::Example(_))), "{dataset}: {current:?}");
+        assert_eq!(world.model.run.data, shape);
+        assert_eq!(world.model.picture.followed, None);
+        world.act(Act::Click(ControlMsg::Stop));
+        world.settle();
+    }
 }

@@ -423,6 +423,13 @@ fn an_untrained_network_answers_before_the_run_and_is_the_one_that_the_run_begin
     assert!(matches!(&before, Some(Answer::Predict { probabilities: Some(p), steps: 0 }) if p.len() == 10));
     assert!(matches!(ask(&mut session, Question::Explain { pixels: pixels.clone() }), Some(Answer::Explain(_))));
     assert_eq!(ask(&mut session, Question::Batch), None, "there are no images yet");
+    // While a run waits for its data, its own network answers.
+    session.command(Command::start(1, Settings { dataset: DatasetName::Mnist, seed: 5, ..tiny() }));
+    let waiting = ask(&mut session, what());
+    assert_ne!(waiting, before);
+    session.command(Command::Stop);
+    session.command(Command::Prepare { run: 1, settings: Settings { seed: 5, ..tiny() } });
+    assert_eq!(ask(&mut session, what()), waiting);
     session.command(Command::start(1, tiny()));
     block_on(session.work());
     session.command(Command::Pause);

@@ -87,6 +87,7 @@ pub fn start() {
     let (settings, errors) = Settings::from_query(&query);
     let mut model = Model::new(settings);
     model.picture.still = dom::matches_media("(prefers-reduced-motion: reduce)");
+    model.picture.hidden = dom::document().is_some_and(|document| document.hidden());
     for error in errors {
         if let Some(field) = Field::of(&error.key) {
             model.errors.insert(field.key, error.to_string());
@@ -183,7 +184,11 @@ fn notice_when_the_page_is_left() {
         dom::listen_on(&document, "visibilitychange", move |_: Event| {
             emit(if hidden() { Msg::Leaving } else { Msg::Returned });
         });
-        dom::listen_on(&window, "pageshow", |_: Event| emit(Msg::Returned));
+        dom::listen_on(&window, "pageshow", move |_: Event| {
+            if !hidden() {
+                emit(Msg::Returned);
+            }
+        });
     }
 }
 

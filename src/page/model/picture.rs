@@ -110,6 +110,16 @@ impl Model {
         }
     }
 
+    /// Another run begins: an image of the last one's data set says nothing about it.
+    pub fn forget_current(&mut self) {
+        self.picture.stand_in = None;
+        self.picture.followed = None;
+        if let Input::Data(specimen) = &mut self.picture.input {
+            *specimen = None;
+        }
+        self.find_stand_in();
+    }
+
     /// Finds an image to show until the visitor chooses one: of the run's batches, or one that is drawn.
     pub fn find_stand_in(&mut self) {
         let name = self.run.settings.dataset;

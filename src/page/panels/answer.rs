@@ -51,15 +51,20 @@ fn draw_verdict(model: &Model) {
     let untrained = model.run.progress.is_none_or(|progress| progress.step == 0) && !model.run.imported;
     let of = match model.current() {
         Some(Current::Sketch(_)) => "for your sketch",
-        Some(Current::Image(_)) if model.picture.input == Input::Pad => "for an image of the data set, until you draw",
+        Some(Current::Image(_)) if model.picture.input == Input::Pad && model.target().is_ok() => {
+            "for an image of the data set, until you draw"
+        }
         Some(Current::Image(_)) => "for this image of the data set",
         Some(Current::Example(_)) => "for an example",
         None => "",
     };
+    // The blocks and an image of the data set are always about the present.
+    let past = model.epoch.filter(|_| matches!(model.current(), Some(Current::Sketch(_))));
     let words = match (found, untrained) {
+        (Some(_), _) if let Some(epoch) = past => format!("{of}, after epoch {epoch}"),
         (Some(_), true) => format!("{of}: a guess, because it has learned nothing yet"),
         (Some(_), false) => of.into(),
-        (None, _) => "The network is not here yet.".into(),
+        (None, _) => "No answer yet.".into(),
     };
     dom::set_text("answer-of", &words);
 }
@@ -69,12 +74,13 @@ fn draw_bars(model: &Model, probabilities: Option<&[f32]>) {
     let mut classes: Vec<usize> = (0..model.run.data.classes()).collect();
     if classes.len() > ALL_BARS {
         if let Some(found) = probabilities {
-            classes.sort_by(|&a, &b| found[b].total_cmp(&found[a]));
+            let of = |class: usize| found.get(class).copied().unwrap_or_default();
+            classes.sort_by(|&a, &b| of(b).total_cmp(&of(a)));
         }
         classes.truncate(BEST_BARS);
     }
     let bar = |(place, class): (usize, usize)| {
-        let probability = probabilities.map_or(0.0, |found| found[class]);
+        let probability = probabilities.map_or(0.0, |found| found.get(class).copied().unwrap_or_default());
         let words = if probabilities.is_some() { sure(probability.into()) } else { "–".into() };
         element("li")
             .with("id", format!("bar-{place}"))

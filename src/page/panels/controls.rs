@@ -128,6 +128,8 @@ impl Controls {
                 dom::set_text(&id, error.map(String::as_str).unwrap_or_default());
                 dom::set_hidden(&id, error.is_none());
                 dom::set_attribute(key, "aria-invalid", if error.is_some() { "true" } else { "false" });
+                // A setting that is off is hidden, but not what is wrong with it.
+                dom::set_hidden(&number_id(key), error.is_none() && value == OFF);
             }
         }
         self.shown = Some(model.settings.clone());
@@ -157,12 +159,21 @@ fn draw_buttons(model: &Model) {
     dom::set_attribute("train", ACTION, action);
     // Enter in a field submits the form, which must not pause a run.
     dom::set_attribute("train", "type", if action == TRAIN { "submit" } else { "button" });
-    // A press while the data arrives would change nothing.
-    dom::set_enabled("train", state != RunState::Loading, "stop");
-    dom::set_enabled("step", state == RunState::Paused, "train");
+    // A press while the data arrives would change nothing. The focus goes to a button that is already enabled.
     let stops = matches!(state, RunState::Paused | RunState::Loading);
-    dom::set_enabled("stop", stops, "train");
-    dom::set_hidden("stop", !stops);
+    let draw_stop = || {
+        dom::set_hidden("stop", false);
+        dom::set_enabled("stop", stops, "train");
+        dom::set_hidden("stop", !stops);
+    };
+    if stops {
+        draw_stop();
+    }
+    dom::set_enabled("train", state != RunState::Loading, "stop");
+    if !stops {
+        draw_stop();
+    }
+    dom::set_enabled("step", state == RunState::Paused, "train");
     dom::set_enabled("reset", state != RunState::Idle, "train");
     dom::set_enabled("test", model.has_network() && !model.run.testing, "train");
 }
@@ -205,7 +216,6 @@ fn control(field: &Field) -> Element {
     let class = match (field.control, field.rule) {
         (_, Rule::Switch) => "field switch",
         (Control::Slider(_), _) => "field slider",
-        (Control::Optional(..), _) => "field optional",
         _ => "field",
     };
     let parts = match (field.control, field.rule) {

@@ -12,7 +12,7 @@ use super::{
 use crate::page::{
     dom,
     element::{Element, element, row_head, show, text},
-    model::{Model, picture::Current},
+    model::Model,
     msg::{Msg, Section, WorkbenchMsg},
     update::PREPARATIONS,
 };
@@ -71,7 +71,7 @@ fn draw_pixels(model: &Model) {
             let is = current.specimen().map(|specimen| format!("This is {}. ", model.a_class(specimen.label)));
             format!("{}{}", is.unwrap_or_default(), rivals(model, answer))
         }
-        (Some(_), None) => "The network is asked about this image.".into(),
+        (Some(_), None) => "Asking the network about this image…".into(),
         (None, _) => "Draw something, or press an image of the batch.".into(),
     };
     dom::set_text("why-text", &words);
@@ -95,12 +95,7 @@ fn rivals(model: &Model, answer: &[f32]) -> String {
 /// Which classes the nearest training images have.
 fn nearest_words(model: &Model, nearest: &[Specimen]) -> String {
     if nearest.is_empty() {
-        return match model.current() {
-            Some(Current::Example(_)) | None => "The nearest training images appear when a network is trained.",
-            Some(_) if model.doctor.diagnosis.answer().is_some() => "There are no training images.",
-            Some(_) => "The nearest training images are looked for, or appear when a network is trained.",
-        }
-        .into();
+        return "Train a network to see the training images that look most like it.".into();
     }
     let mut counts: Vec<(usize, u8)> = Vec::new();
     for specimen in nearest {

@@ -69,11 +69,11 @@ fn draw_current(model: &Model) {
     let words = match model.current() {
         Some(Current::Image(specimen)) => format!("Image {}: {}", specimen.number, model.a_class(specimen.label)),
         Some(Current::Example(specimen)) => {
-            format!("An example, drawn here: {}. The data set comes with Train.", model.a_class(specimen.label))
+            format!("An example, drawn here: {}. Press Train to load the data set.", model.a_class(specimen.label))
         }
         Some(Current::Sketch(_)) => String::new(),
         None if model.run.settings.dataset == DatasetName::Own => "Choose your files under More.".into(),
-        None => "The images come with Train.".into(),
+        None => "Press Train to load the images.".into(),
     };
     dom::set_text("subject-text", &words);
 }
@@ -97,8 +97,8 @@ fn draw_tiles(model: &Model) {
     let words = match (batch, model.run.settings.dataset) {
         (Some(_), _) if model.run.settings.augment => "Below: augmented.",
         (Some(_), _) => "Not augmented.",
-        (None, DatasetName::Mnist) => "MNIST’s images come with Train.",
-        (None, _) => "The images come with Train.",
+        (None, DatasetName::Mnist) => "Press Train to load MNIST.",
+        (None, _) => "Press Train to load the images.",
     };
     dom::set_text("batch-text", words);
 }

@@ -102,7 +102,7 @@ fn draw_explanation(model: &Model, explanation: &Explanation) {
         Some(Current::Image(specimen)) => format!("Image {}: {}", specimen.number, model.a_class(specimen.label)),
         Some(Current::Example(specimen)) => format!("An example: {}", model.a_class(specimen.label)),
         Some(Current::Sketch(_)) => "Your sketch".into(),
-        None => "The image before".into(),
+        None => "The previous image".into(),
     };
     let Explanation { steps, logits, probabilities, saliency, .. } = explanation;
     let best = best(logits);

@@ -114,7 +114,7 @@ fn sentence(model: &Model) -> String {
 
 /// How to ask the network something.
 fn asking(model: &Model) -> &'static str {
-    if model.target().is_ok() { "draw on the sketch pad" } else { "look at its images below" }
+    if model.target().is_ok() { "draw on the sketch pad" } else { "look at its images" }
 }
 
 fn finished(model: &Model) -> String {

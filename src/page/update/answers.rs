@@ -96,39 +96,53 @@ impl Update<'_> {
     pub(super) fn ask_again(&mut self) {
         self.ask_about_sketch();
         self.browse_again();
+        self.examine();
         self.ask_for_picture();
     }
 
-    /// After a few steps: asks about the sketch; about the open images, if there is no answer yet; and from time to time for the
-    /// picture.
+    /// After a few steps: asks about the sketch; about what is open, if there is no answer yet; and from time to time for the picture.
     pub(super) fn ask_what_is_missing(&mut self) {
         self.ask_about_sketch();
         let found = &self.model.browse.found;
         if !found.is_waiting() && found.answer().is_none() {
             self.browse_again();
         }
+        let diagnosis = &self.model.doctor.diagnosis;
+        if !diagnosis.is_waiting() && diagnosis.answer().is_none() {
+            self.examine();
+        }
+        let explained = self.model.inside.explanation.answer().is_some() || self.model.current().is_none();
         let picture = &mut self.model.picture;
         picture.reports += 1;
-        let due = picture.reports >= PICTURE_EVERY && !picture.still;
-        if due || self.model.inside.explanation.answer().is_none() {
+        if (picture.reports >= PICTURE_EVERY && !picture.still) || !explained {
             self.ask_for_picture();
         }
     }
 
-    /// Asks what happens inside the network and what the next batch is, unless an answer is awaited or nobody looks.
+    /// Asks for what the picture shows, unless nobody looks.
     pub(super) fn ask_for_picture(&mut self) {
-        if self.model.picture.hidden || !self.model.worker.is_ready() {
-            return;
-        }
         self.model.picture.reports = 0;
-        if self.model.run.dataset.is_some() && !self.model.picture.batch.is_waiting() {
+        self.ask_for_batch();
+        self.ask_to_explain();
+    }
+
+    /// Asks which images the next step trains on.
+    fn ask_for_batch(&mut self) {
+        let picture = &self.model.picture;
+        let asks = !picture.hidden && !picture.batch.is_waiting() && self.model.run.dataset.is_some();
+        if asks && self.model.worker.is_ready() {
             let id = self.next_question();
             self.model.picture.batch.ask(id);
             self.ask(id, Question::Batch);
         }
-        if !self.model.inside.explanation.is_waiting()
-            && let Some(pixels) = self.model.current().map(|current| current.pixels().to_vec())
-        {
+    }
+
+    /// Asks what happens inside the network for the current image.
+    fn ask_to_explain(&mut self) {
+        if self.model.picture.hidden || !self.model.worker.is_ready() || self.model.inside.explanation.is_waiting() {
+            return;
+        }
+        if let Some(pixels) = self.model.current().map(|current| current.pixels().to_vec()) {
             let id = self.next_question();
             self.model.inside.asked.clone_from(&pixels);
             self.model.inside.explanation.ask(id);
@@ -138,9 +152,15 @@ impl Update<'_> {
 
     /// Asks about the current image, if it is another one than before.
     pub(super) fn follow_current_image(&mut self) {
-        let other = self.model.current().is_some_and(|current| current.pixels() != self.model.inside.asked);
-        if other && !self.model.inside.explanation.is_waiting() {
-            self.ask_for_picture();
+        let Some(pixels) = self.model.current().map(Current::pixels) else { return };
+        let (asked, examined) = (&self.model.inside.asked, self.model.doctor.images.first());
+        let waits = self.model.doctor.diagnosis.is_waiting();
+        let (explains, examines) = (pixels != asked, !waits && examined.is_none_or(|examined| pixels != examined));
+        if explains {
+            self.ask_to_explain();
+        }
+        if examines {
+            self.examine();
         }
     }
 

@@ -161,7 +161,10 @@ impl Update<'_> {
         }
         self.check_network(false);
         match FIELDS.iter().find(|field| self.model.errors.get(field.key).is_some()) {
-            Some(first) => self.effects.push(Effect::Focus(first.key.into())),
+            Some(first) => {
+                self.reveal(first.key);
+                self.effects.push(Effect::Focus(first.key.into()));
+            }
             None => {
                 self.effects.push(Effect::SetAddress(self.model.settings.to_query()));
                 self.train();

@@ -15,14 +15,14 @@ impl Update<'_> {
                     course.chosen = Some(choice);
                 }
             }
-            LessonMsg::Next => {
-                match self.model.course.as_mut().filter(|course| course.may_go_on()) {
-                    Some(course) if course.is_last() => self.end_lesson(),
-                    Some(course) => course.go(course.place + 1),
-                    None => {}
+            LessonMsg::Next => match self.model.course.as_mut().filter(|course| course.may_go_on()) {
+                Some(course) if course.is_last() => self.end_lesson(),
+                Some(course) => {
+                    course.go(course.place + 1);
+                    self.effects.push(Effect::Focus("lesson-text".into()));
                 }
-                self.effects.push(Effect::Focus("lesson-text".into()));
-            }
+                None => {}
+            },
             LessonMsg::Back => {
                 if let Some(course) = &mut self.model.course {
                     course.go(course.place.saturating_sub(1));

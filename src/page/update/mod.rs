@@ -100,7 +100,7 @@ impl Update<'_> {
         }
     }
 
-    /// Closes the open section. The focus goes back to what opened it.
+    /// Closes the open section. The focus goes to its summary.
     fn close_section(&mut self) {
         if let Some(section) = self.model.open {
             self.toggled(section, false);

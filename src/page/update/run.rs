@@ -49,12 +49,14 @@ impl Update<'_> {
         self.show_settings();
         let run = &self.model.run;
         self.model.run = RunSummary::restored(run.run + 1, saved, run.backend.clone());
+        self.model.forget_current();
         self.begin();
     }
 
     fn new_run(&mut self) {
         let (run, own) = (&self.model.run, self.model.own_shape());
         self.model.run = RunSummary::new(run.run + 1, self.model.settings.clone(), run.backend.clone(), own);
+        self.model.forget_current();
     }
 
     /// Starts the run in the model as soon as there is a worker for it.
@@ -174,7 +176,10 @@ impl Update<'_> {
                 self.ask_what_is_missing();
             }
             Event::Epoch { .. } => self.ask_again(),
-            Event::Loaded(_) => self.ask_for_picture(),
+            Event::Loaded(_) => {
+                self.ask_about_sketch();
+                self.ask_for_picture();
+            }
             Event::Followed(view) => {
                 self.model.picture.followed = Some(view);
                 self.ask_for_picture();
@@ -214,6 +219,7 @@ impl Update<'_> {
         let (backend, own) = (self.model.run.backend.clone(), self.model.own_shape());
         self.model.run = RunSummary::new(run, self.model.settings.clone(), backend, own);
         self.model.run.imported = true;
+        self.model.forget_current();
         (self.model.kept, self.model.epoch, self.model.pending) = (None, None, Pending::Nothing);
         self.forget_answers();
         if let Some(text) = self.model.network_from_file.take() {

@@ -136,8 +136,6 @@ impl Update<'_> {
     fn choose_input(&mut self, input: Input) {
         if self.model.picture.input != input {
             self.model.picture.input = input;
-            self.model.inside.explanation.forget();
-            self.examine();
         }
     }
 

@@ -301,13 +301,13 @@ settings! {
     replicas: u32 = 0, "Parallel workers", "more: faster, up to the number of cores", Rule::Whole(0, MAX_REPLICAS), Control::Optional(Group::Machine, "Choose the number of workers", "2"),
         "Workers that share each batch on the CPU; 0 means as many as the machine can use.";
     net: Layers = Layers::default(), "Network", "as text, layer by layer", Rule::Layers, Control::Editor,
-        "Its layers from the image to the last one but one: conv 32, pool, avgpool, globalpool, dense 128, dropout 0.3. After conv may follow 1x1, 5x5 or 7x7, same, stride 2, and after conv and dense a function: leaky, gelu, silu, tanh, sigmoid or none. The last layer is always there: dense, with a unit for each class.";
+        "Its layers from the image to the second-to-last: conv 32, pool, avgpool, globalpool, dense 128, dropout 0.3. After conv may follow 1x1, 5x5 or 7x7, same, stride 2, and after conv and dense a function: leaky, gelu, silu, tanh, sigmoid or none. The last layer is always there: dense, with a unit for each class.";
     kernels: Kernels = Kernels::Fused, "CPU kernels", "whose code computes", KERNELS, Control::In(Group::Machine),
         "Which operations compute the network on the CPU.";
     lr: f64 = 0.004, "Learning rate", "higher: faster, until it fails", Rule::Number(1e-6, 1.0), Control::Live,
         "How far each step moves the weights, at the peak of the schedule.";
     augment: bool = true, "Augment", "rotate, shift and zoom each image differently in every epoch", Rule::Switch, Control::Live,
-        "Moves the images at random, so that the network learns the digits and not the pixels.";
+        "Moves the images at random, so that the network learns the shapes and not the pixels.";
     }
     augmentation {
     rotation = 10.0, "Rotation", "± °", Rule::Number(0.0, 180.0), Control::Slider(1.0),

@@ -95,6 +95,8 @@ impl Session {
         if let Err(error) = self.settings.validate() {
             return self.fail(&error.to_string());
         }
+        // Until the data is here, the network that the run begins with answers; a run that resumes has another.
+        self.untrained = if self.preparation.from.is_none() { self.untrained(&self.settings) } else { None };
         self.set_state(RunState::Loading);
         match (self.settings.dataset, &self.sources.mnist) {
             (DatasetName::Own, _) if self.sources.own.is_none() => {
