@@ -38,13 +38,19 @@ test("a page that is left in the middle of a run offers the run when the visitor
 test("a page that the browser keeps while the visitor is elsewhere goes on with its run, and ends as it would have", async () => {
   const whole = await finished(await open(browser, `${server.url}${RUN}&autostart=1`));
   const keeping = await launch({ backForward: true });
-  const page = await open(keeping, `${server.url}${RUN}&autostart=1`, { init: () => addEventListener("pageshow", (event) => (self.persisted = event.persisted)) });
-  await until(page, "first epoch", (s) => s.history.length >= 1);
-  await page.goto("data:text/html,elsewhere");
-  await page.waitForTimeout(1500);
-  await page.evaluate(() => history.back()).catch(() => {}); // the page that is asked disappears
-  const done = await finished(page);
-  assert.equal(await page.evaluate(() => self.persisted), true, "the browser loaded the page again");
+  // The browser decides whether it keeps a page; on a busy machine it may not.
+  let kept = false, done;
+  for (let tries = 0; tries < 3 && !kept; tries++) {
+    const page = await open(keeping, `${server.url}${RUN}&autostart=1`, { init: () => addEventListener("pageshow", (event) => (self.persisted = event.persisted)) });
+    await until(page, "first epoch", (s) => s.history.length >= 1);
+    await page.goto("data:text/html,elsewhere");
+    await page.waitForTimeout(1500);
+    await page.evaluate(() => history.back()).catch(() => {}); // the page that is asked disappears
+    done = await finished(page);
+    kept = await page.evaluate(() => self.persisted);
+    await page.context().close();
+  }
+  assert.equal(kept, true, "the browser loaded the page again, three times");
   assert.deepEqual([curve(done), done.incidents, done.warnings], [curve(whole), [], []]);
   await keeping.close();
 });
