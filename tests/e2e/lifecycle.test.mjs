@@ -35,9 +35,10 @@ test("a page that is left in the middle of a run offers the run when the visitor
   await page.context().close();
 });
 
-test("a page that the browser keeps while the visitor is elsewhere goes on with its run, and ends as it would have", async () => {
+test("a page that the browser keeps while the visitor is elsewhere goes on with its run, and ends as it would have", async (t) => {
   const whole = await finished(await open(browser, `${server.url}${RUN}&autostart=1`));
   const keeping = await launch({ backForward: true });
+  t.after(() => keeping.close());
   // The browser decides whether it keeps a page; on a busy machine it may not.
   let kept = false, done;
   for (let tries = 0; tries < 3 && !kept; tries++) {
@@ -52,7 +53,6 @@ test("a page that the browser keeps while the visitor is elsewhere goes on with 
   }
   assert.equal(kept, true, "the browser loaded the page again, three times");
   assert.deepEqual([curve(done), done.incidents, done.warnings], [curve(whole), [], []]);
-  await keeping.close();
 });
 
 test("a clock that jumps by a day, as after a sleep, loses no worker", async () => {
