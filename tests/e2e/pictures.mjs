@@ -1,5 +1,6 @@
 // Takes pictures of the page before, during and after training, from phone to desktop width, light and dark, for review.
-// `make pictures` writes them to pictures/; an argument names another folder. With MNIST_DIR set, the runs are on MNIST.
+// `make pictures` writes them to pictures/; an argument names another folder. With MNIST_DIR set, the runs are on MNIST. QUICK=1 takes
+// README's alone: training.png, training.webm, mistakes.png, editor.png and own-images-1440-light.png.
 import { mkdir } from "node:fs/promises";
 import { png, zip } from "./formats.mjs";
 import { AFTER_A_CHECKPOINT, SEVEN, draw, launch, open, sabotage, serve, summary, unfold, until } from "./lib.mjs";
@@ -31,7 +32,7 @@ const act = {
   },
 };
 
-for (const colorScheme of ["light", "dark"]) {
+for (const colorScheme of process.env.QUICK ? [] : ["light", "dark"]) {
   for (const [width, height] of [[360, 740], [768, 1024], [1280, 720], [1440, 900]]) {
     const narrow = width < 1100;
     const shoot = (name, fullPage = narrow) => page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage });
@@ -71,8 +72,22 @@ for (const colorScheme of ["light", "dark"]) {
     }
   }
 }
-// README's: the recording, and a cell of the matrix.
+// README's.
 const size = { width: 1280, height: 720 };
+{
+  const page = await open(browser, server.url + run, { viewport: { width: 1440, height: 900 } });
+  await page.locator("#train:enabled").waitFor();
+  await unfold(page, "edit");
+  await page.waitForTimeout(300);
+  await page.screenshot({ path: `${folder}/editor.png` });
+  await page.keyboard.press("Escape");
+  await page.locator("#train").click();
+  await until(page, "second epoch", (s) => s.history.length >= 1, 100);
+  await draw(page, SEVEN);
+  await page.waitForTimeout(700);
+  await page.screenshot({ path: `${folder}/training.png` });
+  await page.context().close();
+}
 {
   const page = await open(browser, `${server.url}${run}&epochs=6&replicas=1`, { viewport: size });
   await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
