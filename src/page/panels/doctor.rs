@@ -104,7 +104,7 @@ fn nearest_words(model: &Model, nearest: &[Specimen]) -> String {
             None => counts.push((1, specimen.label)),
         }
     }
-    counts.sort_by(|a, b| b.0.cmp(&a.0));
+    counts.sort_by_key(|&(count, _)| std::cmp::Reverse(count));
     let parts: Vec<String> = counts
         .iter()
         .map(|(count, label)| format!("{} ({})", model.class(*label), words::count(*count, "image")))
