@@ -4,7 +4,7 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{dom, store};
 use crate::tasks::error_message;
-use inkling_core::{data::NamedFile, lesson::Lesson, restore::Restore, summary::SavedRun};
+use inkling_core::{data::NamedFile, lesson::Lesson, summary::SavedRun};
 
 #[wasm_bindgen]
 extern "C" {
@@ -64,10 +64,8 @@ pub async fn open_run(bytes: &[u8]) -> Result<SavedRun, String> {
 /// The lesson of this name, which comes with the page.
 ///
 /// # Errors
-/// Why there is none.
+/// The lesson is missing, is damaged, or did not arrive.
 pub async fn lesson(name: &str) -> Result<Lesson, String> {
     let value = lesson_value(name).await.map_err(|error| error_message(&error))?;
-    let lesson: Lesson = serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string())?;
-    lesson.check().map_err(|damage| damage.to_string())?;
-    Ok(lesson)
+    store::restore(value)
 }

@@ -253,7 +253,7 @@ pub enum FileMsg {
 /// What the visitor does in a lesson.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LessonMsg {
-    /// The lesson that the address asks for, or the reason why there is none.
+    /// The lesson that the address asks for, or why it can't be shown.
     Found(Result<Lesson, String>),
     /// Answer the question with the choice at this place.
     Choose(usize),

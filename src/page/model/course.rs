@@ -38,7 +38,7 @@ impl Course {
         }
     }
 
-    /// Whether the last choice is right; `None` if there is none.
+    /// Whether the last choice is right; `None` before the first choice.
     pub fn is_right(&self) -> Option<bool> {
         let question = self.step()?.question.as_ref()?;
         self.chosen.map(|chosen| chosen == question.right)

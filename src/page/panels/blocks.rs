@@ -19,11 +19,11 @@ use crate::page::{
     msg::{Msg, Section, WorkbenchMsg},
 };
 
-/// So many filters of a block are drawn, in rows of so many; the section inside the network has all.
+/// Filters of a block that are drawn, and how many of them in a row. "Look inside" shows all.
 const FILTERS: (usize, usize) = (8, 4);
-/// The same for maps,
+/// Maps that are drawn, and how many of them in a row.
 const MAPS: (usize, usize) = (6, 2);
-/// and for units.
+/// Units that are drawn, and how many of them in a row.
 const UNITS: (usize, usize) = (128, 8);
 
 /// Shows the network.
@@ -35,7 +35,7 @@ pub struct Blocks {
 }
 
 /// What the canvases were drawn from: drawing them again at each message would be wasteful.
-#[derive(Default, PartialEq)]
+#[derive(Default)]
 struct Drawn {
     net: Option<Network>,
     /// Run, step and seed of the weights.

@@ -122,7 +122,6 @@ impl Update<'_> {
         self.send(Command::Reset);
         // The run gets a new number: messages that are still on their way belong to the forgotten run.
         self.new_run();
-        self.forget_answers();
         self.prepare();
     }
 

@@ -38,7 +38,7 @@ impl Update<'_> {
                 self.open_section(Section::Inside);
             }
             WorkbenchMsg::TimeLayers => self.time_layers(),
-            WorkbenchMsg::ChooseInput(input) => self.choose_input(input),
+            WorkbenchMsg::ChooseInput(input) => self.model.picture.input = input,
             WorkbenchMsg::LookAt(place) => self.look_at(place),
             WorkbenchMsg::LookAtAnother => {
                 let current = self.model.current().and_then(Current::specimen).map(|specimen| specimen.number);
@@ -111,16 +111,19 @@ impl Update<'_> {
     }
 
     fn show_images(&mut self, query: Query) {
+        if self.model.is_open(Section::Images) {
+            return self.browse(query);
+        }
+        // The section asks for them when it opens.
         self.model.browse.query = query;
         self.open_section(Section::Images);
-        self.browse(query);
     }
 
     /// Shows what happens inside the network for the image at `place`.
     fn inspect(&mut self, place: usize) {
         let specimen = self.model.browse.found.answer().and_then(|(specimens, _)| specimens.get(place));
         let Some(specimen) = specimen.cloned() else { return };
-        self.choose_input(Input::Data(Some(Box::new(specimen))));
+        self.model.picture.input = Input::Data(Some(Box::new(specimen)));
         self.open_section(Section::Inside);
     }
 
@@ -128,14 +131,7 @@ impl Update<'_> {
     fn look_at(&mut self, place: usize) {
         let specimens = self.model.picture.batch.answer().map(|batch| &batch.specimens);
         if let Some(specimen) = specimens.and_then(|specimens| specimens.get(place)) {
-            self.choose_input(Input::Data(Some(Box::new(specimen.clone()))));
-        }
-    }
-
-    /// Another image goes through the network.
-    fn choose_input(&mut self, input: Input) {
-        if self.model.picture.input != input {
-            self.model.picture.input = input;
+            self.model.picture.input = Input::Data(Some(Box::new(specimen.clone())));
         }
     }
 

@@ -95,8 +95,10 @@ impl Session {
         if let Err(error) = self.settings.validate() {
             return self.fail(&error.to_string());
         }
-        // Until the data is here, the network that the run begins with answers; a run that resumes has another.
-        self.untrained = if self.preparation.from.is_none() { self.untrained(&self.settings) } else { None };
+        // While the data arrives, the network that the run begins with answers; a run that resumes has another.
+        let waits = self.settings.dataset == DatasetName::Mnist && !matches!(self.sources.mnist, Mnist::Here(..));
+        let begins = waits && self.preparation.from.is_none();
+        self.untrained = begins.then(|| self.untrained(&self.settings)).flatten();
         self.set_state(RunState::Loading);
         match (self.settings.dataset, &self.sources.mnist) {
             (DatasetName::Own, _) if self.sources.own.is_none() => {
