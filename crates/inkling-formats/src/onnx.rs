@@ -336,3 +336,20 @@ fn value(name: &str, sizes: &[i64]) -> Value {
     let shape = Some(Shape { dim: dim.collect() });
     Value { name: name.into(), kind: Some(Kind { tensor: Some(TensorKind { element: FLOAT, shape }) }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use inkling_core::parameters::random_weights;
+
+    #[test]
+    fn a_tensor_with_too_few_values_is_named() {
+        let net = Network::default();
+        let mut file = Model::decode(&model(&net, &random_weights(net.parameters(), 1))[..]).unwrap();
+        let graph = file.graph.as_mut().unwrap();
+        let bias = graph.initializer.iter_mut().find(|tensor| tensor.name == "conv1.bias").unwrap();
+        bias.raw_data.truncate(28);
+        let error = weights(&net, &file.encode_to_vec()).unwrap_err().to_string();
+        assert!(error.contains("conv1.bias has 7 values instead of 32"), "{error}");
+    }
+}

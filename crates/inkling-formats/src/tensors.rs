@@ -81,6 +81,10 @@ pub(crate) fn gather(
         let (name, there) = (&parameter.name, order.shape(parameter));
         match find(name) {
             None => wrong.push(format!("{name} is missing")),
+            // ONNX states a tensor's shape beside its values: they may disagree.
+            Some(Found { shape, values: Some(values), .. }) if shape == there && values.len() != parameter.len() => {
+                wrong.push(format!("{name} has {} values instead of {}", values.len(), parameter.len()));
+            }
             Some(Found { shape, values: Some(values), .. }) if shape == there => {
                 let turned = there != parameter.shape;
                 weights.extend(if turned { transposed(&values, [there[0], there[1]]) } else { values });
