@@ -103,6 +103,10 @@ bench-picture: ## what the picture costs: the speed of training with it and with
 	@scripts/setup test
 	$(WASM) INKLING_SITE="$(or $(INKLING_SITE),$(TEST_SITE))" node benches/picture.mjs
 
+first-paint: ## write into index.html what the page's program in TEST_SITE draws first
+	@scripts/setup test
+	$(WASM) INKLING_SITE="$(or $(INKLING_SITE),$(TEST_SITE))" node tests/e2e/first-paint.mjs
+
 pictures: ## take screenshots of the page in dist/ for review, in pictures/
 	@scripts/setup test
 	$(WASM) node tests/e2e/pictures.mjs
@@ -121,4 +125,4 @@ check: ## run what CI runs; EVERY=8: with one injected fault in eight
 
 # The targets share one target folder and one site.
 .NOTPARALLEL:
-.PHONY: help serve serve-cpu data dist test test-all test-native test-browser test-backends test-page test-site bench bench-picture fuzz sweep soak chaos pictures check
+.PHONY: help serve serve-cpu data dist test test-all test-native test-browser test-backends test-page test-site bench bench-picture first-paint fuzz sweep soak chaos pictures check

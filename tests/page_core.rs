@@ -373,9 +373,9 @@ fn the_picture_asks_from_time_to_time_and_nothing_in_a_hidden_tab_or_between_epo
     world.model.inside.explanation.forget();
     let asked = explains(&mut world, 50);
     assert!((5..=15).contains(&asked), "{asked} questions in five seconds");
-    world.model.picture.still = true;
+    update(&mut world.model, Msg::Motion { reduced: true });
     assert_eq!(explains(&mut world, 50), 0);
-    world.model.picture.still = false;
+    update(&mut world.model, Msg::Motion { reduced: false });
     update(&mut world.model, Msg::Leaving);
     assert_eq!(explains(&mut world, 50), 0);
     let back = update(&mut world.model, Msg::Returned);

@@ -39,6 +39,8 @@ use crate::tasks;
 const SHOW_STEPS_MS: i32 = 250;
 /// A record whose storage did not answer is read again after this long.
 const READ_AGAIN_MS: i32 = 30_000;
+const DARK: &str = "(prefers-color-scheme: dark)";
+const LITTLE_MOTION: &str = "(prefers-reduced-motion: reduce)";
 /// Program of the file worker.
 const FILE_WORKER: &str = "worker_files";
 
@@ -86,7 +88,7 @@ pub fn start() {
     let query = dom::window().and_then(|window| window.location().search().ok()).unwrap_or_default();
     let (settings, errors) = Settings::from_query(&query);
     let mut model = Model::new(settings);
-    model.picture.still = dom::matches_media("(prefers-reduced-motion: reduce)");
+    model.picture.still = dom::matches_media(LITTLE_MOTION);
     model.picture.hidden = dom::document().is_some_and(|document| document.hidden());
     for error in errors {
         if let Some(field) = Field::of(&error.key) {
@@ -110,6 +112,8 @@ pub fn start() {
     });
     redraw_when_the_look_changes();
     notice_when_the_page_is_left();
+    // Until now nobody listened to the controls, which index.html has from the first paint on.
+    dom::remove_attribute("controls", "inert");
     if let Some(body) = dom::document().and_then(|document| document.body()) {
         let _ = body.set_attribute("data-started", "");
     }
@@ -195,9 +199,13 @@ fn notice_when_the_page_is_left() {
 fn redraw_when_the_look_changes() {
     if let Some(window) = dom::window() {
         dom::listen_on(&window, "resize", |_: Event| emit(Msg::Resized));
-        if let Ok(Some(list)) = window.match_media("(prefers-color-scheme: dark)") {
-            let list: MediaQueryList = list;
-            dom::listen_on(&list, "change", |_: Event| emit(Msg::Resized));
+        let changes: [(&str, fn() -> Msg); 2] =
+            [(DARK, || Msg::Resized), (LITTLE_MOTION, || Msg::Motion { reduced: dom::matches_media(LITTLE_MOTION) })];
+        for (query, msg) in changes {
+            if let Ok(Some(list)) = window.match_media(query) {
+                let list: MediaQueryList = list;
+                dom::listen_on(&list, "change", move |_: Event| emit(msg()));
+            }
         }
     }
 }

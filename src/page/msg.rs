@@ -57,6 +57,8 @@ pub enum Msg {
     Toggled(Section, bool),
     /// The page looks different: another size or colour scheme.
     Resized,
+    /// Whether the visitor wants little motion.
+    Motion { reduced: bool },
 }
 
 /// What the visitor does with the controls.

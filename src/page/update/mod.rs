@@ -89,6 +89,7 @@ impl Update<'_> {
             Msg::Warn(words) => self.warn(words),
             Msg::Toggled(section, open) => self.toggled(section, open),
             Msg::Resized => {}
+            Msg::Motion { reduced } => self.model.picture.still = reduced,
         }
     }
 
