@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { drawn, painted, withoutWorkers } from "./first-paint.mjs";
 import { SITE, launch, open, serve } from "./lib.mjs";
 
-const isProgram = (path) => /\/page-[^/]*\.(js|wasm)$/.test(path);
+const isProgram = (path) => path.endsWith(".wasm");
 
 let browser;
 before(async () => (browser = await launch()));
