@@ -107,6 +107,10 @@ first-paint: ## write into index.html what the page's program in TEST_SITE draws
 	@scripts/setup test
 	$(WASM) INKLING_SITE="$(or $(INKLING_SITE),$(TEST_SITE))" node tests/e2e/first-paint.mjs
 
+messages: ## collect the page's texts in www/messages/en.json, from the sources and the site in TEST_SITE
+	@scripts/setup test
+	$(WASM) INKLING_SITE="$(or $(INKLING_SITE),$(TEST_SITE))" node tests/e2e/messages.mjs
+
 pictures: ## take screenshots of the page in dist/ for review, in pictures/
 	@scripts/setup test
 	$(WASM) node tests/e2e/pictures.mjs
@@ -125,4 +129,4 @@ check: ## run what CI runs; EVERY=8: with one injected fault in eight
 
 # The targets share one target folder and one site.
 .NOTPARALLEL:
-.PHONY: help serve serve-cpu data dist test test-all test-native test-browser test-backends test-page test-site bench bench-picture first-paint fuzz sweep soak chaos pictures check
+.PHONY: help serve serve-cpu data dist test test-all test-native test-browser test-backends test-page test-site bench bench-picture first-paint messages fuzz sweep soak chaos pictures check

@@ -2,5 +2,5 @@
 
 fn main() {
     #[cfg(target_arch = "wasm32")]
-    inkling::page::app::start();
+    inkling::page::language::start();
 }

@@ -12,6 +12,7 @@ use std::{
 use inkling_core::{
     protocol::{Answer, Envelope, Event as RunEvent, FileEvent},
     restore::Restore,
+    say,
     settings::{Field, Settings, autostart, lesson},
     summary::SavedRun,
 };
@@ -80,7 +81,7 @@ pub fn start() {
         if !STOPPED.replace(true) {
             dom::set_text(
                 "error",
-                &format!("The page stopped: {info}. Reload it; if it happens again, please report it."),
+                &say!("The page stopped: {}. Reload it; if it happens again, please report it.", info),
             );
             dom::set_hidden("error", false);
         }
@@ -199,12 +200,13 @@ fn notice_when_the_page_is_left() {
 fn redraw_when_the_look_changes() {
     if let Some(window) = dom::window() {
         dom::listen_on(&window, "resize", |_: Event| emit(Msg::Resized));
-        let changes: [(&str, fn() -> Msg); 2] =
-            [(DARK, || Msg::Resized), (LITTLE_MOTION, || Msg::Motion { reduced: dom::matches_media(LITTLE_MOTION) })];
-        for (query, msg) in changes {
+        let changed = |query: &'static str| {
+            emit(if query == DARK { Msg::Resized } else { Msg::Motion { reduced: dom::matches_media(query) } });
+        };
+        for query in [DARK, LITTLE_MOTION] {
             if let Ok(Some(list)) = window.match_media(query) {
                 let list: MediaQueryList = list;
-                dom::listen_on(&list, "change", move |_: Event| emit(msg()));
+                dom::listen_on(&list, "change", move |_: Event| changed(query));
             }
         }
     }
@@ -232,7 +234,7 @@ impl App {
             Effect::CloseWorker => self.worker = None,
             Effect::Send(command) => {
                 if let Some(Err(error)) = self.worker.as_ref().map(|link| link.send(&command)) {
-                    self.worker_broke(format!("it can't be reached ({error})"));
+                    self.worker_broke(say!("it can't be reached ({})", error));
                 }
             }
             Effect::KeepOffline(address) => link::keep(&address, FILE_WORKER),
@@ -253,7 +255,7 @@ impl App {
             Effect::Forget(record) => spawn_local(store::forget(record)),
             Effect::SaveAsFile(record) => spawn_local(async move {
                 if let Err(error) = store::save_as_file(record).await {
-                    emit(Msg::Warn(format!("The file could not be saved: {error}.")));
+                    emit(Msg::Warn(say!("The file could not be saved: {}.", error)));
                 }
             }),
             Effect::SaveHistory(history) => keep(Record::History, history),
@@ -278,7 +280,7 @@ impl App {
             Effect::DownloadHistory(history) => files::save("inkling-history.json", dom::json(&history).as_bytes()),
             Effect::DownloadRun(run) => spawn_local(async move {
                 if let Err(error) = files::save_run("inkling-run.json.gz", &run).await {
-                    emit(Msg::Warn(format!("The run could not be saved: {error}.")));
+                    emit(Msg::Warn(say!("The run could not be saved: {}.", error)));
                 }
             }),
             Effect::SetAddress(query) => dom::set_address(&query),
@@ -310,9 +312,7 @@ impl App {
         };
         match Link::open(FILE_WORKER, hear) {
             Ok(link) => self.file_worker = Some(link),
-            Err(error) => {
-                emit(Msg::FileWorker(FromWorker::Failed(format!("this browser allows no workers ({error})"))))
-            }
+            Err(error) => emit(Msg::FileWorker(FromWorker::Failed(say!("this browser allows no workers ({})", error)))),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The page's side of the link to a worker: receives its messages as events and its errors as text.
 
+use inkling_core::say;
+
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
 use web_sys::{ErrorEvent, MessageEvent, Worker};
@@ -53,14 +55,16 @@ impl Link {
             hear(match serde_wasm_bindgen::from_value(event.data()) {
                 Ok(message) => FromWorker::Message(Box::new(message)),
                 Err(error) => {
-                    FromWorker::Failed(format!("the page could not decode a message from the worker ({error})"))
+                    FromWorker::Failed(say!("the page could not decode a message from the worker ({})", error))
                 }
             });
         });
         let on_error = Closure::<dyn Fn(ErrorEvent)>::new(move |event: ErrorEvent| {
             // If the script does not load, the event has no message.
             let message = js_sys::Reflect::get(&event, &"message".into()).ok().and_then(|m| m.as_string());
-            receive(FromWorker::Failed(message.unwrap_or_else(|| "the worker's script could not be loaded".into())));
+            receive(FromWorker::Failed(
+                message.unwrap_or_else(|| say!("the worker's script could not be loaded").into()),
+            ));
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));

@@ -5,8 +5,10 @@ use inkling_core::{
     data::{KeptData, NamedFile, handwriting::Handwriting},
     history::RunHistory,
     lesson::Lesson,
+    message,
     network::Edit,
     protocol::{Envelope, FileEvent, Format, Language, Look, Query},
+    say,
     settings::Preset,
     summary::SavedRun,
 };
@@ -57,8 +59,11 @@ pub enum Msg {
     Toggled(Section, bool),
     /// The page looks different: another size or colour scheme.
     Resized,
-    /// Whether the visitor wants little motion.
-    Motion { reduced: bool },
+    /// The visitor's wish for little motion has changed.
+    Motion {
+        /// Whether the picture is to change seldom.
+        reduced: bool,
+    },
 }
 
 /// What the visitor does with the controls.
@@ -298,8 +303,8 @@ impl Chart {
     /// Its canvas, and its file name without extension.
     pub fn key(self) -> &'static str {
         match self {
-            Self::Accuracy => "accuracy",
-            Self::Loss => "loss",
+            Self::Accuracy => message!("accuracy"),
+            Self::Loss => message!("loss"),
             Self::Matrix => "matrix",
         }
     }
@@ -388,10 +393,10 @@ impl Record {
     /// What it is called in a sentence.
     pub fn title(self) -> &'static str {
         match self {
-            Self::Run => "this run",
-            Self::History => "the history of runs",
-            Self::Handwriting => "your digits",
-            Self::Images => "your images",
+            Self::Run => say!("this run"),
+            Self::History => say!("the history of runs"),
+            Self::Handwriting => say!("your digits"),
+            Self::Images => say!("your images"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
-use inkling_core::settings::BackendChoice;
+use inkling_core::{say, settings::BackendChoice};
 
 use super::{
     dom, verdict,
@@ -38,7 +38,7 @@ async fn adapter() -> Result<Adapter, String> {
     let navigator = dom::window().map(|window| window.navigator()).ok_or(NONE)?;
     let gpu = get(&navigator, "gpu");
     if gpu.is_falsy() {
-        return Err("no WebGPU in this browser".into());
+        return Err(say!("no WebGPU in this browser").into());
     }
     let request: Function = get(&gpu, "requestAdapter").dyn_into().map_err(|_| NONE)?;
     // The same options as CubeCL's, because a machine may have two adapters.
@@ -53,7 +53,7 @@ async fn adapter() -> Result<Adapter, String> {
     let has: Function = get(&features, "has").dyn_into().map_err(|_| NONE)?;
     let timestamps = has.call1(&features, &"timestamp-query".into()).is_ok_and(|has| has.is_truthy());
     if !timestamps {
-        return Err("the WebGPU adapter of this browser lacks timestamp-query, which Burn needs".into());
+        return Err(say!("the WebGPU adapter of this browser lacks timestamp-query, which Burn needs").into());
     }
     let info = get(&adapter, "info");
     let software = get(&adapter, "isFallbackAdapter").is_truthy()

@@ -7,6 +7,7 @@
 use inkling_core::{
     healing::{Incident, Remedy},
     protocol::{BackendInfo, Command, Envelope, Event, RunState},
+    say,
     settings::{BackendChoice, DatasetName},
 };
 use inkling_formats::mnist::first_source;
@@ -56,7 +57,7 @@ impl Update<'_> {
             }
             WorkerMsg::Refused(error) => {
                 self.model.worker = WorkerState::Lost;
-                self.fail(format!("This browser allows no workers ({error}), and training needs one."));
+                self.fail(say!("This browser allows no workers ({}), and training needs one.", error));
             }
             WorkerMsg::ReadyDue(received) => self.ready_due(received),
             WorkerMsg::SilenceDue => self.silence_due(),
@@ -107,10 +108,10 @@ impl Update<'_> {
             WorkerState::Fetching(_, received) if received > before => {
                 self.later(READY_TIMEOUT_MS, WorkerMsg::ReadyDue(received));
             }
-            WorkerState::Fetching(..) => self.lose("it was not ready within three minutes", false),
+            WorkerState::Fetching(..) => self.lose(say!("it was not ready within three minutes"), false),
             // An earlier timer has a different number of bytes, so the check gets its own three minutes.
             WorkerState::Checking(_, received) if received == before => {
-                self.lose("it was not ready within three minutes", false);
+                self.lose(say!("it was not ready within three minutes"), false);
             }
             _ => {}
         }
@@ -122,8 +123,8 @@ impl Update<'_> {
         if let WorkerState::Ready(_, silence) = &mut self.model.worker {
             silence.checks = if awaited || silence.starting_replica { silence.checks + 1 } else { 0 };
             let (limit, reason) = match silence.starting_replica {
-                true => (MAX_STARTING, "it did not return from starting another worker"),
-                false => (MAX_SILENCE, "it was silent for a minute and a half"),
+                true => (MAX_STARTING, say!("it did not return from starting another worker")),
+                false => (MAX_SILENCE, say!("it was silent for a minute and a half")),
             };
             if silence.checks >= limit {
                 return self.lose(reason, true);
@@ -132,7 +133,7 @@ impl Update<'_> {
         // It talks, but about something else.
         let overdue = self.model.questions_mut().map(|asked| asked.wait(MAX_SILENCE));
         if overdue.contains(&true) {
-            self.warn_once("The worker has not answered a question for a minute and a half. Ask again.".into());
+            self.warn_once(say!("The worker has not answered a question for a minute and a half. Ask again.").into());
         }
         self.later(SILENCE_MS, WorkerMsg::SilenceDue);
     }
@@ -172,7 +173,8 @@ impl Update<'_> {
                 self.effects.push(Effect::Renew);
             }
             return self.fail(
-                "Inkling was updated after this page was opened. Reload the page; a kept run is offered again.".into(),
+                say!("Inkling was updated after this page was opened. Reload the page; a kept run is offered again.")
+                    .into(),
             );
         }
         self.effects.push(Effect::KeepOffline(plan.pick.address()));
@@ -220,8 +222,8 @@ impl Update<'_> {
 
     fn lose_unready(&mut self, plan: Plan, error: &str, faulty: bool) {
         if plan.pick.engine == Engine::Cpu {
-            let advice = "Reload the page, or try another browser.";
-            return self.fail(format!("The worker could not start: {error}. {advice}"));
+            let advice = say!("Reload the page, or try another browser.");
+            return self.fail(say!("The worker could not start: {}. {}", error, advice));
         }
         // A backend that is missing today may be there on the next visit.
         if let (true, Some(gpu)) = (faulty, plan.pick.gpu()) {
@@ -251,8 +253,10 @@ impl Update<'_> {
         let Some(&pause) = pause else {
             self.replace(WorkerState::Lost);
             let times = self.model.failures;
-            return self.warn_once(format!(
-                "The worker failed {times} times in a row ({error}). Train tries again; a reload may help."
+            return self.warn_once(say!(
+                "The worker failed {} times in a row ({}). Train tries again; a reload may help.",
+                times,
+                error
             ));
         };
         self.restore_network();
@@ -293,7 +297,7 @@ impl Update<'_> {
                 self.open(Plan { pick, ..plan });
             }
             Remedy::Cpu => {
-                let pick = Pick::cpu(format!("{backend} was lost twice: {error}"));
+                let pick = Pick::cpu(say!("{} was lost twice: {}", backend, error));
                 self.open(Plan { choice: plan.choice, pick, stand_in: true });
             }
             Remedy::None => {

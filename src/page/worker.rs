@@ -2,6 +2,7 @@
 
 use inkling_core::{
     protocol::{BackendName, Check},
+    say,
     settings::BackendChoice,
 };
 
@@ -144,16 +145,16 @@ impl WorkerState {
     pub fn note(&self) -> Option<String> {
         match self {
             WorkerState::Ready(..) => None,
-            WorkerState::Lost => Some("No backend".into()),
-            WorkerState::Resting(_) => Some("The worker failed; the next one starts in a moment…".into()),
-            WorkerState::Absent | WorkerState::Probing(_) => Some("Looking for a backend…".into()),
+            WorkerState::Lost => Some(say!("No backend").into()),
+            WorkerState::Resting(_) => Some(say!("The worker failed; the next one starts in a moment…").into()),
+            WorkerState::Absent | WorkerState::Probing(_) => Some(say!("Looking for a backend…").into()),
             WorkerState::Checking(Plan { pick: Pick { engine: Engine::Webgpu(_), .. }, .. }, _) => {
-                Some("Checking the GPU against the CPU…".into())
+                Some(say!("Checking the GPU against the CPU…").into())
             }
-            WorkerState::Checking(..) => Some("Starting the CPU worker…".into()),
+            WorkerState::Checking(..) => Some(say!("Starting the CPU worker…").into()),
             WorkerState::Fetching(plan, received) => {
                 let name = if plan.pick.gpu().is_some() { "WebGPU" } else { "CPU" };
-                Some(format!("Fetching the {name} worker: {:.1} MB…", f64::from(*received) / 1e6))
+                Some(say!("Fetching the {} worker: {} MB…", name, format_args!("{:.1}", f64::from(*received) / 1e6)))
             }
         }
     }
@@ -186,9 +187,9 @@ impl Site {
         if self.ready.contains(&name) {
             None
         } else if self.building.contains(&name) {
-            Some(format!("{title} is being built; the CPU trains until then"))
+            Some(say!("{} is being built; the CPU trains until then", title))
         } else {
-            Some(format!("this site was built without {title}"))
+            Some(say!("this site was built without {}", title))
         }
     }
 }
@@ -207,10 +208,10 @@ impl Pick {
     /// The worker for `choice` on this site, if the choice does not depend on an adapter.
     pub fn without_adapter(choice: BackendChoice, site: &Site) -> Option<Self> {
         match choice {
-            BackendChoice::Cpu => Some(Pick::cpu("you chose the CPU")),
+            BackendChoice::Cpu => Some(Pick::cpu(say!("you chose the CPU"))),
             BackendChoice::Ndarray => Some(match site.lacks(BackendName::Ndarray) {
                 Some(reason) => Pick::cpu(reason),
-                None => Pick { engine: Engine::Ndarray, reason: "you chose burn-ndarray".into() },
+                None => Pick { engine: Engine::Ndarray, reason: say!("you chose burn-ndarray").into() },
             }),
             BackendChoice::Webgpu | BackendChoice::Auto => site.lacks(BackendName::Webgpu).map(Pick::cpu),
         }
@@ -224,15 +225,17 @@ impl Pick {
             Ok(adapter) => adapter,
         };
         if software && automatic {
-            return Pick::cpu("the only WebGPU adapter here is a software one, which is slower than the CPU worker");
+            return Pick::cpu(say!(
+                "the only WebGPU adapter here is a software one, which is slower than the CPU worker"
+            ));
         }
         let check = match verdict {
-            Some(Verdict::Failed(reason)) if automatic => return Pick::cpu(format!("on an earlier visit: {reason}")),
+            Some(Verdict::Failed(reason)) if automatic => return Pick::cpu(say!("on an earlier visit: {}", reason)),
             Some(Verdict::Passed(check)) => Some(check),
             // A visitor who asks for WebGPU gets it tested again.
             _ => None,
         };
-        let reason = if automatic { "a WebGPU adapter was found" } else { "you chose WebGPU" };
+        let reason = if automatic { say!("a WebGPU adapter was found") } else { say!("you chose WebGPU") };
         Pick { engine: Engine::Webgpu(Gpu { adapter: name, check }), reason: reason.into() }
     }
 

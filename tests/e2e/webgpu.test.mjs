@@ -108,7 +108,8 @@ for (const pair of [["the device is lost", "a call is invalid"], ["the loss is n
     assert.deepEqual([done.state, done.error], ["finished", null]);
     assert.deepEqual(done.incidents.map((i) => [i.backend, i.remedy]), [["webgpu", "again"], ["webgpu", "cpu"]]);
     pair.forEach((name, i) => assert.match(done.incidents[i].reason, FAULTS[name][1]));
-    assert.ok(done.incidents[0].from >= 2 && done.incidents[1].from >= done.incidents[0].from, "the run started over");
+    // How far the checkpoints are apart depends on the machine's speed; 0 would be the beginning.
+    assert.ok(done.incidents[0].from >= 1 && done.incidents[1].from >= done.incidents[0].from, "the run started over");
     assert.deepEqual(done.history.map((epoch) => epoch.epoch), [1, 2, 3, 4]);
     assert.equal(done.backend.name, "cpu");
     await page.getByText(/CPU: burn-flex, SIMD \(webgpu was lost twice: /).waitFor();

@@ -9,7 +9,7 @@ use plotters::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::ConfusionMatrix;
+use crate::{metrics::ConfusionMatrix, say};
 
 /// Colours of a chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,7 +162,8 @@ pub fn curve<DB: DrawingBackend>(
     let epochs = curve.epochs.max(1.0);
     let labels = (epochs as usize).clamp(2, 10) + 1;
     let digits = if high - low < 0.11 { 3 } else { 2 };
-    let mut chart = Axes { x: 0.0..epochs, y: low..high, along: "epoch", labels, digits }.draw(area, theme, scale)?;
+    let mut chart =
+        Axes { x: 0.0..epochs, y: low..high, along: say!("epoch"), labels, digits }.draw(area, theme, scale)?;
     let lost = curve.resumed.iter().map(|&mark| (mark, theme.mistake, px(4.0)));
     let changed = curve.changed.iter().map(|&mark| (mark, theme.text, px(2.0)));
     for (mark, colour, dash) in lost.chain(changed) {
@@ -331,8 +332,12 @@ pub fn heatmap<DB: DrawingBackend>(
     let centred = Pos::new(HPos::Center, VPos::Center);
     let label = font(12.0).color(&theme.text).pos(centred);
     let middle = classes as i32 * cell / 2;
-    area.draw(&Text::new("predicted", (left + middle, (9.0 * scale) as i32), label.clone()))?;
-    area.draw(&Text::new("true", ((9.0 * scale) as i32, top + middle), label.transform(FontTransform::Rotate270)))?;
+    area.draw(&Text::new(say!("predicted"), (left + middle, (9.0 * scale) as i32), label.clone()))?;
+    area.draw(&Text::new(
+        say!("true"),
+        ((9.0 * scale) as i32, top + middle),
+        label.transform(FontTransform::Rotate270),
+    ))?;
     let most_mistakes = matrix.mistakes().first().map_or(0, |mistake| mistake.0);
     // Labels need 15 CSS pixels, counts 17: with smaller cells, not every class has a label, and no cell has a count.
     let wide = f64::from(cell) / scale;

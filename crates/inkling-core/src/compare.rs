@@ -1,5 +1,7 @@
 //! Tests whether one run is better than another or only luckier.
 
+use crate::say;
+
 /// McNemar's test: compares two networks on the images where they disagree (McNemar, Psychometrika 12, 1947).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct McNemar {
@@ -28,14 +30,20 @@ impl McNemar {
     pub fn sentence(&self, first: &str, second: &str) -> String {
         let McNemar { first_only, second_only, p } = *self;
         let verdict = match (p < 0.05, first_only.cmp(&second_only)) {
-            (true, std::cmp::Ordering::Greater) => format!("{first} is better"),
-            (true, _) => format!("{second} is better"),
-            (false, _) => "this may well be chance".into(),
+            (true, std::cmp::Ordering::Greater) => say!("{} is better", first),
+            (true, _) => say!("{} is better", second),
+            (false, _) => say!("this may well be chance").into(),
         };
         let p = if p < 0.001 { "< 0.001".into() } else { format!("= {p:.3}") };
-        format!(
-            "Only {first} gets {first_only} of the test images right, and only {second} gets {second_only}: {verdict} \
-             (p {p}, exact McNemar test)."
+        say!(
+            "Only {} gets {} of the test images right, and only {} gets {}: {} \
+             (p {}, exact McNemar test).",
+            first,
+            first_only,
+            second,
+            second_only,
+            verdict,
+            p
         )
     }
 }

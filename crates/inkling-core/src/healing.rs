@@ -1,6 +1,7 @@
 //! Recovery when a run loses its worker: the run resumes from its last checkpoint, first with a fresh worker of the
 //! same backend, then on the CPU.
 
+use crate::say;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::BackendName;
@@ -48,18 +49,21 @@ impl Incident {
     /// The incident as a sentence for the page.
     pub fn sentence(&self) -> String {
         let Incident { reason, step, from, .. } = self;
-        let resumed =
-            if *from == 0 { "started again from the beginning".into() } else { format!("resumed from step {from}") };
+        let resumed = if *from == 0 {
+            say!("started again from the beginning").into()
+        } else {
+            say!("resumed from step {}", from)
+        };
         match self.remedy {
             Remedy::Again => {
-                format!("The worker was lost at step {step} ({reason}). A fresh worker {resumed}.")
+                say!("The worker was lost at step {} ({}). A fresh worker {}.", step, reason, resumed)
             }
             Remedy::Cpu => {
-                format!("The worker was lost again at step {step} ({reason}). The CPU {resumed}.")
+                say!("The worker was lost again at step {} ({}). The CPU {}.", step, reason, resumed)
             }
             Remedy::None => {
-                let way_out = if *from == 0 { "Press Train" } else { "Resume it, or press Train" };
-                format!("The worker was lost again at step {step} ({reason}). {way_out} for a new run.")
+                let way_out = if *from == 0 { say!("Press Train") } else { say!("Resume it, or press Train") };
+                say!("The worker was lost again at step {} ({}). {} for a new run.", step, reason, way_out)
             }
         }
     }

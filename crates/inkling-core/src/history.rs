@@ -106,11 +106,20 @@ impl RunHistory {
         self.count
     }
 
-    /// These runs, and those that were added to `base` since and made `other` of it. They get new numbers, and the oldest make
-    /// room.
+    /// These runs, with what has happened to `base` since and made `other` of it: runs that were removed are missing, changed ones
+    /// have their new names and scores, and those that were added get new numbers, while the oldest make room.
     pub fn merged(mut self, other: &RunHistory, base: &RunHistory) -> Self {
+        self.runs.retain(|run| base.same(run).is_none() || other.same(run).is_some());
+        for run in &mut self.runs {
+            if let (Some(before), Some(now)) = (base.same(run), other.same(run))
+                && before != now
+            {
+                let PastRun { name, test, robustness, .. } = now.clone();
+                (run.name, run.test, run.robustness) = (name, test, robustness);
+            }
+        }
         for run in &other.runs {
-            if !self.runs.iter().chain(&base.runs).any(|known| known.history == run.history) {
+            if self.same(run).is_none() && base.same(run).is_none() {
                 self.count += 1;
                 self.make_room();
                 let colour = self.free_colour();
@@ -118,6 +127,11 @@ impl RunHistory {
             }
         }
         self
+    }
+
+    /// The same run here: its epochs tell, because names and scores may change.
+    fn same(&self, run: &PastRun) -> Option<&PastRun> {
+        self.runs.iter().find(|known| known.history == run.history)
     }
 
     fn make_room(&mut self) {

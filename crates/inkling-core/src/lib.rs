@@ -13,6 +13,7 @@ pub mod healing;
 pub mod history;
 pub mod image;
 pub mod ink;
+pub mod language;
 pub mod lesson;
 pub mod metrics;
 pub mod network;

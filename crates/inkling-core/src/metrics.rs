@@ -1,5 +1,7 @@
 //! Confusion matrix, classification report, confidence interval, throughput, and timing of the parts of training.
 
+use crate::message;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -129,9 +131,9 @@ impl Report {
         let classes = self.classes.iter().zip(0..).map(|(score, class)| row(name(class), score));
         classes
             .chain([
-                ["accuracy".into(), none(), none(), share(self.accuracy), support],
-                row("macro avg".into(), &self.macro_average),
-                row("weighted avg".into(), &self.weighted_average),
+                [message!("accuracy").into(), none(), none(), share(self.accuracy), support],
+                row(message!("macro avg").into(), &self.macro_average),
+                row(message!("weighted avg").into(), &self.weighted_average),
             ])
             .collect()
     }

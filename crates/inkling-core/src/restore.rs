@@ -553,6 +553,12 @@ mod tests {
         let stored = with(&[4, 5, 6]);
         let read = with(&[1, 2]);
         assert_eq!(stored.clone().merged(&read, &read), stored);
+        // What this tab has removed or renamed since it read stays so.
+        let mut here = read.clone();
+        here.remove(1);
+        here.rename(2, "slow");
+        let merged = read.clone().merged(&here, &read);
+        assert_eq!(merged.runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>(), ["slow"]);
         let mut unnumbered = with(&[1, 2]);
         unnumbered.runs.iter_mut().for_each(|run| run.number = 0);
         assert_eq!(unnumbered.check(), Ok(()), "a history of an earlier version is accepted");
@@ -572,6 +578,9 @@ mod tests {
         assert_eq!(merged.check(), Ok(()));
         assert_eq!(merged.clone().merged(&second, &none), merged);
         assert_eq!(none.clone().merged(&first, &first), none, "removed digits do not come back");
+        let mut here = first.clone();
+        here.remove(1);
+        assert_eq!(first.clone().merged(&here, &first), here, "what this tab has removed stays away");
     }
 
     #[test]

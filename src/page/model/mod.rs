@@ -15,6 +15,7 @@ use inkling_core::{
     history::RunHistory,
     network::{Layers, Network},
     protocol::{BackendInfo, Explanation, FileTask, Look, Query, RunState, Specimen},
+    say,
     settings::{DatasetName, SettingError, Settings},
     sketch::{Target, Unlike},
     summary::{RunSummary, SavedRun},
@@ -380,7 +381,7 @@ impl Model {
             1 => name.starts_with(['8', 'A', 'E', 'F', 'H', 'I', 'L', 'M', 'N', 'O', 'R', 'S', 'X']),
             _ => name.starts_with(['8', 'a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']),
         };
-        format!("{} {name}", if vowel { "an" } else { "a" })
+        if vowel { say!("an {}", name) } else { say!("a {}", name) }
     }
 
     /// Whether a section is open.

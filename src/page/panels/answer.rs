@@ -1,5 +1,7 @@
 //! The answer: what the network makes of the current image.
 
+use inkling_core::say;
+
 use super::{
     Panel,
     words::{best, sure},
@@ -42,29 +44,29 @@ fn draw_verdict(model: &Model) {
     dom::set_text("answer-share", &share.unwrap_or_default());
     let label = model.current().and_then(Current::specimen).map(|specimen| specimen.label);
     let (words, kind) = match (label, top) {
-        (Some(label), Some(top)) if usize::from(label) == top => ("✓ right".into(), "right"),
-        (Some(label), Some(_)) => (format!("✗ it is {}", model.a_class(label)), "wrong"),
+        (Some(label), Some(top)) if usize::from(label) == top => (say!("✓ right").into(), "right"),
+        (Some(label), Some(_)) => (say!("✗ it is {}", model.a_class(label)), "wrong"),
         _ => (String::new(), ""),
     };
     dom::set_text("answer-verdict", &words);
     dom::set_attribute("answer-verdict", "data-kind", kind);
     let untrained = model.run.progress.is_none_or(|progress| progress.step == 0) && !model.run.imported;
     let of = match model.current() {
-        Some(Current::Sketch(_)) => "for your sketch",
+        Some(Current::Sketch(_)) => say!("for your sketch"),
         Some(Current::Image(_)) if model.picture.input == Input::Pad && model.target().is_ok() => {
-            "for an image of the data set, until you draw"
+            say!("for an image of the data set, until you draw")
         }
-        Some(Current::Image(_)) => "for this image of the data set",
-        Some(Current::Example(_)) => "for an example",
+        Some(Current::Image(_)) => say!("for this image of the data set"),
+        Some(Current::Example(_)) => say!("for an example"),
         None => "",
     };
     // The blocks and an image of the data set are always about the present.
     let past = model.epoch.filter(|_| matches!(model.current(), Some(Current::Sketch(_))));
     let words = match (found, untrained) {
-        (Some(_), _) if let Some(epoch) = past => format!("{of}, after epoch {epoch}"),
-        (Some(_), true) => format!("{of}: a guess, because it has learned nothing yet"),
+        (Some(_), _) if let Some(epoch) = past => say!("{}, after epoch {}", of, epoch),
+        (Some(_), true) => say!("{}: a guess, because it has learned nothing yet", of),
         (Some(_), false) => of.into(),
-        (None, _) => "No answer yet.".into(),
+        (None, _) => say!("No answer yet.").into(),
     };
     dom::set_text("answer-of", &words);
 }

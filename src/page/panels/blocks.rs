@@ -2,9 +2,11 @@
 
 use inkling_core::{
     data::Shape,
+    language::known,
     network::{Block, Filters, Layer, Network, grouped},
     parameters::random_weights,
     protocol::{LayerStep, Maps},
+    say,
 };
 use web_sys::Event;
 
@@ -55,7 +57,7 @@ impl Panel for Blocks {
 
     fn draw(&mut self, model: &Model) {
         let Some(net) = model.run.network() else {
-            show("blocks", [text("li", "This network does not fit its images.").with("class", "hint")]);
+            show("blocks", [text("li", say!("This network does not fit its images.")).with("class", "hint")]);
             self.drawn = Drawn::default();
             return;
         };
@@ -138,11 +140,11 @@ fn shown_filters(net: &Network, block: &Block) -> Option<Filters> {
 /// What a layer does, in two or three words.
 fn does(net: &Network, layer: usize) -> &'static str {
     match net.layers().get(layer) {
-        Some((Layer::Conv(_) | Layer::Residual(_), _)) if layer == 0 => "finds patterns",
-        Some((Layer::Conv(_) | Layer::Residual(_), _)) => "finds larger patterns",
-        Some((Layer::Dense(..), _)) => "combines everything",
-        Some(_) => "prepares",
-        None => "one number per class",
+        Some((Layer::Conv(_) | Layer::Residual(_), _)) if layer == 0 => say!("finds patterns"),
+        Some((Layer::Conv(_) | Layer::Residual(_), _)) => say!("finds larger patterns"),
+        Some((Layer::Dense(..), _)) => say!("combines everything"),
+        Some(_) => say!("prepares"),
+        None => say!("one number per class"),
     }
 }
 
@@ -161,10 +163,10 @@ fn image_card(model: &Model) -> Element {
         .with("type", "button")
         .with("class", "block")
         .with("data-inside", "0")
-        .with("title", "Look inside")
-        .child(text("b", "image"))
+        .with("title", say!("Look inside"))
+        .child(text("b", say!("image")))
         .child(element("canvas").with("id", "seen"))
-        .child(text("small", "pixels that matter"))
+        .child(text("small", say!("pixels that matter")))
         .child(element("canvas").with("id", "seen-saliency"))
         .child(text("span", format!("{side}×{side}")));
     element("li").with("class", "image").key("image").child(button)
@@ -177,21 +179,21 @@ fn card(model: &Model, net: &Network, at: usize, block: &Block, step: Option<&La
     let size = if shape.side > 1 {
         format!("{} @ {side}×{side}", shape.channels, side = shape.side)
     } else {
-        format!("{} units", shape.channels)
+        say!("{} units", shape.channels)
     };
     let weights = match parameters {
-        0 => "no weights".into(),
-        count => format!("{} weights", grouped(*count as u64)),
+        0 => say!("no weights").into(),
+        count => say!("{} weights", grouped(*count as u64)),
     };
     let mut button = element("button")
         .with("type", "button")
         .with("class", "block")
         .with("data-inside", layer.to_string())
-        .with("title", "Look inside")
-        .child(text("b", name.clone()))
+        .with("title", say!("Look inside"))
+        .child(text("b", known(name)))
         .child(text("small", does(net, layer)));
     if let Some(filters) = shown_filters(net, block) {
-        let words = shown(FILTERS.0, filters.count, "filters");
+        let words = shown(FILTERS.0, filters.count, say!("filters"));
         button = button.child(text("small", words)).child(element("canvas").with("id", filters_id(at)));
     }
     let last = layer == net.layers().len();
@@ -201,15 +203,16 @@ fn card(model: &Model, net: &Network, at: usize, block: &Block, step: Option<&La
     }
     if !last {
         let what = match shape.side {
-            1 => shown(UNITS.0, shape.channels, "activations"),
-            _ => shown(MAPS.0, shape.channels, "maps"),
+            1 => shown(UNITS.0, shape.channels, say!("activations")),
+            _ => shown(MAPS.0, shape.channels, say!("maps")),
         };
         button = button.child(text("small", what)).child(element("canvas").with("id", maps_id(at)));
     }
     button = button.child(text("span", size)).child(text("span", weights).with("class", "hint"));
     if let Some(LayerStep { gradient, change, weights }) = step {
         let share = 100.0 * change / weights.max(f32::MIN_POSITIVE);
-        let words = format!("gradient {gradient:.1e}, weights moved by {share:.2}%");
+        let words =
+            say!("gradient {}, weights moved by {}%", format_args!("{:.1e}", gradient), format_args!("{:.2}", share));
         button = button.child(text("span", words).with("class", "step"));
     }
     let class = if model.inside.layer == layer && model.is_open(Section::Inside) { "chosen" } else { "" };
@@ -218,7 +221,7 @@ fn card(model: &Model, net: &Network, at: usize, block: &Block, step: Option<&La
 
 /// How many of all are drawn: `6 of 32 maps`.
 fn shown(drawn: usize, all: usize, what: &str) -> String {
-    if all > drawn { format!("{drawn} of {all} {what}") } else { what.into() }
+    if all > drawn { say!("{} of {} {}", drawn, all, what) } else { what.into() }
 }
 
 fn draw_maps(id: &str, maps: Option<&Maps>, shape: Shape) {
@@ -234,10 +237,13 @@ fn draw_maps(id: &str, maps: Option<&Maps>, shape: Shape) {
 /// What the last followed step did.
 fn followed_words(model: &Model) -> String {
     match &model.picture.followed {
-        Some(step) => format!(
-            "Step {}: on its {} images, the loss went from {:.3} to {:.3}. Each block says how large its gradient was, and how far \
+        Some(step) => say!(
+            "Step {}: on its {} images, the loss went from {} to {}. Each block says how large its gradient was, and how far \
              its weights moved.",
-            step.step, step.images, step.before, step.after
+            step.step,
+            step.images,
+            format_args!("{:.3}", step.before),
+            format_args!("{:.3}", step.after)
         ),
         None => String::new(),
     }

@@ -1,6 +1,6 @@
 //! The camera: collect pictures of classes, use them as a data set, and see what the network makes of what it sees.
 
-use inkling_core::image::MIN_IMAGES;
+use inkling_core::{image::MIN_IMAGES, message, say};
 use web_sys::{Event, HtmlInputElement, KeyboardEvent};
 
 use super::{
@@ -63,14 +63,17 @@ impl Panel for Camera {
         }
         let camera = &model.camera;
         let words = match camera.state {
-            CameraState::Off => "Turn the camera on",
-            CameraState::Starting => "Waiting for the camera…",
-            CameraState::On => "Turn the camera off",
+            CameraState::Off => say!("Turn the camera on"),
+            CameraState::Starting => say!("Waiting for the camera…"),
+            CameraState::On => say!("Turn the camera off"),
         };
         dom::set_text("camera-switch", words);
         dom::set_hidden("camera-view", camera.state == CameraState::Off);
         dom::set_enabled("camera-take", camera.state == CameraState::On, "camera-switch");
-        dom::set_text("camera-take", if camera.collecting.is_some() { "Collecting…" } else { "Hold to collect" });
+        dom::set_text(
+            "camera-take",
+            if camera.collecting.is_some() { say!("Collecting…") } else { say!("Hold to collect") },
+        );
         show("camera-classes", camera.classes.iter().enumerate().map(|(place, class)| row(place, class)));
         dom::set_hidden("camera-restore", camera.removed.is_none());
         dom::set_text("camera-said", &sentence(model));
@@ -88,8 +91,8 @@ fn row(place: usize, class: &Collected) -> Element {
     let remove = text("button", "×")
         .with("type", "button")
         .with("data-class", place.to_string())
-        .with("aria-label", format!("Remove the pictures of {}", class.name));
-    let words = format!(" {}", count(class.pictures.len(), "picture"));
+        .with("aria-label", say!("Remove the pictures of {}", class.name));
+    let words = format!(" {}", count(class.pictures.len(), [message!("{} picture"), message!("{} pictures")]));
     element("li").key(&class.name).child(text("b", &class.name)).child(text("span", words)).child(remove)
 }
 
@@ -98,9 +101,9 @@ fn missing(model: &Model) -> Option<String> {
     let camera = &model.camera;
     let pictures = MIN_PICTURES.saturating_sub(camera.pictures());
     match (camera.classes.len(), pictures) {
-        (0 | 1, _) => Some("Two classes or more are needed".into()),
+        (0 | 1, _) => Some(say!("Two classes or more are needed").into()),
         (_, 0) => None,
-        (_, more) => Some(format!("{} more are needed", count(more, "picture"))),
+        (_, more) => Some(say!("{} more are needed", count(more, [message!("{} picture"), message!("{} pictures")]))),
     }
 }
 
@@ -109,8 +112,12 @@ fn sentence(model: &Model) -> String {
     match (missing(model), camera.problem.as_str()) {
         (_, problem) if !problem.is_empty() => problem.into(),
         (Some(missing), _) => format!("{missing}."),
-        (None, _) if model.run.state.is_active() => "Stop the run to use other pictures.".into(),
-        (None, _) => format!("{} in {} classes.", count(camera.pictures(), "picture"), camera.classes.len()),
+        (None, _) if model.run.state.is_active() => say!("Stop the run to use other pictures.").into(),
+        (None, _) => say!(
+            "{} in {} classes.",
+            count(camera.pictures(), [message!("{} picture"), message!("{} pictures")]),
+            camera.classes.len()
+        ),
     }
 }
 
@@ -120,7 +127,7 @@ fn answer(model: &Model) -> String {
         Some(prediction) => {
             let best = best(&prediction.probabilities);
             let share = 100.0 * prediction.probabilities.get(best).copied().unwrap_or_default();
-            format!("It sees {} ({share:.0}%).", model.a_class(best as u8))
+            say!("It sees {} ({}%).", model.a_class(best as u8), format_args!("{:.0}", share))
         }
         None => String::new(),
     }

@@ -1,8 +1,11 @@
 //! The controls: the settings' form, made from the table of settings, and the buttons.
 
 use inkling_core::{
+    language::say,
+    message,
     network::{Network, READY_MADE},
     protocol::RunState,
+    say,
     settings::{Control, FIELDS, Field, Group, PRESETS, Rule, Settings},
 };
 use wasm_bindgen::JsCast;
@@ -19,7 +22,7 @@ use crate::page::{
 /// The attribute of the button that trains, pauses and resumes, with what it does.
 const ACTION: &str = "data-action";
 /// What it does before a run.
-const TRAIN: &str = "Train";
+const TRAIN: &str = message!("Train");
 /// The text of a setting that is off.
 const OFF: &str = "0";
 
@@ -102,8 +105,8 @@ impl Panel for Controls {
             dom::set_attribute(&format!("preset-{}", preset.key), "aria-pressed", pressed);
         }
         draw_network(model.network().ok().filter(|_| model.errors.get("net").is_none()).as_ref());
-        let own = "Custom settings.";
-        dom::set_text("preset-note", chosen.map_or(own, |preset| preset.note));
+        let own = say!("Custom settings.");
+        dom::set_text("preset-note", chosen.map_or(own, |preset| say(preset.note)));
         // A wrong range must be visible, or Train would seem to do nothing.
         let slides = |field: &Field| matches!(field.control, Control::Slider(_));
         let wrong = FIELDS.iter().any(|field| slides(field) && model.errors.get(field.key).is_some());
@@ -145,17 +148,17 @@ fn draw_network(net: Option<&Network>) {
         menu.set_value(ready.map_or("", |ready| ready.text));
     }
     dom::set_text("net-note", &net.map(Network::sentence).unwrap_or_default());
-    dom::set_text("net-lesson", ready.map_or("", |ready| ready.lesson));
+    dom::set_text("net-lesson", ready.map_or("", |ready| say(ready.lesson)));
 }
 
 fn draw_buttons(model: &Model) {
     let state = model.run.state;
     let action = match state {
-        RunState::Training => "Pause",
-        RunState::Paused => "Resume",
+        RunState::Training => message!("Pause"),
+        RunState::Paused => message!("Resume"),
         _ => TRAIN,
     };
-    dom::set_text("train", action);
+    dom::set_text("train", say(action));
     dom::set_attribute("train", ACTION, action);
     // Enter in a field submits the form, which must not pause a run.
     dom::set_attribute("train", "type", if action == TRAIN { "submit" } else { "button" });
@@ -193,9 +196,9 @@ fn build_form() {
         show(id, of(&|control| control.group() == Some(group)));
     }
     let option = |(text_of, name): (&'static str, &'static str)| text("option", name).with("value", text_of);
-    let names = READY_MADE.iter().map(|ready| (ready.text, ready.name)).chain([("", "Your own network")]);
+    let names = READY_MADE.iter().map(|ready| (ready.text, say(ready.name))).chain([("", say!("Your own network"))]);
     show("ready-made", names.map(option));
-    let help = |field: &Field| element("p").child(text("b", field.label)).text(format!(": {}", field.help));
+    let help = |field: &Field| element("p").child(text("b", say(field.label))).text(format!(": {}", say(field.help)));
     show("settings-help", FIELDS.iter().map(help));
 }
 
@@ -204,15 +207,15 @@ fn control(field: &Field) -> Element {
     let error_id = format!("{key}-error");
     let error =
         element("p").with("id", &error_id).with("class", "field-error").with("role", "alert").with("hidden", "");
-    let label = text("label", field.label).with("for", key);
+    let label = text("label", say(field.label)).with("for", key);
     let first = matches!(field.control, Control::First | Control::Live);
     let label = match field.hint {
         "" => label,
         // The bar has no room for it.
-        _ if first => label.with("title", field.hint),
-        hint => label.text(" ").child(text("span", hint).with("class", "hint")),
+        _ if first => label.with("title", say(field.hint)),
+        hint => label.text(" ").child(text("span", say(hint)).with("class", "hint")),
     };
-    let input = input(field).with("id", key).with("title", field.help).with("aria-describedby", &error_id);
+    let input = input(field).with("id", key).with("title", say(field.help)).with("aria-describedby", &error_id);
     let class = match (field.control, field.rule) {
         (_, Rule::Switch) => "field switch",
         (Control::Slider(_), _) => "field slider",
@@ -231,7 +234,7 @@ fn control(field: &Field) -> Element {
                 .with("min", low.to_string())
                 .with("max", high.to_string())
                 .with("step", step.to_string())
-                .with("aria-label", format!("{}, slider", field.label));
+                .with("aria-label", say!("{}, slider", say(field.label)));
             vec![label, slider, input, error]
         }
         (Control::Optional(_, words, _), _) => {
@@ -239,7 +242,7 @@ fn control(field: &Field) -> Element {
             let tick = element("span")
                 .with("class", "switch")
                 .child(tick)
-                .child(text("label", words).with("for", tick_id(key)));
+                .child(text("label", say(words)).with("for", tick_id(key)));
             let number = element("div").with("id", number_id(key)).child(label).child(input).child(error);
             vec![tick, number]
         }
@@ -252,7 +255,7 @@ fn input(field: &Field) -> Element {
     let number = |mode: &str| element("input").with("inputmode", mode).with("autocomplete", "off");
     match field.rule {
         Rule::OneOf(names) => {
-            let options = names.iter().map(|(name, label)| text("option", *label).with("value", *name));
+            let options = names.iter().map(|(name, label)| text("option", say(label)).with("value", *name));
             element("select").children(options)
         }
         Rule::Whole(..) | Rule::AllOr(..) => number("numeric"),

@@ -3,7 +3,10 @@
 
 use inkling_core::{
     charts::{self, Curve, Metric},
+    language::say,
+    message,
     protocol::EpochRecord,
+    say,
 };
 
 use web_sys::{Event, HtmlInputElement};
@@ -34,7 +37,7 @@ impl Panel for Curves {
                 // If the canvas can't be drawn on, the table still has the numbers.
                 let _ = charts::curve(&area, &curve, &theme(), scale);
             }
-            dom::set_attribute(chart.key(), "aria-label", &label(chart.key(), &curve));
+            dom::set_attribute(chart.key(), "aria-label", &label(say(chart.key()), &curve));
         }
         draw_time_machine(model);
         if !model.is_open(Section::Epochs) {
@@ -55,7 +58,7 @@ fn draw_time_machine(model: &Model) {
     if let Some(machine) = dom::element::<HtmlInputElement>("machine") {
         machine.set_max(&(epochs + 1).to_string());
         machine.set_value(&model.epoch.unwrap_or(epochs + 1).to_string());
-        let words = model.epoch.map_or("now".into(), |epoch| format!("after epoch {epoch}"));
+        let words = model.epoch.map_or(say!("now").into(), |epoch| say!("after epoch {}", epoch));
         let _ = machine.set_attribute("aria-valuetext", &words);
         dom::set_text("machine-text", &words);
     }
@@ -64,26 +67,31 @@ fn draw_time_machine(model: &Model) {
 /// The description of a chart for screen readers.
 fn label(name: &str, curve: &Curve) -> String {
     let mut label = match (curve.train.last(), curve.validation.last()) {
-        (Some(train), Some(validation)) => format!(
-            "Chart of {name} by epoch: training {:.3}, validation {:.3}. “Epochs” has the numbers.",
-            train.1, validation.1
+        (Some(train), Some(validation)) => say!(
+            "Chart of {} by epoch: training {}, validation {}. “Epochs” has the numbers.",
+            name,
+            format_args!("{:.3}", train.1),
+            format_args!("{:.3}", validation.1)
         ),
-        (Some(train), None) => format!("Chart of {name} by epoch: training {:.1}.", train.1),
-        _ => format!("Chart of {name} by epoch, empty until training starts."),
+        (Some(train), None) => say!("Chart of {} by epoch: training {}.", name, format_args!("{:.1}", train.1)),
+        _ => say!("Chart of {} by epoch, empty until training starts.", name),
     };
     match curve.resumed.len() {
         0 => {}
-        lost => {
-            label += &format!(" Dashed lines mark where the run resumed after its worker was lost ({lost} in all).")
-        }
+        lost => label += &say!(" Dashed lines mark where the run resumed after its worker was lost ({} in all).", lost),
     }
     match curve.changed.len() {
         0 => {}
-        changed => label += &format!(" Dotted lines mark where settings were changed ({changed} in all)."),
+        changed => label += &say!(" Dotted lines mark where settings were changed ({} in all).", changed),
     }
     match curve.others.len() {
         0 => {}
-        others => label += &format!(" Thinner lines show the validation of {}.", count(others, "earlier run")),
+        others => {
+            label += &say!(
+                " Thinner lines show the validation of {}.",
+                count(others, [message!("{} earlier run"), message!("{} earlier runs")])
+            )
+        }
     }
     label
 }

@@ -1,6 +1,6 @@
 //! The visitor's own data set: its files, what its pictures become, and the names of its classes.
 
-use inkling_core::{protocol::Look, settings::DatasetName};
+use inkling_core::{protocol::Look, say, settings::DatasetName};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
 
@@ -21,7 +21,7 @@ impl Panel for Data {
                 spawn_local(async move {
                     emit(match files::read_all(id).await {
                         Ok(files) => Msg::Workbench(WorkbenchMsg::UseData(files)),
-                        Err(error) => Msg::Warn(format!("The data set was not accepted: {error}.")),
+                        Err(error) => Msg::Warn(say!("The data set was not accepted: {}.", error)),
                     });
                 });
             });
@@ -43,7 +43,7 @@ impl Panel for Data {
         let data = model.data.set.as_ref();
         dom::set_hidden("own-keep-row", data.is_none());
         let size = data.map_or(0.0, |data| data.size() as f64 / 1e6);
-        dom::set_text("own-keep-text", &format!("Keep these images in this browser ({size:.1} MB)"));
+        dom::set_text("own-keep-text", &say!("Keep these images in this browser ({} MB)", format_args!("{:.1}", size)));
         if let Some(keep) = dom::element::<HtmlInputElement>("own-keep") {
             keep.set_checked(model.data.kept);
         }

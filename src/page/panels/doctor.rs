@@ -1,7 +1,7 @@
 //! Why the network answers as it does: the pixels that matter most, the training images that are nearest, and, for a sketch, what
 //! each stage of its preparation does.
 
-use inkling_core::protocol::Specimen;
+use inkling_core::{language::say, message, protocol::Specimen, say};
 use web_sys::Event;
 
 use super::{
@@ -68,11 +68,11 @@ fn draw_pixels(model: &Model) {
     }
     let words = match (current, answer) {
         (Some(current), Some(answer)) => {
-            let is = current.specimen().map(|specimen| format!("This is {}. ", model.a_class(specimen.label)));
+            let is = current.specimen().map(|specimen| say!("This is {}. ", model.a_class(specimen.label)));
             format!("{}{}", is.unwrap_or_default(), rivals(model, answer))
         }
-        (Some(_), None) => "Asking the network about this image…".into(),
-        (None, _) => "Draw something, or press an image of the batch.".into(),
+        (Some(_), None) => say!("Asking the network about this image…").into(),
+        (None, _) => say!("Draw something, or press an image of the batch.").into(),
     };
     dom::set_text("why-text", &words);
 }
@@ -83,7 +83,7 @@ fn rivals(model: &Model, answer: &[f32]) -> String {
     let mut others = answer.to_vec();
     others[top] = f32::NEG_INFINITY;
     let second = best(&others);
-    format!(
+    say!(
         "The network says {} ({}); next comes {} ({}). The bright pixels are those that change its answer most.",
         model.class(top as u8),
         sure(answer[top].into()),
@@ -95,7 +95,7 @@ fn rivals(model: &Model, answer: &[f32]) -> String {
 /// Which classes the nearest training images have.
 fn nearest_words(model: &Model, nearest: &[Specimen]) -> String {
     if nearest.is_empty() {
-        return "Train a network to see the training images that look most like it.".into();
+        return say!("Train a network to see the training images that look most like it.").into();
     }
     let mut counts: Vec<(usize, u8)> = Vec::new();
     for specimen in nearest {
@@ -107,9 +107,11 @@ fn nearest_words(model: &Model, nearest: &[Specimen]) -> String {
     counts.sort_by_key(|&(count, _)| std::cmp::Reverse(count));
     let parts: Vec<String> = counts
         .iter()
-        .map(|(count, label)| format!("{} ({})", model.class(*label), words::count(*count, "image")))
+        .map(|(count, label)| {
+            format!("{} ({})", model.class(*label), words::count(*count, [message!("{} image"), message!("{} images")]))
+        })
         .collect();
-    format!(
+    say!(
         "The {} training images that look most like it, pixel by pixel, by class: {}.",
         nearest.len(),
         parts.join(", ")
@@ -124,7 +126,7 @@ fn row(model: &Model, place: usize, found: &[f32], usual: &[f32]) -> Element {
     let cells = [model.class(best(found) as u8), sure(found[top].into()), change];
     element("tr")
         .child(element("td").child(canvas(format!("variant-{place}"), model.run.data.image())))
-        .child(row_head(PREPARATIONS[place].0))
+        .child(row_head(say(PREPARATIONS[place].0)))
         .children(cells.map(|cell| text("td", cell)))
 }
 
@@ -132,6 +134,6 @@ fn near(model: &Model, place: usize, specimen: &Specimen) -> Element {
     let Specimen { number, label, .. } = specimen;
     let canvas = canvas(format!("near-{place}"), model.run.data.image())
         .with("role", "img")
-        .with("aria-label", format!("Training image {number}: {}", model.a_class(*label)));
+        .with("aria-label", say!("Training image {}: {}", number, model.a_class(*label)));
     element("li").child(canvas).text(model.class(*label))
 }

@@ -2,6 +2,7 @@
 
 use inkling_core::{
     protocol::{Format, Language, RunState},
+    say,
     settings::DatasetName,
 };
 use wasm_bindgen_futures::spawn_local;
@@ -58,7 +59,7 @@ impl Panel for Files {
                 match files::read("open-weights").await {
                     Ok(Some(file)) => emit(Msg::File(FileMsg::OpenWeights(file))),
                     Ok(None) => {}
-                    Err(error) => emit(Msg::Warn(format!("The file was not opened: {error}."))),
+                    Err(error) => emit(Msg::Warn(say!("The file was not opened: {}.", error))),
                 }
             });
         });
@@ -71,7 +72,7 @@ impl Panel for Files {
                 };
                 emit(match opened {
                     Ok(run) => Msg::File(FileMsg::OpenRun(Box::new(run))),
-                    Err(error) => Msg::Warn(format!("The run was not opened: {error}.")),
+                    Err(error) => Msg::Warn(say!("The run was not opened: {}.", error)),
                 });
             });
         });

@@ -2,7 +2,9 @@
 
 use inkling_core::{
     data::{CLASSES, IMAGE, Shape},
+    message,
     protocol::Knowledge,
+    say,
 };
 use web_sys::{Event, HtmlProgressElement};
 
@@ -58,7 +60,7 @@ impl Panel for Handwriting {
             dom::set_enabled(&id, model.pad.image().is_some() && model.sees_digits(), "pad");
         }
         let tuning = model.run.fine_tuning;
-        dom::set_text("take-back", if tuning.is_some() { "Stop teaching" } else { "Undo teaching" });
+        dom::set_text("take-back", if tuning.is_some() { say!("Stop teaching") } else { say!("Undo teaching") });
         dom::set_enabled("take-back", tuning.is_some() || model.run.can_take_back, "teach");
         let ready = model.has_network() && model.sees_digits() && !model.run.state.is_active() && tuning.is_none();
         dom::set_enabled("teach", digits.len() >= MIN_TO_TEACH && ready, "take-back");
@@ -82,22 +84,27 @@ impl Panel for Handwriting {
 /// What to do next. It stays the same while the network learns, so that a screen reader does not keep talking.
 fn sentence(model: &Model) -> String {
     if model.run.fine_tuning.is_some() {
-        return "The network is tested, learns your digits, and is tested again.".into();
+        return say!("The network is tested, learns your digits, and is tested again.").into();
     }
     if !model.sees_digits() {
-        return "This network sees other images. Your digits are kept for networks that see ten classes of 28 by 28 gray pixels.".into();
+        return say!("This network sees other images. Your digits are kept for networks that see ten classes of 28 by 28 gray pixels.").into();
     }
     let digits = model.digits.kept.len();
     let next = match MIN_TO_TEACH.saturating_sub(digits) {
-        0 if !model.has_network() => " Train a network to see how well it reads them.".into(),
-        0 if model.run.state.is_active() => " You can teach it when the run is over.".into(),
+        0 if !model.has_network() => say!(" Train a network to see how well it reads them.").into(),
+        0 if model.run.state.is_active() => say!(" You can teach it when the run is over.").into(),
         0 => String::new(),
-        missing => format!(" {missing} more, and you can teach it."),
+        missing => say!(" {} more, and you can teach it.", missing),
     };
     match (digits, model.digits.right()) {
-        (0, _) => "None yet. Digits that you label are kept in this browser and never leave it.".into(),
-        (digits, Some(right)) => format!("It reads {right} of your {} correctly.{next}", count(digits, "digit")),
-        (digits, None) => format!("{}.{next}", count(digits, "digit")),
+        (0, _) => say!("None yet. Digits that you label are kept in this browser and never leave it.").into(),
+        (digits, Some(right)) => say!(
+            "It reads {} of your {} correctly.{}",
+            right,
+            count(digits, [message!("{} digit"), message!("{} digits")]),
+            next
+        ),
+        (digits, None) => format!("{}.{next}", count(digits, [message!("{} digit"), message!("{} digits")])),
     }
 }
 
@@ -108,9 +115,9 @@ fn rows(before: Knowledge, after: Knowledge) -> [Element; 3] {
         element("tr").child(row_head(name)).children(cells.map(|cell| text("td", cell)))
     };
     [
-        row("yours, taught", before.own, after.own),
-        row("yours, set aside", before.aside, after.aside),
-        row("test set", before.test, after.test),
+        row(say!("yours, taught"), before.own, after.own),
+        row(say!("yours, set aside"), before.aside, after.aside),
+        row(say!("test set"), before.test, after.test),
     ]
 }
 
@@ -125,13 +132,13 @@ fn tiles(model: &Model) -> Vec<Tile> {
         let mistake = model.digits.mistake(place).map(|class| model.class(class));
         let misread = if mistake.is_some() { "misread, " } else { "" };
         let dashed = digits.is_aside(place);
-        let aside = if dashed { "set aside, " } else { "" };
+        let aside = if dashed { say!("set aside, ") } else { "" };
         Tile {
             pixels: digits.pixels[place * IMAGE..][..IMAGE].to_vec(),
             shape: Shape::MNIST,
             name: digit(model, label),
             mistake,
-            words: format!("{misread}{aside}remove it"),
+            words: say!("{}{}remove it", misread, aside),
             dashed,
         }
     };

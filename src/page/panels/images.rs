@@ -1,5 +1,7 @@
 //! The images of the data set: by class, or as the network predicted them.
 
+use inkling_core::say;
+
 use inkling_core::protocol::{Part, Query, Specimen};
 use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
 
@@ -86,23 +88,29 @@ fn show_choices(query: Query) {
 fn sentence(model: &Model, query: Query, to: u32, total: u32) -> String {
     let of = match (query.label, query.predicted) {
         (Some(label), Some(predicted)) => {
-            format!(" of {} predicted as {}", model.class(label), model.class(predicted))
+            say!(" of {} predicted as {}", model.class(label), model.class(predicted))
         }
-        (Some(label), None) => format!(" of {}", model.class(label)),
+        (Some(label), None) => say!(" of {}", model.class(label)),
         _ => String::new(),
     };
-    let what = if query.mistakes { " mistakes" } else { " images" };
+    let what = if query.mistakes { say!(" mistakes") } else { say!(" images") };
     let part = match query.part {
-        Part::Train => "training",
-        Part::Validation => "validation",
-        Part::Test => "test",
+        Part::Train => say!("training"),
+        Part::Validation => say!("validation"),
+        Part::Test => say!("test"),
     };
-    let order = if query.mistakes || query.predicted.is_some() { ", the most confident first" } else { "" };
+    let order = if query.mistakes || query.predicted.is_some() { say!(", the most confident first") } else { "" };
     match total {
-        0 => format!("No{what}{of} in the {part} set."),
-        _ => format!(
-            "{} to {to} of {total}{what}{of} in the {part} set{order}. Click one to look inside.",
-            query.from + 1
+        0 => say!("No{}{} in the {} set.", what, of, part),
+        _ => say!(
+            "{} to {} of {}{}{} in the {} set{}. Click one to look inside.",
+            query.from + 1,
+            to,
+            total,
+            what,
+            of,
+            part,
+            order
         ),
     }
 }
@@ -113,14 +121,16 @@ fn tile(model: &Model, specimen: &Specimen) -> Tile {
     let article = model.a_class(*label);
     let words = match answer {
         Some((predicted, confidence)) if predicted == label => {
-            format!("Image {number}: {article}, {:.1}% confident", 100.0 * confidence)
+            say!("Image {}: {}, {}% confident", number, article, format_args!("{:.1}", 100.0 * confidence))
         }
-        Some((predicted, confidence)) => format!(
-            "Image {number}: {article} predicted as {}, {:.1}% confident",
+        Some((predicted, confidence)) => say!(
+            "Image {}: {} predicted as {}, {}% confident",
+            number,
+            article,
             model.class(*predicted),
-            100.0 * confidence
+            format_args!("{:.1}", 100.0 * confidence)
         ),
-        None => format!("Image {number}: {article}"),
+        None => say!("Image {}: {}", number, article),
     };
     let mistake = answer.filter(|(predicted, _)| predicted != label).map(|(predicted, _)| model.class(predicted));
     let shape = model.run.data.image();

@@ -1,6 +1,6 @@
 //! The input: the current image, the images of the next batch, and how many images each class has.
 
-use inkling_core::{data::Shape, network::grouped, protocol::BatchView, settings::DatasetName};
+use inkling_core::{data::Shape, network::grouped, protocol::BatchView, say, settings::DatasetName};
 use web_sys::Event;
 
 use super::{Emit, Panel, tiles::canvas};
@@ -67,13 +67,13 @@ fn draw_current(model: &Model) {
     dom::set_hidden("pad-part", !pad);
     dom::set_hidden("data-part", pad);
     let words = match model.current() {
-        Some(Current::Image(specimen)) => format!("Image {}: {}", specimen.number, model.a_class(specimen.label)),
+        Some(Current::Image(specimen)) => say!("Image {}: {}", specimen.number, model.a_class(specimen.label)),
         Some(Current::Example(specimen)) => {
-            format!("An example, drawn here: {}. Press Train to load the data set.", model.a_class(specimen.label))
+            say!("An example, drawn here: {}. Press Train to load the data set.", model.a_class(specimen.label))
         }
         Some(Current::Sketch(_)) => String::new(),
-        None if model.run.settings.dataset == DatasetName::Own => "Choose your files under More.".into(),
-        None => "Press Train to load the images.".into(),
+        None if model.run.settings.dataset == DatasetName::Own => say!("Choose your files under More.").into(),
+        None => say!("Press Train to load the images.").into(),
     };
     dom::set_text("subject-text", &words);
 }
@@ -88,17 +88,17 @@ fn draw_tiles(model: &Model) {
         element("button")
             .with("type", "button")
             .with("data-batch", place.to_string())
-            .with("aria-label", format!("{name}: send this image through the network"))
+            .with("aria-label", say!("{}: send this image through the network", name))
             .child(canvas(format!("batch-{place}"), shape))
             .child(canvas(format!("batch-{place}-augmented"), shape))
     };
     let labels = batch.map_or(&[][..], |batch| &batch.specimens).iter().map(|specimen| specimen.label);
     show("batch-images", labels.take(OF_BATCH).enumerate().map(tile));
     let words = match (batch, model.run.settings.dataset) {
-        (Some(_), _) if model.run.settings.augment => "Below: augmented.",
-        (Some(_), _) => "Not augmented.",
-        (None, DatasetName::Mnist) => "Press Train to load MNIST.",
-        (None, _) => "Press Train to load the images.",
+        (Some(_), _) if model.run.settings.augment => say!("Below: augmented."),
+        (Some(_), _) => say!("Not augmented."),
+        (None, DatasetName::Mnist) => say!("Press Train to load MNIST."),
+        (None, _) => say!("Press Train to load the images."),
     };
     dom::set_text("batch-text", words);
 }
@@ -129,5 +129,5 @@ fn draw_balance(model: &Model, counts: &[u32]) {
         .zip(0..)
         .map(|(count, class)| format!("{} {}", model.class(class), grouped((*count).into())))
         .collect();
-    dom::set_attribute("class-balance", "aria-label", &format!("Training images of each class: {}", all.join(", ")));
+    dom::set_attribute("class-balance", "aria-label", &say!("Training images of each class: {}", all.join(", ")));
 }

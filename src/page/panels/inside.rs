@@ -2,8 +2,10 @@
 
 use inkling_core::{
     image::Shape,
+    message,
     network::Network,
     protocol::{Explanation, Maps},
+    say,
 };
 use web_sys::{Event, HtmlSelectElement};
 
@@ -46,7 +48,7 @@ impl Panel for Inside {
 
 /// A menu of the layers.
 fn draw_menu(net: &Network, layer: usize) {
-    let names = net.layers().iter().map(|(layer, _)| layer.to_string()).chain(["the answer".into()]);
+    let names = net.layers().iter().map(|(layer, _)| layer.to_string()).chain([say!("the answer").into()]);
     let option =
         |(at, name): (usize, String)| text("option", format!("{}: {name}", at + 1)).with("value", at.to_string());
     show("inside-layer", names.enumerate().map(option));
@@ -63,16 +65,23 @@ fn draw_filters(model: &Model, layer: usize) {
     let past = model.epoch.and_then(|epoch| model.run.snapshot(epoch)).map(|snapshot| &snapshot.filters);
     let past = past.filter(|weights| layer == 0 && !weights.is_empty());
     let Shape { channels, side } = filters.shape;
-    let colours = if channels == 3 { "in their colours" } else { "purple above zero, gray below" };
+    let colours = if channels == 3 { say!("in their colours") } else { say!("purple above zero, gray below") };
     let rows = match filters.arrangement() {
         (1, _) => String::new(),
-        (tiles, 1) => format!("; each row is one, with {tiles} tiles, one for each map that it looks at"),
-        (tiles, many) => format!("; each row has {many}, with {tiles} tiles each, one for each map that it looks at"),
+        (tiles, 1) => say!("; each row is one, with {} tiles, one for each map that it looks at", tiles),
+        (tiles, many) => say!("; each row has {}, with {} tiles each, one for each map that it looks at", many, tiles),
     };
-    let what = format!("{}, {side} by {side} each: {colours}{rows}.", count(filters.count, "filter"));
+    let what = say!(
+        "{}, {} by {} each: {}{}.",
+        count(filters.count, [message!("{} filter"), message!("{} filters")]),
+        side,
+        side,
+        colours,
+        rows
+    );
     dom::set_attribute("filters", "aria-label", &what);
     let kept = if model.epoch.is_some() && past.is_none() {
-        " As they are now: only those of a convolution in the first place are kept after each epoch."
+        say!(" As they are now: only those of a convolution in the first place are kept after each epoch.")
     } else {
         ""
     };
@@ -86,11 +95,11 @@ fn draw_maps(maps: Option<&Maps>) {
     let Some(Maps { side, shades, .. }) = maps else { return };
     let number = shades.len() / (side * side).max(1) as usize;
     let title = match side {
-        1 => count(number, "value"),
-        side => format!("{} of {side} by {side}", count(number, "map")),
+        1 => count(number, [message!("{} value"), message!("{} values")]),
+        side => say!("{} of {} by {}", count(number, [message!("{} map"), message!("{} maps")]), side, side),
     };
     dom::set_text("maps-title", &title);
-    dom::set_attribute("maps", "aria-label", &format!("What the layer makes of the image: {title}"));
+    dom::set_attribute("maps", "aria-label", &say!("What the layer makes of the image: {}", title));
     let columns = if *side > 8 { 8 } else { 16 };
     dom::draw_shades("maps", shades, *side as usize, columns.min(number.max(1)));
 }
@@ -99,20 +108,22 @@ fn draw_explanation(model: &Model, explanation: &Explanation) {
     // As long as the answer about another image is on its way, nothing is said about it.
     let current = model.current().filter(|current| current.pixels() == model.inside.explained);
     let caption = match current {
-        Some(Current::Image(specimen)) => format!("Image {}: {}", specimen.number, model.a_class(specimen.label)),
-        Some(Current::Example(specimen)) => format!("An example: {}", model.a_class(specimen.label)),
-        Some(Current::Sketch(_)) => "Your sketch".into(),
-        None => "The previous image".into(),
+        Some(Current::Image(specimen)) => say!("Image {}: {}", specimen.number, model.a_class(specimen.label)),
+        Some(Current::Example(specimen)) => say!("An example: {}", model.a_class(specimen.label)),
+        Some(Current::Sketch(_)) => say!("Your sketch").into(),
+        None => say!("The previous image").into(),
     };
     let Explanation { steps, logits, probabilities, saliency, .. } = explanation;
     let best = best(logits);
     let sure = 100.0 * probabilities[best];
     dom::set_text(
         "explanation-text",
-        &format!(
-            "{caption}. The network says {} ({sure:.1}%), after {}.",
+        &say!(
+            "{}. The network says {} ({}%), after {}.",
+            caption,
             model.class(best as u8),
-            count(*steps as usize, "step")
+            format_args!("{:.1}", sure),
+            count(*steps as usize, [message!("{} step"), message!("{} steps")])
         ),
     );
     dom::draw_images("explained", &model.inside.explained, model.run.data.image(), 1);

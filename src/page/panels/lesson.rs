@@ -1,5 +1,7 @@
 //! The lesson: what the current step says and asks, and a frame around what it is about.
 
+use inkling_core::say;
+
 use inkling_core::lesson::{Question, Spot};
 use web_sys::Event;
 
@@ -42,7 +44,7 @@ impl Panel for Lesson {
         }
         let Some((course, step)) = course.zip(step) else { return };
         dom::set_text("lesson-title", &course.lesson.title);
-        dom::set_text("lesson-place", &format!("Step {} of {}", course.place + 1, course.lesson.steps.len()));
+        dom::set_text("lesson-place", &say!("Step {} of {}", course.place + 1, course.lesson.steps.len()));
         dom::set_text("lesson-text", &step.text);
         let question = step.question.as_ref();
         dom::set_hidden("lesson-question", question.is_none());
@@ -52,7 +54,7 @@ impl Panel for Lesson {
         }
         let said = match (course.is_right(), question) {
             (Some(true), Some(Question { why, .. })) => format!("✓ Right. {why}"),
-            (Some(false), Some(Question { wrong, .. })) => format!("✗ Not quite. {wrong}"),
+            (Some(false), Some(Question { wrong, .. })) => say!("✗ Not quite. {}", wrong),
             _ if !course.done => step.wait.clone(),
             _ => String::new(),
         };
@@ -65,7 +67,7 @@ impl Panel for Lesson {
         dom::set_attribute("lesson-said", "data-kind", kind);
         dom::set_enabled("lesson-back", course.place > 0, "lesson-text");
         dom::set_enabled("lesson-next", course.may_go_on(), "lesson-text");
-        dom::set_text("lesson-next", if course.is_last() { "Finish" } else { "Next" });
+        dom::set_text("lesson-next", if course.is_last() { say!("Finish") } else { say!("Next") });
     }
 }
 

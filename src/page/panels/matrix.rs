@@ -2,8 +2,10 @@
 
 use inkling_core::{
     charts::{self, Theme},
+    message,
     metrics::ConfusionMatrix,
     protocol::Part,
+    say,
 };
 use web_sys::{Event, MouseEvent};
 
@@ -58,13 +60,13 @@ impl Panel for Matrix {
         let past = model.epoch.and_then(|epoch| Some((epoch, run.snapshot(epoch)?)));
         let matrix = past.map(|(_, snapshot)| &snapshot.confusion).or(run.confusion_matrix.as_ref()).cloned();
         let matrix = matrix.unwrap_or_else(|| ConfusionMatrix::new(run.data.classes()));
-        let right = format!("{} of {} right", matrix.correct(), matrix.total());
+        let right = say!("{} of {} right", matrix.correct(), matrix.total());
         let caption = match (past, run.confusion_matrix_of, run.history.last()) {
-            (Some((epoch, _)), ..) => format!("Validation set after epoch {epoch}, by the time machine: {right}"),
-            _ if run.testing => "Scoring the test set with the current weights…".into(),
-            (None, Some(Part::Test), _) => format!("Test set: {right}"),
-            (None, Some(_), Some(epoch)) => format!("Validation set after epoch {}: {right}", epoch.epoch),
-            _ => "Appears after the first epoch".into(),
+            (Some((epoch, _)), ..) => say!("Validation set after epoch {}, by the time machine: {}", epoch, right),
+            _ if run.testing => say!("Scoring the test set with the current weights…").into(),
+            (None, Some(Part::Test), _) => say!("Test set: {}", right),
+            (None, Some(_), Some(epoch)) => say!("Validation set after epoch {}: {}", epoch.epoch, right),
+            _ => say!("Appears after the first epoch").into(),
         };
         dom::set_text("matrix-caption", &caption);
         let headline = if matrix.total() == 0 { String::new() } else { percent_of(&matrix) };
@@ -72,13 +74,13 @@ impl Panel for Matrix {
         dom::set_hidden("matrix-hint", matrix.total() == 0);
         let mistakes = mistakes(model, &matrix);
         let accuracy = percent(matrix.accuracy());
-        let label = format!("Confusion matrix, rows true, columns predicted. {caption}, {accuracy}. {mistakes}");
+        let label = say!("Confusion matrix, rows true, columns predicted. {}, {}. {}", caption, accuracy, mistakes);
         dom::set_attribute("matrix", "aria-label", &label);
         dom::set_attribute("matrix", CLASSES, &matrix.classes().to_string());
         dom::set_text("matrix-mistakes", &mistakes);
         if model.is_open(Section::Report) {
             let head = |class| text("th", model.class(class)).with("scope", "col");
-            let true_class = text("th", "true").with("scope", "col");
+            let true_class = text("th", say!("true")).with("scope", "col");
             let classes = 0..matrix.classes() as u8;
             show("matrix-head", [element("tr").child(true_class).children(classes.clone().map(head))]);
             show("matrix-cells", classes.map(|label| row(model, &matrix, label)));
@@ -102,8 +104,8 @@ fn row(model: &Model, matrix: &ConfusionMatrix, label: u8) -> Element {
     let cell = |predicted: u8| match matrix.counts[usize::from(label)][usize::from(predicted)] {
         0 => text("td", "0"),
         count => {
-            let images = count_of(count as usize, "image");
-            let words = format!("{images} of {name} predicted as {}", model.class(predicted));
+            let images = count_of(count as usize, [message!("{} image"), message!("{} images")]);
+            let words = say!("{} of {} predicted as {}", images, name, model.class(predicted));
             let button = text("button", count.to_string())
                 .with("type", "button")
                 .with("data-cell", (ROW * usize::from(label) + usize::from(predicted)).to_string())
@@ -118,8 +120,8 @@ fn row(model: &Model, matrix: &ConfusionMatrix, label: u8) -> Element {
 fn mistakes(model: &Model, matrix: &ConfusionMatrix) -> String {
     let name = |class: usize| model.class(class as u8);
     let mistake = |&(count, label, predicted): &(u32, usize, usize)| {
-        format!("{} taken for {} ({count})", name(label), name(predicted))
+        say!("{} taken for {} ({})", name(label), name(predicted), count)
     };
     let most: Vec<_> = matrix.mistakes().iter().take(NAMED).map(mistake).collect();
-    if most.is_empty() { String::new() } else { format!("Most frequent mistakes: {}.", most.join(", ")) }
+    if most.is_empty() { String::new() } else { say!("Most frequent mistakes: {}.", most.join(", ")) }
 }

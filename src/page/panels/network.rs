@@ -1,5 +1,7 @@
 //! The editor: the network as a row of layers, each with its shape and size, which can be changed, moved, removed and added.
 
+use inkling_core::{language::say, message, say};
+
 use inkling_core::network::{Activation, Conv, Edit, Layer, LayerSize, Outline, Pool, Residual, grouped};
 use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
 
@@ -14,14 +16,14 @@ use crate::page::{
 
 /// What can be added, and the text of a new layer.
 const NEW: [(&str, &str); 8] = [
-    ("Convolution", "conv 16"),
-    ("Residual block", "residual 16"),
-    ("Batch norm", "batchnorm"),
-    ("Max-pool", "pool"),
-    ("Average pool", "avgpool"),
-    ("Global average", "globalpool"),
-    ("Dense layer", "dense 64"),
-    ("Dropout", "dropout 0.3"),
+    (message!("Convolution"), "conv 16"),
+    (message!("Residual block"), "residual 16"),
+    (message!("Batch norm"), "batchnorm"),
+    (message!("Max-pool"), "pool"),
+    (message!("Average pool"), "avgpool"),
+    (message!("Global average"), "globalpool"),
+    (message!("Dense layer"), "dense 64"),
+    (message!("Dropout"), "dropout 0.3"),
 ];
 
 /// Shows and edits the layers of the network.
@@ -50,7 +52,9 @@ impl Panel for Editor {
         });
         show(
             "add-layer",
-            NEW.map(|(name, layer)| text("button", format!("+ {name}")).with("type", "button").with("data-new", layer)),
+            NEW.map(|(name, layer)| {
+                text("button", format!("+ {}", say(name))).with("type", "button").with("data-new", layer)
+            }),
         );
         dom::listen("add-layer", "click", move |event: Event| {
             if let Some(layer) = dom::attribute(&event, "new") {
@@ -71,7 +75,7 @@ impl Panel for Editor {
         let total: u64 = outline.iter().filter_map(|layer| Some(layer.size.as_ref().ok()?.multiply_adds)).sum();
         let image = element("li")
             .with("class", "layer fixed")
-            .child(text("b", "Image"))
+            .child(text("b", say!("Image")))
             .child(text("span", data.image().to_string()));
         // Measured for the network of the run; the controls may have another by now.
         let same = model.run.settings.net == *layers && model.run.data == data;
@@ -103,7 +107,7 @@ impl Panel for Editor {
             outline.iter().map(|layer| layer.size.as_ref().map(|size| size.parameters)).collect();
         let words = parameters.map_or(String::new(), |parameters| {
             let count = grouped(parameters.iter().sum::<usize>() as u64);
-            format!("{count} parameters, {} multiply-adds for an image.", grouped(total))
+            say!("{} parameters, {} multiply-adds for an image.", count, grouped(total))
         });
         dom::set_text("layers-text", &words);
         for id in ["editor", "adding"] {
@@ -129,14 +133,14 @@ struct Work {
 fn card(at: usize, outline: &Outline, last: usize, work: &Work) -> Element {
     let number = at.to_string();
     let name = match outline.layer {
-        Some(Layer::Conv(_)) => "Convolution",
-        Some(Layer::Residual(_)) => "Residual block",
-        Some(Layer::BatchNorm(_)) => "Batch norm",
-        Some(Layer::Pool(_)) => "Pool",
-        Some(Layer::GlobalPool) => "Global average",
-        Some(Layer::Dropout(_)) => "Dropout",
-        Some(Layer::Dense(..)) => "Dense",
-        None => "Answer",
+        Some(Layer::Conv(_)) => say!("Convolution"),
+        Some(Layer::Residual(_)) => say!("Residual block"),
+        Some(Layer::BatchNorm(_)) => say!("Batch norm"),
+        Some(Layer::Pool(_)) => say!("Pool"),
+        Some(Layer::GlobalPool) => say!("Global average"),
+        Some(Layer::Dropout(_)) => say!("Dropout"),
+        Some(Layer::Dense(..)) => say!("Dense"),
+        None => say!("Answer"),
     };
     let words = outline.layer.map(|layer| layer.to_string()).unwrap_or_default();
     let kind = words.split(' ').next().unwrap_or_default();
@@ -147,7 +151,7 @@ fn card(at: usize, outline: &Outline, last: usize, work: &Work) -> Element {
     };
     // A link, because a run disables the controls.
     let name = match work.looks_inside {
-        true => text("a", name).with("href", "#inside").with("title", "Look inside").with("data-inside", &number),
+        true => text("a", name).with("href", "#inside").with("title", say!("Look inside")).with("data-inside", &number),
         false => text("b", name),
     };
     let li = element("li").with("class", class).with("data-layer", &number).with("data-kind", kind).child(name);
@@ -162,15 +166,15 @@ fn card(at: usize, outline: &Outline, last: usize, work: &Work) -> Element {
             .with("type", "button")
             .with("id", control_id(at, name.trim_start_matches("data-")))
             .with(name, &number)
-            .with("aria-label", format!("{words} layer {}", at + 1))
+            .with("aria-label", say!("{} layer {}", words, at + 1))
             .with("aria-disabled", if enabled { "false" } else { "true" })
     };
     // Before the controls, whose number differs: so the buttons stay in place, and keep the focus, when a layer moves.
     let tools = element("span")
         .with("class", "layer-tools")
-        .child(button("data-before", "←", "Move forward", at > 0))
-        .child(button("data-after", "→", "Move back", at + 1 < last))
-        .child(button("data-drop", "×", "Remove", true));
+        .child(button("data-before", "←", say!("Move forward"), at > 0))
+        .child(button("data-after", "→", say!("Move back"), at + 1 < last))
+        .child(button("data-drop", "×", say!("Remove"), true));
     li.child(tools).children(controls(at, layer)).children(size)
 }
 
@@ -181,17 +185,17 @@ fn sizes(size: &LayerSize, work: &Work) -> Vec<Element> {
     let mut lines = vec![text("span", format!("→ {shape}"))];
     if *parameters > 0 {
         let share = *multiply_adds as f64 / work.multiply_adds.max(1) as f64;
-        lines.push(hint(format!("{} parameters", grouped(*parameters as u64))));
-        lines.push(hint(format!("{} of the multiply-adds", percent(share))));
+        lines.push(hint(say!("{} parameters", grouped(*parameters as u64))));
+        lines.push(hint(say!("{} of the multiply-adds", percent(share))));
         lines.push(element("i").with("class", "share").with("style", format!("--p:{share:.4}")));
     }
     // The time of a pool may be part of the convolution before it.
     if let Some(time) = work.time.filter(|&time| time > 0.0) {
-        lines.push(hint(format!("{} of the time", percent(time))));
+        lines.push(hint(say!("{} of the time", percent(time))));
         lines.push(element("i").with("class", "share time").with("style", format!("--p:{time:.4}")));
     }
     if work.fused {
-        lines.push(hint("Inkling’s kernel".into()));
+        lines.push(hint(say!("Inkling’s kernel").into()));
     }
     lines
 }
@@ -202,41 +206,51 @@ fn control_id(at: usize, name: &str) -> String {
 
 /// The controls of a layer. `choose` sets what their menus show.
 fn controls(at: usize, layer: Layer) -> Vec<Element> {
-    let number = |name: &str, label: &str, value: String| {
+    let number = |name: &str, label: &'static str, value: String| {
+        let label = say(label);
         let input = element("input")
             .with("id", control_id(at, name))
             .with("inputmode", "decimal")
             .with("autocomplete", "off")
-            .with("aria-label", format!("{label} of layer {}", at + 1))
+            .with("aria-label", say!("{} of layer {}", label, at + 1))
             .with("value", value);
         element("label").text(label).child(input)
     };
-    let menu = |name: &str, label: &str, entries: &[(&str, &str)]| {
-        let options = entries.iter().map(|(value, words)| text("option", *words).with("value", *value));
+    let menu = |name: &str, label: &'static str, entries: &[(&str, &'static str)]| {
+        let label = say(label);
+        let options = entries.iter().map(|(value, words)| text("option", say(words)).with("value", *value));
         let menu = element("select")
             .with("id", control_id(at, name))
-            .with("aria-label", format!("{label} of layer {}", at + 1))
+            .with("aria-label", say!("{} of layer {}", label, at + 1))
             .children(options);
         element("label").text(label).child(menu)
     };
     let functions: Vec<_> = Activation::NAMES.iter().map(|(_, name)| (*name, *name)).collect();
     match layer {
         Layer::Conv(conv) => vec![
-            number("size", "filters", conv.channels.to_string()),
-            menu("kernel", "size", &[("1x1", "1 x 1"), ("3x3", "3 x 3"), ("5x5", "5 x 5"), ("7x7", "7 x 7")]),
-            menu("border", "border", &[("valid", "cut off"), ("same", "zeros")]),
-            menu("stride", "stride", &[("1", "1"), ("2", "2")]),
-            menu("function", "function", &functions),
+            number("size", message!("filters"), conv.channels.to_string()),
+            menu("kernel", message!("size"), &[("1x1", "1 x 1"), ("3x3", "3 x 3"), ("5x5", "5 x 5"), ("7x7", "7 x 7")]),
+            menu("border", message!("border"), &[("valid", message!("cut off")), ("same", message!("zeros"))]),
+            menu("stride", message!("stride"), &[("1", "1"), ("2", "2")]),
+            menu("function", message!("function"), &functions),
         ],
         Layer::Residual(block) => {
-            vec![number("size", "filters", block.channels.to_string()), menu("function", "function", &functions)]
+            vec![
+                number("size", message!("filters"), block.channels.to_string()),
+                menu("function", message!("function"), &functions),
+            ]
         }
-        Layer::BatchNorm(_) => vec![menu("function", "function", &functions)],
-        Layer::Pool(_) => vec![menu("kind", "of 2 x 2", &[("pool", "largest"), ("avgpool", "mean")])],
+        Layer::BatchNorm(_) => vec![menu("function", message!("function"), &functions)],
+        Layer::Pool(_) => {
+            vec![menu("kind", message!("of 2 x 2"), &[("pool", message!("largest")), ("avgpool", message!("mean"))])]
+        }
         Layer::GlobalPool => Vec::new(),
-        Layer::Dropout(share) => vec![number("size", "share", share.to_string())],
+        Layer::Dropout(share) => vec![number("size", message!("share"), share.to_string())],
         Layer::Dense(units, _) => {
-            vec![number("size", "units", units.to_string()), menu("function", "function", &functions)]
+            vec![
+                number("size", message!("units"), units.to_string()),
+                menu("function", message!("function"), &functions),
+            ]
         }
     }
 }

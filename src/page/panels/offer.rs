@@ -1,5 +1,7 @@
 //! The offer to resume the run that the browser kept, and the offer to save what can't be read.
 
+use inkling_core::say;
+
 use std::{cell::Cell, rc::Rc};
 
 use web_sys::Event;
@@ -48,8 +50,10 @@ impl Panel for Offer {
         dom::set_hidden("unreadable", damaged.is_none());
         if let Some((record, reason)) = damaged {
             let what = if record == Record::Run { "a run" } else { record.title() };
-            let words = format!(
-                "This browser has kept {what}, but this page can't read the record: {reason}. It is not overwritten."
+            let words = say!(
+                "This browser has kept {}, but this page can't read the record: {}. It is not overwritten.",
+                what,
+                reason
             );
             dom::set_text("unreadable-text", &words);
         }

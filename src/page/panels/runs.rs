@@ -1,6 +1,6 @@
 //! Runs that are over, side by side: settings, scores, and whether one is better than another.
 
-use inkling_core::{charts::OTHERS, history::PastRun, network::grouped};
+use inkling_core::{charts::OTHERS, history::PastRun, language::say, network::grouped, say};
 use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
 
 use super::{
@@ -65,16 +65,31 @@ type Setting = (&'static str, &'static str);
 
 fn head(differing: &[Setting]) -> Element {
     let column = |name: &str| text("th", name).with("scope", "col");
-    let fixed = ["run", "epochs", "test acc.", "95% interval", "best val.", "time", "parameters", "multiply-adds"];
-    let remove = element("th").with("scope", "col").child(text("span", "remove").with("class", "hidden"));
-    element("tr").children(fixed.map(column)).children(differing.iter().map(|(_, label)| column(label))).child(remove)
+    let fixed = [
+        say!("run"),
+        say!("epochs"),
+        say!("test acc."),
+        say!("95% interval"),
+        say!("best val."),
+        say!("time"),
+        say!("parameters"),
+        say!("multiply-adds"),
+    ];
+    let remove = element("th").with("scope", "col").child(text("span", say!("remove")).with("class", "hidden"));
+    element("tr")
+        .children(fixed.map(column))
+        .children(differing.iter().map(|(_, label)| column(say(label))))
+        .child(remove)
 }
 
 fn row(place: usize, run: &PastRun, differing: &[Setting]) -> Element {
     let (accuracy, interval) = match &run.test {
         Some(test) => {
             let [low, high] = test.interval;
-            (percent(test.accuracy), format!("{:.2} to {:.2}", 100.0 * low, 100.0 * high))
+            (
+                percent(test.accuracy),
+                say!("{} to {}", format_args!("{:.2}", 100.0 * low), format_args!("{:.2}", 100.0 * high)),
+            )
         }
         None => ("–".into(), "–".into()),
     };
@@ -90,7 +105,7 @@ fn row(place: usize, run: &PastRun, differing: &[Setting]) -> Element {
     let remove = text("button", "×")
         .with("type", "button")
         .with("data-remove", run.number.to_string())
-        .with("aria-label", format!("Remove {}", run.name));
+        .with("aria-label", say!("Remove {}", run.name));
     element("tr")
         .key(run.number.to_string())
         .child(element("th").with("scope", "row").child(name(place, run)))
@@ -107,7 +122,7 @@ fn name(place: usize, run: &PastRun) -> Element {
     let input = element("input")
         .with("id", format!("run-name-{}", run.number))
         .with("data-name", run.number.to_string())
-        .with("aria-label", format!("Name of run {}", place + 1))
+        .with("aria-label", say!("Name of run {}", place + 1))
         .with("maxlength", "40")
         .with("value", &run.name);
     element("span").with("class", "named").child(swatch).child(input)
@@ -123,6 +138,6 @@ fn draw_comparison(model: &Model, pair: [u32; 2]) {
     }
     let [first, second] = pair;
     let words =
-        if first == second { "Choose two different runs.".into() } else { model.history.compare(first, second) };
+        if first == second { say!("Choose two different runs.").into() } else { model.history.compare(first, second) };
     dom::set_text("compare-text", &words);
 }

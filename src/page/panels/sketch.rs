@@ -2,6 +2,7 @@
 
 use inkling_core::{
     ink::Point,
+    message, say,
     settings::DatasetName,
     sketch::{PAD, PEN_RADIUS, Sketch as Strokes, Target},
 };
@@ -100,7 +101,7 @@ fn position(event: &PointerEvent) -> Point {
 }
 
 fn looks_like(model: &Model, probabilities: &[f32]) -> String {
-    format!("It looks like {}.", model.a_class(best(probabilities) as u8))
+    say!("It looks like {}.", model.a_class(best(probabilities) as u8))
 }
 
 fn note(model: &Model) -> String {
@@ -111,10 +112,10 @@ fn note(model: &Model) -> String {
     match (model.pad.prediction.answer(), model.epoch) {
         (Some(prediction), epoch) => prediction_note(model, prediction, epoch),
         (None, Some(epoch)) if model.pad.image().is_some() && !model.pad.prediction.is_waiting() => {
-            format!("The weights after epoch {epoch} are no longer kept.")
+            say!("The weights after epoch {} are no longer kept.", epoch)
         }
-        (None, _) if trained => format!("Draw a {} and see what the network makes of it.", what(model)),
-        (None, _) => format!(
+        (None, _) if trained => say!("Draw a {} and see what the network makes of it.", what(model)),
+        (None, _) => say!(
             "The network has learned nothing yet. Draw a {} and press Train: it answers while it learns.",
             what(model)
         ),
@@ -124,9 +125,9 @@ fn note(model: &Model) -> String {
 /// What the visitor might draw.
 fn what(model: &Model) -> &'static str {
     match model.run.settings.dataset {
-        DatasetName::Letters => "capital letter",
-        DatasetName::Own => "picture",
-        _ => "digit",
+        DatasetName::Letters => say!("capital letter"),
+        DatasetName::Own => say!("picture"),
+        _ => say!("digit"),
     }
 }
 
@@ -135,15 +136,21 @@ fn prediction_note(model: &Model, prediction: &Prediction, epoch: Option<u32>) -
     let best = best(probabilities);
     let name = model.a_class(best as u8);
     if *steps == 0 && !model.run.imported {
-        return format!("The network has learned nothing yet: it guesses {name}. Press Train.");
+        return say!("The network has learned nothing yet: it guesses {}. Press Train.", name);
     }
     let share = sure(probabilities[best].into());
     match epoch {
         None => {
-            let taught = if model.run.fine_tuned.is_some() { " and your digits" } else { "" };
-            format!("It looks like {name} ({share}), after {}{taught}.", count(*steps as usize, "training step"))
+            let taught = if model.run.fine_tuned.is_some() { say!(" and your digits") } else { "" };
+            say!(
+                "It looks like {} ({}), after {}{}.",
+                name,
+                share,
+                count(*steps as usize, [message!("{} training step"), message!("{} training steps")]),
+                taught
+            )
         }
-        Some(epoch) => format!("After epoch {epoch} it looked like {name} ({share})."),
+        Some(epoch) => say!("After epoch {} it looked like {} ({}).", epoch, name, share),
     }
 }
 
@@ -184,8 +191,8 @@ fn draw_strokes(sketch: &Strokes, pen: Option<Pen>) {
 fn draw_image(image: Option<&[u8]>, side: usize) {
     dom::draw_shades("thumb", image.unwrap_or(&vec![0; side * side]), side, 1);
     let label = match image {
-        Some(_) => format!("Your sketch as the network sees it, {side} by {side} pixels"),
-        None => "Nothing drawn yet".into(),
+        Some(_) => say!("Your sketch as the network sees it, {} by {} pixels", side, side),
+        None => say!("Nothing drawn yet").into(),
     };
     dom::set_attribute("thumb", "aria-label", &label);
 }

@@ -2,7 +2,10 @@
 
 use inkling_core::{
     healing::Incident,
+    language::{known, say},
+    message,
     protocol::{Activity, BackendName, Check, Progress, RunState},
+    say,
     settings::{BackendChoice, DatasetName},
     summary::RunSummary,
 };
@@ -41,7 +44,7 @@ fn draw_backend(model: &Model) {
 
 fn draw_state(model: &Model) {
     let run = &model.run;
-    dom::set_text("state", run.state.name());
+    dom::set_text("state", say(run.state.name()));
     dom::set_attribute("state", "data-state", run.state.name());
     let words = sentence(model);
     dom::set_text("status", &words);
@@ -57,16 +60,16 @@ fn draw_state(model: &Model) {
 fn backend(run: &RunSummary) -> String {
     let info = &run.backend;
     match info.name {
-        None => "No backend".into(),
-        Some(BackendName::Webgpu) => format!("WebGPU: {} ({})", info.adapter, info.reason),
-        Some(BackendName::Cpu | BackendName::Ndarray) => format!("CPU: {} ({})", info.adapter, info.reason),
+        None => say!("No backend").into(),
+        Some(BackendName::Webgpu) => say!("WebGPU: {} ({})", info.adapter, info.reason),
+        Some(BackendName::Cpu | BackendName::Ndarray) => say!("CPU: {} ({})", info.adapter, info.reason),
     }
 }
 
 fn passed(check: &Check) -> String {
     let Check { largest_difference, of, earlier, .. } = check;
-    let when = if *earlier { " on an earlier visit" } else { "" };
-    format!("✓ Same results as the CPU{when}: at most {largest_difference:.0e} off (in {of})")
+    let when = if *earlier { say!(" on an earlier visit") } else { "" };
+    say!("✓ Same results as the CPU{}: at most {} off (in {})", when, format_args!("{:.0e}", largest_difference), of)
 }
 
 /// What is going on and what to do next. It stays the same within a state, so that a screen reader does not keep
@@ -75,62 +78,69 @@ fn sentence(model: &Model) -> String {
     let run = &model.run;
     match run.state {
         RunState::Idle if model.settings.backend == BackendChoice::Ndarray => {
-            "Ready when you are. burn-ndarray is slow: a few images per second. Press Train.".into()
+            say!("Ready when you are. burn-ndarray is slow: a few images per second. Press Train.").into()
         }
         RunState::Idle => match model.settings.dataset {
             DatasetName::Mnist => {
-                "Press Train: MNIST (12 MB) is fetched once, checked and kept for the next visit.".into()
+                say!("Press Train: MNIST (12 MB) is fetched once, checked and kept for the next visit.").into()
             }
-            DatasetName::Own if model.data.set.is_some() => "Press Train: your own images are ready.".into(),
-            DatasetName::Own => "Choose the files of your data set, then press Train.".into(),
-            DatasetName::Synthetic => "Press Train: synthetic digits are drawn in this tab. They are not MNIST.".into(),
-            DatasetName::Letters => "Press Train: capital letters are drawn in this tab.".into(),
-            DatasetName::Shapes => "Press Train: circles, squares and triangles are drawn in this tab.".into(),
+            DatasetName::Own if model.data.set.is_some() => say!("Press Train: your own images are ready.").into(),
+            DatasetName::Own => say!("Choose the files of your data set, then press Train.").into(),
+            DatasetName::Synthetic => {
+                say!("Press Train: synthetic digits are drawn in this tab. They are not MNIST.").into()
+            }
+            DatasetName::Letters => say!("Press Train: capital letters are drawn in this tab.").into(),
+            DatasetName::Shapes => say!("Press Train: circles, squares and triangles are drawn in this tab.").into(),
         },
         RunState::Loading => match (&run.loading, run.incidents.last()) {
             (Some(loading), _) => format!("{}.", loading.what),
-            (None, Some(_)) => "The worker was lost. Another takes its place and resumes the run.".into(),
-            (None, None) => "Getting ready.".into(),
+            (None, Some(_)) => say!("The worker was lost. Another takes its place and resumes the run.").into(),
+            (None, None) => say!("Getting ready.").into(),
         },
         RunState::Training => match (&run.dataset, run.progress.map(|p| p.activity)) {
-            (_, Some(Activity::Test)) => "Scoring the test set.".into(),
-            (Some(data), _) => format!(
+            (_, Some(Activity::Test)) => say!("Scoring the test set.").into(),
+            (Some(data), _) => say!(
                 "Training on {} images ({}). {} are for validation and {} for testing.",
-                data.loaded.train, data.loaded.source, data.loaded.validation, data.loaded.test
+                data.loaded.train,
+                known(&data.loaded.source),
+                data.loaded.validation,
+                data.loaded.test
             ),
-            (None, _) => "Training.".into(),
+            (None, _) => say!("Training.").into(),
         },
         RunState::Paused => {
-            "Paused. Resume continues where it stopped; the sketch pad answers with the current weights.".into()
+            say!("Paused. Resume continues where it stopped; the sketch pad answers with the current weights.").into()
         }
-        RunState::Stopped if run.progress.is_none_or(|p| p.step == 0) => "Stopped before the first step.".into(),
+        RunState::Stopped if run.progress.is_none_or(|p| p.step == 0) => say!("Stopped before the first step.").into(),
         RunState::Stopped => {
-            format!("Stopped. The weights are kept: {}, score the test set, or train again.", asking(model))
+            say!("Stopped. The weights are kept: {}, score the test set, or train again.", asking(model))
         }
         RunState::Finished => finished(model),
-        RunState::Failed => "The run ended early. The message says what to do.".into(),
+        RunState::Failed => say!("The run ended early. The message says what to do.").into(),
     }
 }
 
 /// How to ask the network something.
 fn asking(model: &Model) -> &'static str {
-    if model.target().is_ok() { "draw on the sketch pad" } else { "look at its images" }
+    if model.target().is_ok() { say!("draw on the sketch pad") } else { say!("look at its images") }
 }
 
 fn finished(model: &Model) -> String {
     let (run, asking) = (&model.run, asking(model));
     match (run.test_accuracy, run.test_accuracy_interval) {
-        (Some(accuracy), _) if run.fine_tuned.is_some() => format!(
-            "Finished, and taught your digits: {} of the test images are now classified correctly. Train again, or {asking}.",
-            percent(accuracy)
+        (Some(accuracy), _) if run.fine_tuned.is_some() => say!(
+            "Finished, and taught your digits: {} of the test images are now classified correctly. Train again, or {}.",
+            percent(accuracy),
+            asking
         ),
-        (Some(accuracy), Some([low, high])) => format!(
-            "Finished: {} of the test images are classified correctly (95% interval {} to {}). Train again, or {asking}.",
+        (Some(accuracy), Some([low, high])) => say!(
+            "Finished: {} of the test images are classified correctly (95% interval {} to {}). Train again, or {}.",
             percent(accuracy),
             percent(low),
-            percent(high)
+            percent(high),
+            asking
         ),
-        _ => "Finished.".into(),
+        _ => say!("Finished.").into(),
     }
 }
 
@@ -140,7 +150,7 @@ fn draw_progress(run: &RunSummary) {
         (Some(loading), _, RunState::Loading) => {
             let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
             let share = loading.received as f64 / loading.total.max(1) as f64;
-            (share, format!("{} of {} MB", megabytes(loading.received), megabytes(loading.total)))
+            (share, say!("{} of {} MB", megabytes(loading.received), megabytes(loading.total)))
         }
         (_, Some(progress), _) => (f64::from(progress.step) / f64::from(progress.steps.max(1)), line(progress)),
         _ => (0.0, String::new()),
@@ -152,21 +162,25 @@ fn draw_progress(run: &RunSummary) {
 }
 
 fn duration_of(run: &RunSummary) -> String {
-    format!("{} in {}", count(run.history.len(), "epoch"), duration(run.timings.epochs_seconds))
+    say!(
+        "{} in {}",
+        count(run.history.len(), [message!("{} epoch"), message!("{} epochs")]),
+        duration(run.timings.epochs_seconds)
+    )
 }
 
 fn line(progress: &Progress) -> String {
     let mut parts = vec![
-        format!("Epoch {} of {}", progress.epoch, progress.epochs),
-        format!("step {} of {}", progress.step, progress.steps),
+        say!("Epoch {} of {}", progress.epoch, progress.epochs),
+        say!("step {} of {}", progress.step, progress.steps),
     ];
     match progress.activity {
         Activity::Train => {}
-        Activity::Validate => parts.push("validating".into()),
-        Activity::Test => parts.push("testing".into()),
+        Activity::Validate => parts.push(say!("validating").into()),
+        Activity::Test => parts.push(say!("testing").into()),
     }
-    parts.extend(progress.images_per_second.map(|speed| format!("{speed:.0} images/s")));
-    parts.extend(progress.seconds_left.map(|left| format!("about {} left", duration(left))));
+    parts.extend(progress.images_per_second.map(|speed| say!("{} images/s", format_args!("{:.0}", speed))));
+    parts.extend(progress.seconds_left.map(|left| say!("about {} left", duration(left))));
     parts.join(" · ")
 }
 
@@ -176,22 +190,24 @@ fn draw_tiles(run: &RunSummary) {
     show("tile-train", last(&run.curves.accuracy));
     show("tile-validation", run.history.last().map(|epoch| epoch.validation_accuracy));
     let averaged = run.history.last().and_then(|epoch| epoch.averaged);
-    let words = averaged.map(|averaged| format!("last epoch; averaged weights: {}", percent(averaged.accuracy)));
-    dom::set_text("tile-averaged", &words.unwrap_or("last epoch".into()));
+    let words = averaged.map(|averaged| say!("last epoch; averaged weights: {}", percent(averaged.accuracy)));
+    dom::set_text("tile-averaged", &words.unwrap_or(say!("last epoch").into()));
     show("tile-test", run.test_accuracy);
     let interval = match run.test_accuracy_interval {
         Some(_) if let Some([before, _]) = run.fine_tuned => {
-            format!("before teaching: {}", percent(share(before.test)))
+            say!("before teaching: {}", percent(share(before.test)))
         }
-        Some([low, high]) => format!("95%: {:.2} to {:.2}", 100.0 * low, 100.0 * high),
-        None => "at the end".into(),
+        Some([low, high]) => {
+            say!("95%: {} to {}", format_args!("{:.2}", 100.0 * low), format_args!("{:.2}", 100.0 * high))
+        }
+        None => say!("at the end").into(),
     };
     dom::set_text("tile-test-interval", &interval);
     let speed = run.progress.and_then(|progress| progress.images_per_second);
     let workers = match run.progress.map_or(0, |progress| progress.workers) {
-        0 => "training".into(),
-        1 => "one worker".into(),
-        workers => format!("{workers} workers"),
+        0 => say!("training").into(),
+        1 => say!("one worker").into(),
+        workers => say!("{} workers", workers),
     };
     dom::set_text("tile-workers", &workers);
     dom::set_text("tile-speed", &speed.map_or("–".into(), |speed| format!("{speed:.0}")));

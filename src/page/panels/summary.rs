@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use inkling_core::summary::RunSummary;
+use inkling_core::{say, summary::RunSummary};
 use serde::Serialize;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::Event;
@@ -50,5 +50,5 @@ async fn copy(json: String) {
     // Without a secure origin there is no clipboard at all.
     let clipboard = js_sys::Reflect::get(&window.navigator(), &"clipboard".into()).is_ok_and(|c| c.is_object());
     let copied = clipboard && JsFuture::from(window.navigator().clipboard().write_text(&json)).await.is_ok();
-    dom::set_text("copied", if copied { "Copied." } else { "The browser does not allow copying here." });
+    dom::set_text("copied", if copied { say!("Copied.") } else { say!("The browser does not allow copying here.") });
 }

@@ -4,6 +4,7 @@ use inkling_core::{
     image::Shape,
     network::grouped,
     protocol::{ClassSurvey, RunState, Specimen, Twin, Twins},
+    say,
 };
 use web_sys::Event;
 
@@ -43,9 +44,9 @@ impl Panel for Survey {
         dom::set_enabled("survey-begin", survey.looking.is_none(), "survey-text");
         let words = match survey.looking {
             Some((done, of)) if of > 0 => {
-                format!("Looked at {} of {} images.", grouped(done.into()), grouped(of.into()))
+                say!("Looked at {} of {} images.", grouped(done.into()), grouped(of.into()))
             }
-            Some(_) => "Looking…".into(),
+            Some(_) => say!("Looking…").into(),
             None => String::new(),
         };
         dom::set_text("survey-text", &words);
@@ -58,7 +59,7 @@ impl Panel for Survey {
         let class = |(class, found): (usize, &ClassSurvey)| class_tile(model, class, found, shape);
         show("survey-classes", survey.classes.iter().enumerate().map(class));
         let twins = survey.twins.as_ref();
-        dom::set_text("twins-text", &twins.map_or("Looking…".into(), twins_words));
+        dom::set_text("twins-text", &twins.map_or(say!("Looking…").into(), twins_words));
         let pairs = twins.map_or(&[][..], |twins| &twins.pairs);
         show("twins", pairs.iter().enumerate().map(|(place, twin)| pair(model, place, twin, shape)));
         let mistakes = twins.and_then(|twins| twins.mistakes);
@@ -95,12 +96,16 @@ fn balance(model: &Model, classes: &[ClassSurvey]) -> String {
     let (most, least) = (all().max_by_key(|(class, _)| class.train), all().min_by_key(|(class, _)| class.train));
     let (Some((most, frequent)), Some((least, rare))) = (most, least) else { return String::new() };
     let [frequent, rare] = [frequent, rare].map(|class| model.class(class));
-    let counts = "Training and test images of each class, and the mean of its training images.";
+    let counts = say!("Training and test images of each class, and the mean of its training images.");
     match f64::from(most.train) / f64::from(least.train.max(1)) {
-        ratio if ratio < 1.5 => format!("{counts} All classes are about equally frequent."),
-        ratio => format!(
-            "{counts} {frequent} is {ratio:.1} times as frequent as {rare}. “Balance classes” in the settings lets each count \
-             the same."
+        ratio if ratio < 1.5 => say!("{} All classes are about equally frequent.", counts),
+        ratio => say!(
+            "{} {} is {} times as frequent as {}. “Balance classes” in the settings lets each count \
+             the same.",
+            counts,
+            frequent,
+            format_args!("{:.1}", ratio),
+            rare
         ),
     }
 }
@@ -109,51 +114,55 @@ fn class_tile(model: &Model, class: usize, found: &ClassSurvey, shape: Shape) ->
     let name = model.class(class as u8);
     let [train, test] = [found.train, found.test].map(|count| grouped(count.into()));
     element("li")
-        .child(picture(mean_id(class), shape, format!("Mean training image of {name}")))
+        .child(picture(mean_id(class), shape, say!("Mean training image of {}", name)))
         .child(text("b", name))
-        .child(text("span", train).with("title", "training images"))
-        .child(text("span", test).with("class", "hint").with("title", "test images"))
+        .child(text("span", train).with("title", say!("training images")))
+        .child(text("span", test).with("class", "hint").with("title", say!("test images")))
 }
 
 fn twins_words(twins: &Twins) -> String {
     let equal = match twins.identical {
-        0 => "No test image equals a training image".into(),
-        1 => "One test image equals a training image".into(),
-        count => format!("{} test images equal a training image", grouped(count.into())),
+        0 => say!("No test image equals a training image").into(),
+        1 => say!("One test image equals a training image").into(),
+        count => say!("{} test images equal a training image", grouped(count.into())),
     };
     let nearly = |twin: &&Twin| twin.difference > 0.0 && twin.difference < NEARLY_EQUAL;
     let near = match twins.pairs.iter().filter(nearly).count() {
-        0 => "none is".into(),
-        1 => "one is".into(),
-        count if count == twins.pairs.len() => format!("at least {count} are"),
-        count => format!("{count} are"),
+        0 => say!("none is").into(),
+        1 => say!("one is").into(),
+        count if count == twins.pairs.len() => say!("at least {} are", count),
+        count => say!("{} are", count),
     };
-    format!(
-        "{equal}, and {near} nearly the same. The nearest pairs, training image on the left, and how much they differ (100%: as much \
-         as the image differs from even gray):"
+    say!(
+        "{}, and {} nearly the same. The nearest pairs, training image on the left, and how much they differ (100%: as much \
+         as the image differs from even gray):",
+        equal,
+        near
     )
 }
 
 fn pair(model: &Model, place: usize, twin: &Twin, shape: Shape) -> Element {
     let words =
-        |set: &str, specimen: &Specimen| format!("{set} image {}: {}", specimen.number, model.a_class(specimen.label));
+        |set: &str, specimen: &Specimen| say!("{} image {}: {}", set, specimen.number, model.a_class(specimen.label));
     let [train, test] = [&twin.train, &twin.test].map(|specimen| model.class(specimen.label));
     let names = if train == test { train } else { format!("{train} / {test}") };
     element("li")
-        .child(picture(twin_id(place, "train"), shape, words("Training", &twin.train)))
-        .child(picture(twin_id(place, "test"), shape, words("Test", &twin.test)))
+        .child(picture(twin_id(place, "train"), shape, words(say!("Training"), &twin.train)))
+        .child(picture(twin_id(place, "test"), shape, words(say!("Test"), &twin.test)))
         .child(text("b", names))
         .child(text("span", percent(twin.difference)).with("class", "hint"))
 }
 
 fn labels_words(model: &Model, twins: Option<&Twins>) -> String {
     match twins.map(|twins| twins.mistakes) {
-        None => "Looking…".into(),
-        Some(None) => "Look again when the network is trained: then it is asked about every training image.".into(),
-        Some(Some(0)) => "The network agrees with every label.".into(),
+        None => say!("Looking…").into(),
+        Some(None) => {
+            say!("Look again when the network is trained: then it is asked about every training image.").into()
+        }
+        Some(Some(0)) => say!("The network agrees with every label.").into(),
         Some(Some(count)) => {
             let of = model.run.dataset.as_ref().map_or(0, |data| data.loaded.train);
-            format!(
+            say!(
                 "The network takes {} of {} training images for another class. Those that it is surest about are the first to check.",
                 grouped(count.into()),
                 grouped(of.into())

@@ -1,6 +1,6 @@
 //! Where a training step's time goes, on the CPU.
 
-use inkling_core::{metrics::Parts, protocol::BackendName};
+use inkling_core::{language::say, message, metrics::Parts, protocol::BackendName};
 
 use super::Panel;
 use crate::page::{
@@ -25,7 +25,7 @@ impl Panel for Time {
         let shown = parts.filter(|_| run.backend.name != Some(BackendName::Webgpu));
         dom::set_hidden("time", shown.is_none());
         let Some(parts) = shown else { return };
-        let visible: Vec<(&str, f64)> = named(&parts)
+        let visible: Vec<(&'static str, f64)> = named(&parts)
             .into_iter()
             .map(|(name, seconds)| (name, 100.0 * seconds / parts.steps))
             .filter(|(_, share)| *share >= 0.5)
@@ -33,7 +33,8 @@ impl Panel for Time {
         let bar = |(name, share): &(&str, f64)| {
             element("i").with("class", *name).with("style", format!("flex-grow:{share:.1}"))
         };
-        let item = |(name, share): &(&str, f64)| text("li", format!("{name} {share:.0}%")).with("class", *name);
+        let item =
+            |(name, share): &(&'static str, f64)| text("li", format!("{} {share:.0}%", say(name))).with("class", *name);
         show("time-bar", visible.iter().map(bar));
         show("time-parts", visible.iter().map(item));
     }
@@ -44,12 +45,12 @@ fn named(parts: &Parts) -> [(&'static str, f64); 7] {
     let Parts { augment, forward, backward, update, messages, waiting, steps, .. } = *parts;
     let rest = (steps - augment - forward - backward - update - messages - waiting).max(0.0);
     [
-        ("images", augment),
-        ("forward", forward),
-        ("backward", backward),
-        ("optimizer", update),
-        ("messages", messages),
-        ("waiting", waiting),
-        ("rest", rest),
+        (message!("images"), augment),
+        (message!("forward"), forward),
+        (message!("backward"), backward),
+        (message!("optimizer"), update),
+        (message!("messages"), messages),
+        (message!("waiting"), waiting),
+        (message!("rest"), rest),
     ]
 }

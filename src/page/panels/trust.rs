@@ -4,7 +4,10 @@
 use inkling_core::{
     calibration::{Bin, Calibration},
     charts::{self, Line, OTHERS, Plot},
+    language::say,
+    message,
     protocol::{Motion, RobustnessPoint},
+    say,
 };
 use web_sys::Event;
 
@@ -18,9 +21,9 @@ use crate::page::{
 
 /// Canvas, motion, ends of the axis and its label.
 const MOTIONS: [(&str, Motion, f64, &str); 3] = [
-    ("robust-rotation", Motion::Rotation, 90.0, "rotated, in degrees"),
-    ("robust-shift", Motion::Shift, 0.3, "shifted, as a share of the width"),
-    ("robust-zoom", Motion::Zoom, 0.5, "resized: -0.5 is half the size"),
+    ("robust-rotation", Motion::Rotation, 90.0, message!("rotated, in degrees")),
+    ("robust-shift", Motion::Shift, 0.3, message!("shifted, as a share of the width")),
+    ("robust-zoom", Motion::Zoom, 0.5, message!("resized: -0.5 is half the size")),
 ];
 
 /// Shows calibration and robustness.
@@ -37,7 +40,7 @@ impl Panel for Trust {
         dom::set_hidden("trust-panel", !known);
         let measuring = model.run.robustness_left > 0;
         dom::set_enabled("measure", known && !measuring, "trust");
-        dom::set_text("measure", if measuring { "Measuring…" } else { "Measure it now" });
+        dom::set_text("measure", if measuring { say!("Measuring…") } else { say!("Measure it now") });
         if !known || !model.is_open(Section::Trust) {
             return;
         }
@@ -51,15 +54,15 @@ impl Panel for Trust {
 
 fn draw_calibration(found: Option<&Calibration>) {
     let Some(found) = found else {
-        return dom::set_text("calibration-text", "Appears when the test set is scored.");
+        return dom::set_text("calibration-text", say!("Appears when the test set is scored."));
     };
     let points: Vec<(f64, f64)> = found.bins.iter().filter_map(|bin| bin.means()).collect();
     let lines = [Line { points, colour: theme().validation }];
-    let plot = Plot { lines: &lines, from: 0.0, to: 1.0, along: "confidence", diagonal: true };
+    let plot = Plot { lines: &lines, from: 0.0, to: 1.0, along: say!("confidence"), diagonal: true };
     if let Some((area, scale)) = dom::drawing_area("calibration") {
         let _ = charts::plot(&area, &plot, &theme(), scale);
     }
-    let words = format!(
+    let words = say!(
         "On the test set its confidence differs from its accuracy by {} on average (expected calibration error).",
         percent(found.error())
     );
@@ -77,11 +80,12 @@ fn draw_robustness(model: &Model) {
     let mut rows = Vec::new();
     let mut weakest = Vec::new();
     for (id, motion, end, along) in MOTIONS {
+        let along = say(along);
         let points = points(own, motion);
         rows.extend(points.iter().map(|&(amount, accuracy)| row(along, amount, accuracy)));
         let worst = points.iter().map(|point| point.1).fold(1.0, f64::min);
         let name = along.split([',', ':']).next().unwrap_or_default();
-        dom::set_attribute(id, "aria-label", &format!("Accuracy on {name} images: {} at worst", percent(worst)));
+        dom::set_attribute(id, "aria-label", &say!("Accuracy on {} images: {} at worst", name, percent(worst)));
         weakest.push(format!("{} {name}", percent(worst)));
         let mut lines = earlier_lines(model, motion);
         lines.push(Line { points, colour: theme().train });
@@ -93,8 +97,8 @@ fn draw_robustness(model: &Model) {
     show("robust-rows", rows);
     let still = own.iter().find(|point| point.amount == 0.0).map_or(0.0, |point| point.accuracy);
     let words = match model.run.robustness_left {
-        0 => format!("Accuracy on unchanged images: {}. At worst: {}.", percent(still), weakest.join(", ")),
-        _ => "Measuring…".into(),
+        0 => say!("Accuracy on unchanged images: {}. At worst: {}.", percent(still), weakest.join(", ")),
+        _ => say!("Measuring…").into(),
     };
     dom::set_text("robust-text", &words);
 }

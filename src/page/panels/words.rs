@@ -1,5 +1,7 @@
 //! Numbers as the page writes them.
 
+use inkling_core::{language::fill, say};
+
 /// `0.98765` as `98.77%`.
 pub fn percent(share: f64) -> String {
     format!("{:.2}%", 100.0 * share)
@@ -23,16 +25,15 @@ pub fn share((right, of): (u32, u32)) -> f64 {
 pub fn duration(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m} min {s} s"),
-        (h, m, _) => format!("{h} h {m} min"),
+        (0, 0, s) => say!("{} s", s),
+        (0, m, s) => say!("{} min {} s", m, s),
+        (h, m, _) => say!("{} h {} min", h, m),
     }
 }
 
-/// `1 epoch`, `2 epochs`.
-pub fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
+/// `1 epoch`, `2 epochs`: one of them, or many.
+pub fn count(number: usize, [one, many]: [&'static str; 2]) -> String {
+    fill(if number == 1 { one } else { many }, &[&number])
 }
 
 /// The class with the largest value.

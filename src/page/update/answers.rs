@@ -5,6 +5,7 @@
 
 use inkling_core::{
     data::handwriting::Handwriting,
+    message,
     protocol::{Answer, Command, Query, Question},
     sketch::Preparation,
 };
@@ -26,10 +27,10 @@ pub const SHOWN: u32 = 40;
 
 /// Each way to prepare a sketch, with its name; the first is what the network is given.
 pub const PREPARATIONS: [(&str, Preparation); 4] = [
-    ("as the network sees it", Preparation { fit: true, centre: true, smooth: true }),
-    ("not scaled to 20 by 20", Preparation { fit: false, centre: true, smooth: true }),
-    ("not centred by mass", Preparation { fit: true, centre: false, smooth: true }),
-    ("not smoothed", Preparation { fit: true, centre: true, smooth: false }),
+    (message!("as the network sees it"), Preparation { fit: true, centre: true, smooth: true }),
+    (message!("not scaled to 20 by 20"), Preparation { fit: false, centre: true, smooth: true }),
+    (message!("not centred by mass"), Preparation { fit: true, centre: false, smooth: true }),
+    (message!("not smoothed"), Preparation { fit: true, centre: true, smooth: false }),
 ];
 
 impl Update<'_> {

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use inkling_core::{data::Role, protocol::Question, settings::DatasetName};
+use inkling_core::{data::Role, protocol::Question, say, settings::DatasetName};
 
 use super::Update;
 use crate::page::{
@@ -41,7 +41,7 @@ impl Update<'_> {
             }
             CameraMsg::Opened(_, Ok(())) if camera.state == CameraState::Off => self.effects.push(Effect::CloseCamera),
             CameraMsg::Opened(..) => {}
-            CameraMsg::Lost(turn) if turn == camera.turn => self.lose_camera("it was taken away"),
+            CameraMsg::Lost(turn) if turn == camera.turn => self.lose_camera(say!("it was taken away")),
             CameraMsg::Lost(_) => {}
             CameraMsg::Hold(name) => self.collect(name.trim()),
             CameraMsg::Release => camera.collecting = None,
@@ -52,7 +52,7 @@ impl Update<'_> {
             }
             CameraMsg::Taken(Err(error)) => {
                 camera.collecting = None;
-                camera.problem = format!("The picture was not taken: {error}.");
+                camera.problem = say!("The picture was not taken: {}.", error);
             }
             CameraMsg::Remove(place) if place < camera.classes.len() => {
                 camera.removed = Some(camera.classes.clone());
@@ -104,8 +104,8 @@ impl Update<'_> {
         // The name of a class is the name of a folder.
         let name = name.replace(['/', '\\'], " ");
         let problem = match name.as_str() {
-            "" => "Give the class a name first.",
-            name if Role::is_named_by(name) => "This name says what images are for. Give the class another.",
+            "" => say!("Give the class a name first."),
+            name if Role::is_named_by(name) => say!("This name says what images are for. Give the class another."),
             _ => "",
         };
         camera.problem = problem.into();
@@ -119,7 +119,7 @@ impl Update<'_> {
     fn take_picture(&mut self) {
         let camera = &mut self.model.camera;
         if camera.pictures() >= MAX_PICTURES && camera.collecting.take().is_some() {
-            camera.problem = format!("No more than {MAX_PICTURES} pictures are collected. Remove a class first.");
+            camera.problem = say!("No more than {} pictures are collected. Remove a class first.", MAX_PICTURES);
         }
         if camera.state == CameraState::On && camera.collecting.is_some() {
             self.effects.push(Effect::TakePicture(self.model.data.look.side));
@@ -128,7 +128,7 @@ impl Update<'_> {
 
     fn lose_camera(&mut self, reason: &str) {
         self.close_camera();
-        self.model.camera.problem = format!("The camera can't be used: {}.", reason.trim_end_matches('.'));
+        self.model.camera.problem = say!("The camera can't be used: {}.", reason.trim_end_matches('.'));
     }
 
     /// Turns the camera off. What it has collected stays.

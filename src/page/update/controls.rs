@@ -3,6 +3,7 @@
 use inkling_core::{
     network::{Edit, Layers},
     protocol::{Command, RunState},
+    say,
     settings::{Control, DatasetName, FIELDS, Field, Preset, SettingError},
 };
 
@@ -43,7 +44,7 @@ impl Update<'_> {
                     self.changed("net", &layers.to_string());
                     self.follow(&edit);
                 }
-                Err(error) => self.model.errors.insert(EDITOR, format!("Network {error}.")),
+                Err(error) => self.model.errors.insert(EDITOR, say!("Network {}.", error)),
             },
             ControlMsg::UndoEdit => self.undo_edit(),
             ControlMsg::ResumeKept => self.resume_kept(),

@@ -15,6 +15,7 @@ use inkling_core::{
     metrics::ConfusionMatrix,
     network::Network,
     protocol::{Command, FileEvent, FileTask},
+    say,
     settings::DatasetName,
 };
 
@@ -56,7 +57,7 @@ impl Update<'_> {
             }
             FileMsg::OpenWeights(file) => match self.model.network() {
                 Ok(net) => self.file_task(FileTask::Read { net, file }),
-                Err(error) => self.warn(format!("The file was not opened. {error}")),
+                Err(error) => self.warn(say!("The file was not opened. {}", error)),
             },
             FileMsg::OpenRun(run) => self.resume_saved(*run),
         }
@@ -102,7 +103,7 @@ impl Update<'_> {
 
     pub(super) fn file_worker_due(&mut self, activity: u32) {
         if activity == self.model.file_activity && self.model.file_worker != FileWorker::Absent {
-            self.lose_file_worker("the file worker has not answered for a minute; try again");
+            self.lose_file_worker(say!("the file worker has not answered for a minute; try again"));
         }
     }
 
@@ -117,7 +118,7 @@ impl Update<'_> {
         match (event, &mut self.model.file_worker) {
             (_, FileWorker::Absent) | (FileEvent::Fetching { .. }, _) => {}
             (FileEvent::Reading { done, total }, _) => {
-                self.model.data.note = format!("Reading your pictures: {done} of {total}…");
+                self.model.data.note = say!("Reading your pictures: {} of {}…", done, total);
             }
             (FileEvent::Ready { build }, FileWorker::Starting(waiting)) if build == BUILD => {
                 let waiting = std::mem::take(waiting);
@@ -125,7 +126,7 @@ impl Update<'_> {
                 self.effects.extend(waiting.into_iter().map(Effect::SendFileTask));
             }
             (FileEvent::Ready { .. }, _) => {
-                self.lose_file_worker("the file worker's version differs from the page's; reload the page");
+                self.lose_file_worker(say!("the file worker's version differs from the page's; reload the page"));
             }
             (FileEvent::Unavailable { reason }, _) => self.lose_file_worker(reason.trim_end_matches('.')),
             (answer, FileWorker::Starting(_) | FileWorker::Busy(_)) => {
@@ -152,7 +153,8 @@ impl Update<'_> {
         let differs = text != self.model.settings.net.to_string();
         if differs {
             if self.model.run.state.is_active() {
-                return self.warn("The file was not opened: it has another network, and a run is in progress.".into());
+                return self
+                    .warn(say!("The file was not opened: it has another network, and a run is in progress.").into());
             }
             self.changed("net", &text);
         }
@@ -175,9 +177,9 @@ impl Update<'_> {
         self.model.file_worker = FileWorker::Absent;
         self.effects.push(Effect::CloseFileWorker);
         if self.model.data.reading {
-            return self.data_refused(format!("The data set was not read: {reason}."));
+            return self.data_refused(say!("The data set was not read: {}.", reason));
         }
-        self.warn(format!("The file could not be saved or opened: {reason}."));
+        self.warn(say!("The file could not be saved or opened: {}.", reason));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The lesson that the visitor takes.
 
-use inkling_core::lesson::Lesson;
+use inkling_core::{lesson::Lesson, say};
 
 use super::Update;
 use crate::page::{effect::Effect, model::course::Course, msg::LessonMsg};
@@ -9,7 +9,7 @@ impl Update<'_> {
     pub(super) fn lesson(&mut self, msg: LessonMsg) {
         match msg {
             LessonMsg::Found(Ok(lesson)) => self.begin_lesson(lesson),
-            LessonMsg::Found(Err(reason)) => self.warn(format!("The lesson can't be shown: {reason}.")),
+            LessonMsg::Found(Err(reason)) => self.warn(say!("The lesson can't be shown: {}.", reason)),
             LessonMsg::Choose(choice) => {
                 if let Some(course) = &mut self.model.course {
                     course.chosen = Some(choice);

@@ -3,6 +3,7 @@
 use inkling_core::{
     checkpoint::TrainerState,
     protocol::{Command, Envelope, Event, FileTask, Query, RunId, RunState},
+    say,
     settings::DatasetName,
     summary::{RunSummary, SavedRun},
 };
@@ -22,7 +23,7 @@ impl Update<'_> {
             return; // a second press before the effect of the first was drawn
         }
         if self.model.settings.dataset == DatasetName::Own && self.model.data.reading {
-            return self.warn("Your files are still being read. Press Train again in a moment.".into());
+            return self.warn(say!("Your files are still being read. Press Train again in a moment.").into());
         }
         self.new_run();
         self.begin();
@@ -42,7 +43,7 @@ impl Update<'_> {
     /// Resumes a run that was saved.
     pub(super) fn resume_saved(&mut self, saved: SavedRun) {
         if self.model.run.state.is_active() {
-            return self.warn("A run is in progress. Stop it before opening another.".into());
+            return self.warn(say!("A run is in progress. Stop it before opening another.").into());
         }
         self.model.settings = saved.settings.clone();
         self.model.earlier_networks.clear();
@@ -153,7 +154,8 @@ impl Update<'_> {
     /// Asks for a run with the weights of a file.
     pub(super) fn import(&mut self, weights: TrainerState) {
         if !self.model.worker.is_ready() {
-            return self.warn("The file was not opened: no worker is ready for it. Try again in a moment.".into());
+            return self
+                .warn(say!("The file was not opened: no worker is ready for it. Try again in a moment.").into());
         }
         let (run, settings) = (self.model.run.run, self.model.settings.clone());
         self.send(Command::Import { run, next: run + 1, settings, weights });
@@ -222,7 +224,7 @@ impl Update<'_> {
         (self.model.kept, self.model.epoch, self.model.pending) = (None, None, Pending::Nothing);
         self.forget_answers();
         if let Some(text) = self.model.network_from_file.take() {
-            self.warn(format!("The file has the weights of another network: {text}. The settings have it now."));
+            self.warn(say!("The file has the weights of another network: {}. The settings have it now.", text));
         }
     }
 

@@ -7,6 +7,7 @@ use inkling_core::{
     data::{KeptData, handwriting::Handwriting},
     history::RunHistory,
     protocol::RunState,
+    say,
 };
 
 use super::Update;
@@ -34,7 +35,7 @@ impl Update<'_> {
     pub(super) fn save_now(&mut self) {
         // It was found while this run was in progress: another tab had kept it.
         if self.model.kept.is_some() {
-            return self.not_kept(Record::Run, "the run offered above is kept until you resume or discard it");
+            return self.not_kept(Record::Run, say!("the run offered above is kept until you resume or discard it"));
         }
         if let Some(reason) = self.locked(Record::Run) {
             return self.not_kept(Record::Run, &reason);
@@ -110,7 +111,7 @@ impl Update<'_> {
     fn locked(&self, record: Record) -> Option<String> {
         self.model.unread.iter().find(|unread| unread.0 == record).map(|(_, unread)| match unread {
             Unread::Unreachable(reason) => reason.clone(),
-            Unread::Damaged(_) => "what the browser has kept can't be read; save or discard it above".into(),
+            Unread::Damaged(_) => say!("what the browser has kept can't be read; save or discard it above").into(),
         })
     }
 
@@ -199,5 +200,5 @@ impl Update<'_> {
 
 /// The beginning of a warning.
 fn loses(record: Record) -> String {
-    format!("A reload would lose {}", record.title())
+    say!("A reload would lose {}", record.title())
 }

@@ -5,6 +5,7 @@ use std::mem;
 use inkling_core::{
     data::{KeptData, NamedFile, SharedDataset, handwriting::Handwriting},
     protocol::{Command, FileTask, Part, Query},
+    say,
     settings::DatasetName,
     sketch::Target,
 };
@@ -152,7 +153,7 @@ impl Update<'_> {
             self.model.pad.clear();
             self.keep_digits();
         } else {
-            self.warn(format!("No more than {} digits are kept. Remove some first.", Handwriting::MAX_DIGITS));
+            self.warn(say!("No more than {} digits are kept. Remove some first.", Handwriting::MAX_DIGITS));
         }
     }
 
@@ -168,14 +169,14 @@ impl Update<'_> {
 
     pub(super) fn use_data(&mut self, files: Vec<NamedFile>) {
         if self.model.run.state.is_active() {
-            return self.warn("A run is in progress. Stop it before choosing other data.".into());
+            return self.warn(say!("A run is in progress. Stop it before choosing other data.").into());
         }
         if self.model.data.reading {
-            return self.warn("Your files are still being read. Choose others in a moment.".into());
+            return self.warn(say!("Your files are still being read. Choose others in a moment.").into());
         }
         if !files.is_empty() {
             self.model.data.reading = true;
-            self.model.data.note = "Reading your files…".into();
+            self.model.data.note = say!("Reading your files…").into();
             self.file_task(FileTask::ReadData { files, look: self.model.data.look });
         }
     }

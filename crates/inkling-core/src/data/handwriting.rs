@@ -69,8 +69,15 @@ impl Handwriting {
         self.pixels.chunks_exact(IMAGE).zip(&self.labels).any(|(image, known)| image == pixels && *known == label)
     }
 
-    /// These digits, and those that were added to `base` since and made `other` of it, as far as there is room.
+    /// These digits, without those that were removed from `base` since to make `other` of it, and with those that were added, as far
+    /// as there is room.
     pub fn merged(mut self, other: &Handwriting, base: &Handwriting) -> Self {
+        for place in (0..self.len()).rev() {
+            let (pixels, label) = (&self.pixels[place * IMAGE..(place + 1) * IMAGE], self.labels[place]);
+            if base.contains(pixels, label) && !other.contains(pixels, label) {
+                self.remove(place);
+            }
+        }
         for place in 0..other.len() {
             let (pixels, label) = (&other.pixels[place * IMAGE..(place + 1) * IMAGE], other.labels[place]);
             let known = self.contains(pixels, label) || base.contains(pixels, label);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Layer, Network, Shape};
-use crate::parameters::Parameter;
+use crate::{message, parameters::Parameter};
 
 /// Layers that are drawn as one: a layer with weights, and those without that follow it.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +46,12 @@ impl Network {
         }
         let last = self.layers().len();
         let shape = Shape { channels: self.data().classes(), side: 1 };
-        blocks.push(Block { name: "answer".into(), layers: last..last + 1, shape, parameters: self.count_of(last) });
+        blocks.push(Block {
+            name: message!("answer").into(),
+            layers: last..last + 1,
+            shape,
+            parameters: self.count_of(last),
+        });
         blocks
     }
 

@@ -16,7 +16,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 pub use crate::image::{DataShape, Shape};
-use crate::parameters::Parameter;
+use crate::{parameters::Parameter, say};
 pub use blocks::Block;
 use build::Builder;
 pub use edit::{Edit, LayerSize, Outline};
@@ -149,7 +149,7 @@ impl Network {
         let shapes: Vec<_> =
             std::iter::once(first).chain(inside).chain([last]).map(|shape| shape.to_string()).collect();
         let (count, multiply_adds) = (grouped(self.count() as u64), grouped(self.multiply_adds()));
-        format!("{}. {count} parameters, {multiply_adds} multiply-adds for an image.", shapes.join(" → "))
+        say!("{}. {} parameters, {} multiply-adds for an image.", shapes.join(" → "), count, multiply_adds)
     }
 }
 

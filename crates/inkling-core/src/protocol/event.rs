@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     checkpoint::{Checkpoint, TrainerState},
+    message,
     metrics::ConfusionMatrix,
     settings::Adjustable,
 };
@@ -178,13 +179,13 @@ impl RunState {
     /// The name on the page.
     pub fn name(self) -> &'static str {
         match self {
-            RunState::Idle => "idle",
-            RunState::Loading => "loading",
-            RunState::Training => "training",
-            RunState::Paused => "paused",
-            RunState::Finished => "finished",
-            RunState::Stopped => "stopped",
-            RunState::Failed => "failed",
+            RunState::Idle => message!("idle"),
+            RunState::Loading => message!("loading"),
+            RunState::Training => message!("training"),
+            RunState::Paused => message!("paused"),
+            RunState::Finished => message!("finished"),
+            RunState::Stopped => message!("stopped"),
+            RunState::Failed => message!("failed"),
         }
     }
 }

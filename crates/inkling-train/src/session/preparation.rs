@@ -5,6 +5,7 @@ use std::{mem, sync::Arc};
 use inkling_core::{
     checkpoint::{Checkpoint, TrainerState},
     data::{Dataset, SharedDataset, Split, synthetic},
+    message,
     metrics::Stopwatch,
     network::Network,
     protocol::{Event, Loaded, RunId, RunState},
@@ -239,12 +240,12 @@ impl Sources {
     fn choose(&self, settings: &Settings) -> (SharedDataset, String) {
         match (&self.mnist, &self.own, settings.dataset) {
             (Mnist::Here(data, source), _, DatasetName::Mnist) => (data.clone(), source.clone()),
-            (_, Some(data), DatasetName::Own) => (data.clone(), "your own files".into()),
+            (_, Some(data), DatasetName::Own) => (data.clone(), message!("your own files").into()),
             (.., name) => {
                 let source = match name {
-                    DatasetName::Letters => "letters drawn in this tab",
-                    DatasetName::Shapes => "coloured shapes drawn in this tab",
-                    _ => "synthetic digits drawn in this tab, not MNIST",
+                    DatasetName::Letters => message!("letters drawn in this tab"),
+                    DatasetName::Shapes => message!("coloured shapes drawn in this tab"),
+                    _ => message!("synthetic digits drawn in this tab, not MNIST"),
                 };
                 let drawn = synthetic::drawn(settings)
                     .unwrap_or_else(|| synthetic::digits(synthetic::DEFAULT_LEN, settings.seed));
