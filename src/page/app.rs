@@ -16,6 +16,7 @@ use inkling_core::{
     settings::{Field, Settings, autostart, lesson},
     summary::SavedRun,
 };
+use js_sys::Date;
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Event, MediaQueryList};
@@ -38,6 +39,8 @@ use crate::tasks;
 /// Steps arrive many times a second and are shown together at this interval, because drawing takes time that training
 /// could use.
 const SHOW_STEPS_MS: i32 = 250;
+/// Drawing goes on in another task after this long, so that a slow phone answers in between.
+const DRAW_MS: f64 = 8.0;
 /// A record whose storage did not answer is read again after this long.
 const READ_AGAIN_MS: i32 = 30_000;
 const DARK: &str = "(prefers-color-scheme: dark)";
@@ -57,8 +60,12 @@ struct App {
     panels: Vec<Box<dyn Panel>>,
     worker: Option<Link>,
     file_worker: Option<Link>,
-    /// The page is drawn at the next frame.
+    /// The page is drawn at the next frame, or is being drawn.
     draw_pending: bool,
+    /// Panels that are drawn already.
+    drawn: usize,
+    /// Something has changed since the first of them was drawn.
+    draw_again: bool,
     /// Steps have arrived that are shown together with later ones.
     steps_pending: bool,
 }
@@ -102,6 +109,8 @@ pub fn start() {
         worker: None,
         file_worker: None,
         draw_pending: false,
+        drawn: 0,
+        draw_again: false,
         steps_pending: false,
     };
     APP.set(Some(app));
@@ -329,6 +338,7 @@ impl App {
             }
             Urgency::Frame => {
                 self.panels.iter_mut().for_each(|panel| panel.note(&self.model));
+                self.draw_again = self.drawn > 0;
                 if !mem::replace(&mut self.draw_pending, true) {
                     // Only drawing waits for a frame.
                     tasks::next_frame(|| with_app(App::draw));
@@ -348,8 +358,18 @@ impl App {
     }
 
     fn draw(&mut self) {
-        self.draw_pending = false;
-        self.panels.iter_mut().for_each(|panel| panel.draw(&self.model));
+        let begun = Date::now();
+        while let Some(panel) = self.panels.get_mut(self.drawn) {
+            panel.draw(&self.model);
+            self.drawn += 1;
+            if Date::now() - begun > DRAW_MS && self.drawn < self.panels.len() {
+                return tasks::after(0, || with_app(App::draw));
+            }
+        }
+        (self.drawn, self.draw_pending) = (0, false);
+        if mem::take(&mut self.draw_again) {
+            self.after(Urgency::Frame);
+        }
     }
 }
 

@@ -32,7 +32,7 @@ const UNITS: (usize, usize) = (128, 8);
 #[derive(Default)]
 pub struct Blocks {
     drawn: Drawn,
-    /// The weights of a network before its run, and what they were drawn from.
+    /// The first weights of a network before its run, and what they were drawn from.
     untrained: Option<(u32, Network, Vec<f32>)>,
 }
 
@@ -106,11 +106,13 @@ impl Blocks {
 
     /// The first filters of each block, with the weights of the last checkpoint, or those before the first step.
     fn draw_filters(&mut self, model: &Model, net: &Network, blocks: &[Block]) {
-        for (at, block) in blocks.iter().enumerate() {
-            let Some(filters) = shown_filters(net, block) else { continue };
+        let filters: Vec<_> = blocks.iter().map(|block| shown_filters(net, block)).collect();
+        let end = filters.iter().flatten().map(Filters::end).max().unwrap_or(0);
+        for (at, (block, filters)) in blocks.iter().zip(&filters).enumerate() {
+            let Some(filters) = filters else { continue };
             let tiles = match model.run.filters(block.layers.start) {
                 Some((_, tiles)) => tiles,
-                None => filters.pick(self.untrained(net, model.run.settings.seed)),
+                None => filters.pick(self.untrained(net, model.run.settings.seed, end)),
             };
             // Of a filter with a tile for each map, the first tile.
             let (of_each, len) = (filters.arrangement().0, filters.shape.values());
@@ -120,10 +122,18 @@ impl Blocks {
         }
     }
 
-    fn untrained(&mut self, net: &Network, seed: u32) -> &[f32] {
+    /// The first weights before a run, `end` of them or a few more: those of the dense layers, which are most, are not drawn.
+    fn untrained(&mut self, net: &Network, seed: u32, end: usize) -> &[f32] {
         let fits = |known: &(u32, Network, Vec<f32>)| known.0 == seed && known.1 == *net;
         if !self.untrained.as_ref().is_some_and(fits) {
-            self.untrained = Some((seed, net.clone(), random_weights(net.parameters(), seed)));
+            let mut len = 0;
+            let needed = net.parameters().iter().take_while(|parameter| {
+                let before = len;
+                len += parameter.len();
+                before < end
+            });
+            let weights = random_weights(&net.parameters()[..needed.count()], seed);
+            self.untrained = Some((seed, net.clone(), weights));
         }
         self.untrained.as_ref().map_or(&[], |known| &known.2)
     }
