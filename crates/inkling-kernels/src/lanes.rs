@@ -4,7 +4,8 @@
 #[cfg(target_arch = "wasm32")]
 use core::arch::wasm32::{
     f32x4_add, f32x4_div, f32x4_gt, f32x4_mul, f32x4_ne, f32x4_splat, f32x4_sqrt, f32x4_sub, i16x8_narrow_i32x4,
-    i32x4_extract_lane, u8x16_narrow_i16x8, v128, v128_any_true, v128_bitselect, v128_load, v128_or, v128_store,
+    i32x4_extract_lane, u8x16_narrow_i16x8, u16x8_extend_low_u8x16, u32x4_eq, u32x4_extend_low_u16x8, u32x4_splat,
+    v128, v128_and, v128_any_true, v128_bitselect, v128_load, v128_load32_zero, v128_or, v128_store,
 };
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -68,6 +69,14 @@ impl Lanes {
         i32x4_extract_lane::<0>(u8x16_narrow_i16x8(narrow, narrow)).to_le_bytes()
     }
 
+    /// The values whose byte equals `byte`, and zeros elsewhere.
+    #[inline(always)]
+    pub fn where_equal(self, bytes: &[u8; LANES], byte: u8) -> Self {
+        // SAFETY: as in `load`, for four bytes.
+        let wide = u32x4_extend_low_u16x8(u16x8_extend_low_u8x16(unsafe { v128_load32_zero(bytes.as_ptr().cast()) }));
+        Lanes(v128_and(self.0, u32x4_eq(wide, u32x4_splat(u32::from(byte)))))
+    }
+
     /// Where `self` is greater than `other`, or `self` is NaN.
     #[inline(always)]
     pub fn gt_or_nan(self, other: Self) -> Mask {
@@ -111,6 +120,12 @@ impl Lanes {
     #[inline(always)]
     pub fn bits_as_bytes(self) -> [u8; LANES] {
         self.0.map(|value| value.to_bits() as u8)
+    }
+
+    /// The values whose byte equals `byte`, and zeros elsewhere.
+    #[inline(always)]
+    pub fn where_equal(self, bytes: &[u8; LANES], byte: u8) -> Self {
+        Lanes(std::array::from_fn(|lane| if bytes[lane] == byte { self.0[lane] } else { 0.0 }))
     }
 
     /// Where `self` is greater than `other`, or `self` is NaN.

@@ -1,6 +1,6 @@
 //! The gradients: a few rows of products for each winner.
 
-use super::{Dims, Patches, TAPS};
+use super::{Dims, NONE, Patches, TAPS, single};
 use crate::lanes::{LANES, Lanes};
 
 /// Gradients of the block.
@@ -22,6 +22,13 @@ pub struct Strided<'a> {
     pub strides: [usize; 4],
 }
 
+impl Strided<'_> {
+    /// The part of one image.
+    pub(super) fn of_image(self, image: usize) -> Self {
+        Strided { values: &self.values[image * self.strides[0]..], ..self }
+    }
+}
+
 /// The gradients at `x`, `weight` and the bias, from the winners that [`forward`] found and the output's gradient.
 pub fn backward(
     x: &[f32],
@@ -37,21 +44,20 @@ pub fn backward(
     let mut weight_gradient = vec![0.0; outputs * TAPS * inputs];
     let mut bias = vec![0.0; outputs];
     let mut input = with_input.then(|| vec![0.0; dims.images * dims.image()]);
+    if inputs == 1 {
+        single::gradients(x, winners, gradient, dims, &mut weight_gradient, &mut bias);
+    }
     let mut flows = Flows::new(dims);
     let (row, image_row) = (3 * inputs, width * inputs);
     let images = x.chunks_exact(dims.image()).zip(winners.chunks_exact(dims.pooled_image()));
     for (image, (x, winners)) in images.enumerate() {
-        let gradient = Strided { values: &gradient.values[image * gradient.strides[0]..], ..gradient };
+        let gradient = gradient.of_image(image);
         let channels = bias.iter_mut().zip(weight_gradient.chunks_exact_mut(TAPS * inputs));
-        for (channel, (bias, rows)) in channels.enumerate() {
+        for (channel, (bias, rows)) in channels.enumerate().filter(|_| inputs > 1) {
             let flows = flows.of_channel(channel, winners, gradient);
             *bias += flows.iter().map(|flow| flow.gradient).sum::<f32>();
-            if inputs == 1 {
-                add_patches(flows, x, width, rows);
-            } else {
-                for (index, to) in rows.chunks_exact_mut(row).enumerate() {
-                    add_rows(flows, &x[index * image_row..], to);
-                }
+            for (index, to) in rows.chunks_exact_mut(row).enumerate() {
+                add_rows(flows, &x[index * image_row..], to);
             }
         }
         if let (Some(input), Some(weight)) = (&mut input, &weight_rows) {
@@ -116,10 +122,9 @@ impl Flows {
             patches.iter().enumerate().map(move |(column, patches)| (from + column * column_stride, patches))
         });
         for ((at, patches), &winner) in windows.zip(winners) {
-            if let Some(&patch) = patches.get(usize::from(winner)) {
-                self.channel[len] = Flow { at: patch as u32, gradient: gradient.values[at] };
-                len += 1;
-            }
+            // No branch, which could not be predicted: what is not a flow is overwritten by the next one.
+            self.channel[len] = Flow { at: patches[usize::from(winner & 3)] as u32, gradient: gradient.values[at] };
+            len += usize::from(winner != NONE);
         }
         &self.channel[..len]
     }
@@ -195,30 +200,6 @@ fn add_columns<const R: usize>(flows: &[Flow], from: &[f32], to: &mut [f32]) {
     }
     for (to, sum) in to.iter_mut().zip(sums) {
         sum.store(to);
-    }
-}
-
-/// `to += sum of gradient * patch` over `flows`, for the nine pixels of patches of one channel.
-#[inline(always)]
-fn add_patches(flows: &[Flow], x: &[f32], width: usize, to: &mut [f32]) {
-    let mut sums = [Lanes::splat(0.0); 3];
-    for flow in flows {
-        let gradient = Lanes::splat(flow.gradient);
-        for (row, sum) in sums.iter_mut().enumerate() {
-            let at = flow.at as usize + row * width;
-            // A register holds the row's three pixels and a fourth that is dropped below; the image's last row has no
-            // fourth.
-            let pixels = match x[at..].first_chunk() {
-                Some(pixels) => *pixels,
-                None => [x[at], x[at + 1], x[at + 2], 0.0],
-            };
-            *sum = sum.add_product(gradient, Lanes::load(&pixels));
-        }
-    }
-    for (to, sum) in to.chunks_exact_mut(3).zip(sums) {
-        for (to, sum) in to.iter_mut().zip(sum.to_array()) {
-            *to += sum;
-        }
     }
 }
 

@@ -1,6 +1,6 @@
-//! Forward with one input channel.
+//! One input channel: forward, and the gradients of weights and bias.
 
-use super::{Dims, Patches, TAPS, pool};
+use super::{Dims, Patches, Strided, TAPS, pool};
 use crate::lanes::{BLOCK, LANES, Lanes, halves};
 
 /// The block for images of one channel.
@@ -47,6 +47,81 @@ impl Single {
                 }
                 for half in 0..2 {
                     pool(sums.map(|sum| sum[half]), &mut values[half], &mut winners[half]);
+                }
+            }
+        }
+    }
+}
+
+/// Adds the gradients of weights `[O, 3, 3]` and bias `[O]`.
+///
+/// A weight meets a pixel for each of a window's four positions, and only the winner's counts. With one channel the products are so
+/// few that four output channels at a time, with zeros for the positions that lost, are faster than a list of the winners.
+pub(super) fn gradients(
+    x: &[f32],
+    winners: &[u8],
+    gradient: Strided,
+    dims: Dims,
+    weight: &mut [f32],
+    bias: &mut [f32],
+) {
+    let patches = Patches::new(dims);
+    let columns = dims.pooled()[1];
+    let images = x.chunks_exact(dims.image()).zip(winners.chunks_exact(dims.pooled_image()));
+    for (image, (x, winners)) in images.enumerate() {
+        let gradient = gradient.of_image(image);
+        let [_, channel_stride, row_stride, column_stride] = gradient.strides;
+        for channel in (0..dims.outputs).step_by(LANES) {
+            let mut sums = [Lanes::splat(0.0); TAPS];
+            let mut total = Lanes::splat(0.0);
+            let mut window = 0;
+            let mut windows = winners.chunks_exact(dims.outputs);
+            for row in patches.0.chunks_exact(columns) {
+                let mut at = channel * channel_stride + window / columns * row_stride;
+                for (&[corner, ..], winners) in row.iter().zip(&mut windows) {
+                    let values = four(&gradient.values[at..], channel_stride);
+                    let Some(winners) = winners[channel..].first_chunk() else { return };
+                    let flows: [Lanes; 4] = std::array::from_fn(|position| values.where_equal(winners, position as u8));
+                    total = total + (flows[0] + flows[1]) + (flows[2] + flows[3]);
+                    add_window(&x[corner..], dims.width, flows, &mut sums);
+                    at += column_stride;
+                }
+                window += columns;
+            }
+            let rows = weight[channel * TAPS..][..LANES * TAPS].as_chunks_mut::<TAPS>().0;
+            for (tap, sum) in sums.into_iter().enumerate() {
+                for (row, sum) in rows.iter_mut().zip(sum.to_array()) {
+                    row[tap] += sum;
+                }
+            }
+            for (bias, sum) in bias[channel..].iter_mut().zip(total.to_array()) {
+                *bias += sum;
+            }
+        }
+    }
+}
+
+/// The values of four channels.
+#[inline(always)]
+fn four(values: &[f32], stride: usize) -> Lanes {
+    match values.first_chunk() {
+        Some(values) if stride == 1 => Lanes::load(values),
+        _ => Lanes::load(&std::array::from_fn(|channel| values[channel * stride])),
+    }
+}
+
+/// Adds the products of a window's pixels, from its first one on, and what flows through its four positions.
+#[inline(always)]
+fn add_window(x: &[f32], width: usize, flows: [Lanes; 4], sums: &mut [Lanes; TAPS]) {
+    for row in 0..4 {
+        let pixels = &x[row * width..][..4];
+        for (column, &pixel) in pixels.iter().enumerate() {
+            let pixel = Lanes::splat(pixel);
+            for (position, flow) in flows.into_iter().enumerate() {
+                let (down, right) = (row.wrapping_sub(position / 2), column.wrapping_sub(position % 2));
+                if down < 3 && right < 3 {
+                    let sum = &mut sums[3 * down + right];
+                    *sum = sum.add_product(pixel, flow);
                 }
             }
         }
