@@ -20,6 +20,7 @@ use inkling::page::{
 use inkling_core::{
     image::DataShape,
     lesson::{self, Lesson, Until},
+    occlusion::Part,
     protocol::{
         Answer, Command, Envelope, Event as RunEvent, Explanation, Maps, Question, RunState, Specimen, StepPoint,
         StepView,
@@ -382,6 +383,42 @@ fn the_picture_asks_from_time_to_time_and_nothing_in_a_hidden_tab_or_between_epo
     let asks =
         |effect: &Effect| matches!(effect, Effect::Send(Command::Ask { question: Question::Explain { .. }, .. }));
     assert!(back.iter().any(asks), "the visitor is back");
+}
+
+#[test]
+fn pressing_an_image_says_why_the_network_answers_as_it_does() {
+    let mut world = training();
+    let shape = DataShape::DIGITS.image();
+    let specimen = Specimen { number: 7, label: 4, answer: Some((9, 0.9)), pixels: vec![200; shape.values()] };
+    let browse = |msg| Msg::Workbench(msg);
+    update(&mut world.model, browse(WorkbenchMsg::ShowCell { label: 4, predicted: 9 }));
+    let question = world.model.last_question;
+    world.model.browse.found.receive(question, Some((vec![specimen], 1)));
+    let effects = update(&mut world.model, browse(WorkbenchMsg::Inspect(0)));
+    assert!(world.model.is_open(Section::Doctor));
+    let asked = effects.iter().find_map(|effect| match effect {
+        Effect::Send(Command::Ask { id, question: Question::Diagnose { pixels } }) => Some((*id, pixels.len())),
+        _ => None,
+    });
+    let (id, len) = asked.unwrap();
+    let parts = Part::all(shape);
+    assert_eq!(len, (1 + parts.len()) * shape.values(), "the image, and the image without each part");
+    // Without the third part it is a 4; without the fifth, a 5.
+    let says = |class: usize, sure: f32| -> Vec<f32> {
+        (0..10).map(|other| if other == class { sure } else { (1.0 - sure) / 9.0 }).collect()
+    };
+    let mut probabilities = vec![says(9, 0.9); 1 + parts.len()];
+    (probabilities[3], probabilities[5]) = (says(4, 0.6), says(5, 0.99));
+    let envelope = Envelope {
+        run: world.model.run.run,
+        event: RunEvent::Answer { id, answer: Answer::Diagnose { probabilities, nearest: vec![] } },
+    };
+    let said = WorkerMsg::Received(FromWorker::Message(Box::new(envelope)));
+    let worker = world.model.last_worker;
+    update(&mut world.model, Msg::Worker(worker, said));
+    let diagnosis = world.model.doctor.diagnosis.answer().unwrap();
+    assert_eq!(diagnosis.decisive(shape, Some(4)).map(|found| found.0), Some(parts[2]), "the right class");
+    assert_eq!(diagnosis.decisive(shape, None).map(|found| found.0), Some(parts[4]), "the largest loss");
 }
 
 fn explanation() -> Explanation {

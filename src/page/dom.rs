@@ -166,9 +166,19 @@ pub fn draw_shades(id: &str, shades: &[u8], side: usize, columns: usize) {
 pub fn draw_images(id: &str, pixels: &[u8], shape: Shape, columns: usize) {
     draw_tiles(id, pixels.len() / shape.channels, shape.side, columns, |index| {
         let (image, pixel) = (index / shape.pixels(), index % shape.pixels());
-        let channel = |channel: usize| pixels[image * shape.values() + channel * shape.pixels() + pixel];
-        if shape.channels == 3 { [0, 1, 2].map(channel) } else { [channel(0); 3] }
+        colour(&pixels[image * shape.values()..], shape, pixel)
     });
+}
+
+/// Draws an image on canvas `id`; `paint` gives each pixel its colour, from its index and its colour in the image.
+pub fn draw_painted(id: &str, pixels: &[u8], shape: Shape, paint: impl Fn(usize, [u8; 3]) -> [u8; 3]) {
+    draw_tiles(id, shape.pixels(), shape.side, 1, |pixel| paint(pixel, colour(pixels, shape, pixel)));
+}
+
+/// The colour of a pixel of an image `[C, H, W]`.
+fn colour(image: &[u8], shape: Shape, pixel: usize) -> [u8; 3] {
+    let channel = |channel: usize| image[channel * shape.pixels() + pixel];
+    if shape.channels == 3 { [0, 1, 2].map(channel) } else { [channel(0); 3] }
 }
 
 /// Draws consecutive filters on canvas `id`: of one channel, gray below zero and purple above; of three, in their colours, gray

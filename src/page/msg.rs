@@ -166,8 +166,6 @@ pub enum WorkbenchMsg {
     TimeLayers,
     /// Show the network after this epoch; past the last epoch, the current one.
     TimeMachine(u32),
-    /// Examine the sketch.
-    Examine,
     /// Measure robustness.
     MeasureRobustness,
     /// Describe the data set.

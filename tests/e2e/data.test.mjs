@@ -64,7 +64,11 @@ test("coloured shapes are learned, shown and explained in colour, and the pad sa
   await unfold(page, "look");
   await page.locator("#specimens button").first().click();
   await page.getByText(/The network says (red|green|blue) (circle|square|triangle)/).waitFor();
-  for (const id of ["explained", "filters", "specimens-0"]) {
+  await page.locator("#why-then").filter({ hasText: "without the framed part" }).waitFor();
+  const why = ["why-parts", "why-without"];
+  await page.locator('#blocks [data-inside="0"]').first().click();
+  await page.getByText(/^Image \d+: .* The network says/).waitFor();
+  for (const id of [...why, "explained", "filters", "specimens-0"]) {
     const coloured = await page.locator(`#${id}`).evaluate((canvas) => {
       const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
       return data.some((_, at) => at % 4 === 0 && Math.abs(data[at] - data[at + 1]) + Math.abs(data[at] - data[at + 2]) > 60);

@@ -83,7 +83,14 @@ test("a cell of the matrix shows its images, and an image shows the inside of th
   await page.getByText(`of ${right.count} images of ${right.label} predicted as ${right.label}`).waitFor();
 
   await page.locator("#specimens button").first().click();
-  await page.getByText(new RegExp(`^Image \\d+: a ${right.label}\\. The network says ${right.label} \\(`)).waitFor();
+  // Why it says so: the part that counts most, and what it says without it.
+  await page.getByText(new RegExp(`^This is an? ${right.label}\\. The network says ${right.label} \\(`)).waitFor();
+  await page.locator("#why-then").filter({ hasText: /^without the framed part: \d, / }).waitFor();
+  for (const id of ["why-parts", "why-without"]) assert.ok((await lit(page, id)) > 0.01, `${id} is blank`);
+  assert.equal(await page.locator("#nearest li").count(), 8);
+  // What happens inside, by the block of the first layer.
+  await page.locator('#blocks [data-inside="0"]').first().click();
+  await page.getByText(new RegExp(`^Image \\d+: an? ${right.label}\\. The network says ${right.label} \\(`)).waitFor();
   for (const id of ["explained", "saliency", "maps", "filters"]) assert.ok((await lit(page, id)) > 0.01, `${id} is blank`);
   // By its block in the picture: the second convolution, whose filters look at the maps of the first.
   await page.locator('#blocks [data-inside="2"]').click();
@@ -138,6 +145,7 @@ test("the doctor says what each stage of the preparation does to a sketch, and w
   const pictures = await page.locator("#variants canvas").evaluateAll((all) => all.map((one) => one.toDataURL()));
   assert.equal(new Set(pictures).size, 4, "two preparations are the same");
   assert.equal(await page.locator("#nearest li").count(), 8);
+  await page.locator("#why-text").filter({ hasText: /^The network says \S+ \(.*(because of the framed part|no single part decides)/ }).waitFor();
   assert.deepEqual(page.problems, []);
 });
 

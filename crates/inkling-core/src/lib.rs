@@ -17,6 +17,7 @@ pub mod language;
 pub mod lesson;
 pub mod metrics;
 pub mod network;
+pub mod occlusion;
 mod packed;
 pub mod parameters;
 pub mod protocol;

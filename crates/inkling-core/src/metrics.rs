@@ -283,6 +283,11 @@ impl Smoothed {
     }
 }
 
+/// The class with the largest value.
+pub fn best(values: &[f32]) -> usize {
+    (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,10 @@ use std::borrow::Cow;
 use inkling_core::{
     data::{DataShape, SharedDataset, handwriting::Handwriting, synthetic},
     history::RunHistory,
+    image::Shape,
+    metrics::best,
     network::{Layers, Network},
+    occlusion::Part,
     protocol::{BackendInfo, Explanation, FileTask, Look, Query, RunState, Specimen},
     say,
     settings::{DatasetName, SettingError, Settings},
@@ -192,8 +195,33 @@ pub struct Inside {
 pub struct Doctor {
     /// The sketch, prepared in each way; or the image of the data set alone.
     pub images: Vec<Vec<u8>>,
-    /// What the network makes of each image, and the training images that are nearest to the first.
-    pub diagnosis: Asked<(Vec<Vec<f32>>, Vec<Specimen>)>,
+    /// What was found about them.
+    pub diagnosis: Asked<Diagnosis>,
+}
+
+/// What the network makes of an image and of changed copies: the probability of each class for each.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Diagnosis {
+    /// The image, prepared in each way.
+    pub prepared: Vec<Vec<f32>>,
+    /// The image without each of its parts, as [`Part::all`] lists them.
+    pub without: Vec<Vec<f32>>,
+    /// The training images that are nearest.
+    pub nearest: Vec<Specimen>,
+}
+
+impl Diagnosis {
+    /// The part that counts most, and what the network says without it: the one without which a wrong answer comes nearest to the right
+    /// class `label`; for a right one, or where the class is not known, the one without which it is least probable.
+    pub fn decisive(&self, shape: Shape, label: Option<u8>) -> Option<(Part, &[f32])> {
+        let top = best(self.prepared.first()?);
+        let cost = |then: &[f32]| match label.map(usize::from) {
+            Some(label) if label != top => -then[label],
+            _ => then[top],
+        };
+        let parts = Part::all(shape).into_iter().zip(self.without.iter().map(Vec::as_slice));
+        parts.min_by(|a, b| cost(a.1).total_cmp(&cost(b.1)))
+    }
 }
 
 /// What is wrong with the controls: a sentence for each, by the name of its setting.

@@ -1,48 +1,48 @@
-//! Why the network answers as it does: the pixels that matter most, the training images that are nearest, and, for a sketch, what
-//! each stage of its preparation does.
+//! Why the network answers as it does: the parts of the image that count, the training images that are nearest, and, for a sketch,
+//! what each stage of its preparation does.
 
-use inkling_core::{language::say, message, protocol::Specimen, say};
-use web_sys::Event;
+use inkling_core::{
+    language::say,
+    occlusion::{Part, importance},
+    protocol::Specimen,
+    say,
+};
 
 use super::{
-    Emit, Panel,
+    Panel,
     tiles::canvas,
-    words::{self, best, sure},
+    words::{best, sure},
 };
 use crate::page::{
     dom,
     element::{Element, element, row_head, show, text},
-    model::Model,
-    msg::{Msg, Section, WorkbenchMsg},
+    model::{Diagnosis, Model, picture::Current},
+    msg::Section,
     update::PREPARATIONS,
 };
+
+/// The colour of what counts: weights and what they do are purple everywhere.
+const FRAME: [u8; 3] = [176, 120, 255];
 
 /// Says why.
 pub struct Doctor;
 
 impl Panel for Doctor {
-    fn mount(&mut self, emit: Emit) {
-        dom::listen("examine", "click", move |_: Event| emit(Msg::Workbench(WorkbenchMsg::Examine)));
-    }
-
     fn draw(&mut self, model: &Model) {
         if !model.is_open(Section::Doctor) {
             return;
         }
-        dom::set_enabled("examine", model.current().is_some() && model.has_network(), "doctor-sheet");
-        draw_pixels(model);
         let found = model.doctor.diagnosis.answer();
-        let (probabilities, nearest) = found.map_or((&[][..], &[][..]), |(found, near)| (&found[..], &near[..]));
-        dom::set_hidden("variants-part", probabilities.len() < PREPARATIONS.len());
+        draw_parts(model, found);
+        let nothing = Diagnosis::default();
+        let Diagnosis { prepared, nearest, .. } = found.unwrap_or(&nothing);
+        dom::set_hidden("variants-part", prepared.len() < PREPARATIONS.len());
         let rows = |usual: &Vec<f32>| -> Vec<Element> {
-            probabilities
-                .iter()
-                .zip(0..PREPARATIONS.len())
-                .map(|(found, place)| row(model, place, found, usual))
-                .collect()
+            let places = prepared.iter().zip(0..PREPARATIONS.len());
+            places.map(|(found, place)| row(model, place, found, usual)).collect()
         };
-        show("variants", probabilities.first().map(rows).unwrap_or_default());
-        if let Some(usual) = probabilities.first() {
+        show("variants", prepared.first().map(rows).unwrap_or_default());
+        if let Some(usual) = prepared.first() {
             dom::set_text("doctor-head", &format!("P({})", model.class(best(usual) as u8)));
         }
         show("nearest", nearest.iter().enumerate().map(|(place, specimen)| near(model, place, specimen)));
@@ -57,39 +57,67 @@ impl Panel for Doctor {
     }
 }
 
-/// The image, the pixels that matter, and the two most probable classes.
-fn draw_pixels(model: &Model) {
-    let current = model.current();
-    let answer = model.current_answer();
-    let explanation = model.inside.explanation.answer().filter(|_| answer.is_some());
-    if let (Some(current), Some(explanation)) = (current, explanation) {
-        dom::draw_images("why-image", current.pixels(), model.run.data.image(), 1);
-        dom::draw_shades("why-saliency", &explanation.saliency.shades, explanation.saliency.side as usize, 1);
-    }
-    let words = match (current, answer) {
-        (Some(current), Some(answer)) => {
-            let is = current.specimen().map(|specimen| say!("This is {}. ", model.a_class(specimen.label)));
-            format!("{}{}", is.unwrap_or_default(), rivals(model, answer))
-        }
-        (Some(_), None) => say!("Asking the network about this image…").into(),
-        (None, _) => say!("Draw something, or press an image of the batch.").into(),
+/// The image with the parts that count, the image without the one that counts most, and both answers.
+fn draw_parts(model: &Model, found: Option<&Diagnosis>) {
+    let shape = model.run.data.image();
+    let image = model.doctor.images.first().filter(|image| image.len() == shape.values());
+    let label = model.current().and_then(Current::specimen).map(|specimen| specimen.label);
+    let known = found.and_then(|found| Some((found, found.prepared.first()?, found.decisive(shape, label)?)));
+    let (Some(image), Some((found, usual, (part, then)))) = (image, known) else {
+        let waits = model.current().is_some() && model.has_network();
+        let words = if waits {
+            say!("Asking the network about this image…")
+        } else {
+            say!("Train a network first; then draw something, or press an image of the batch.")
+        };
+        return dom::set_text("why-text", words);
     };
-    dom::set_text("why-text", &words);
+    let top = best(usual);
+    let without: Vec<f32> = found.without.iter().map(|found| found[top]).collect();
+    let shares = importance(shape, usual[top], &without);
+    dom::draw_painted("why-parts", image, shape, |pixel, colour| tinted(colour, shares[pixel]));
+    dom::draw_painted("why-without", &part.erased(image, shape), shape, |pixel, colour| {
+        let (row, column) = (pixel / shape.side, pixel % shape.side);
+        let inside = Part { row: part.row + 1, column: part.column + 1, side: part.side - 2 };
+        if part.contains(row, column) && !inside.contains(row, column) { FRAME } else { colour }
+    });
+    let says = |answer: &[f32]| {
+        let class = best(answer);
+        format!("{}, {}", model.class(class as u8), sure(answer[class].into()))
+    };
+    dom::set_text("why-answer", &says(usual));
+    dom::set_text("why-then", &say!("without the framed part: {}", says(then)));
+    let is = label.map(|label| say!("This is {}. ", model.a_class(label))).unwrap_or_default();
+    dom::set_text("why-text", &format!("{is}{}", reason(model, usual, then)));
 }
 
-/// What the network hesitates between.
-fn rivals(model: &Model, answer: &[f32]) -> String {
-    let top = best(answer);
-    let mut others = answer.to_vec();
-    others[top] = f32::NEG_INFINITY;
-    let second = best(&others);
-    say!(
-        "The network says {} ({}); next comes {} ({}). The bright pixels are those that change its answer most.",
-        model.class(top as u8),
-        sure(answer[top].into()),
-        model.class(second as u8),
-        sure(answer[second].into())
-    )
+/// The part that counts most, in words.
+fn reason(model: &Model, usual: &[f32], then: &[f32]) -> String {
+    let (top, other) = (best(usual), best(then));
+    let [says, instead] = [top, other].map(|class| model.class(class as u8));
+    let sure_of = sure(usual[top].into());
+    if top == other {
+        say!(
+            "The network says {} ({}), and no single part decides: without the one that counts most, it is still {} sure.",
+            says,
+            sure_of,
+            sure(then[top].into())
+        )
+    } else {
+        say!(
+            "The network says {} ({}) because of the framed part: without it, it would say {} ({}).",
+            says,
+            sure_of,
+            instead,
+            sure(then[other].into())
+        )
+    }
+}
+
+/// A pixel that counts this much, from 0 to 1: purple, the ink still lighter than the paper.
+fn tinted(colour: [u8; 3], share: f32) -> [u8; 3] {
+    let mix = |from: u8, to: u8| f32::from(from) + (f32::from(to) - f32::from(from)) * 0.6 * share;
+    [0, 1, 2].map(|channel| mix(colour[channel], FRAME[channel]) as u8)
 }
 
 /// Which classes the nearest training images have.
@@ -105,14 +133,10 @@ fn nearest_words(model: &Model, nearest: &[Specimen]) -> String {
         }
     }
     counts.sort_by_key(|&(count, _)| std::cmp::Reverse(count));
-    let parts: Vec<String> = counts
-        .iter()
-        .map(|(count, label)| {
-            format!("{} ({})", model.class(*label), words::count(*count, [message!("{} image"), message!("{} images")]))
-        })
-        .collect();
+    let parts: Vec<String> =
+        counts.iter().map(|(count, label)| say!("{} of class {}", count, model.class(*label))).collect();
     say!(
-        "The {} training images that look most like it, pixel by pixel, by class: {}.",
+        "The network learned from such images: the {} that look most like it, pixel by pixel, are {}.",
         nearest.len(),
         parts.join(", ")
     )

@@ -81,7 +81,8 @@ fn show_choices(query: Query) {
     choose("look-part", query.part.key());
     choose("look-class", &query.label.map(|label| label.to_string()).unwrap_or_default());
     if let Some(input) = dom::element::<HtmlInputElement>("look-mistakes") {
-        input.set_checked(query.mistakes);
+        let off_diagonal = query.predicted.is_some() && query.predicted != query.label;
+        input.set_checked(query.mistakes || off_diagonal);
     }
 }
 
@@ -103,7 +104,7 @@ fn sentence(model: &Model, query: Query, to: u32, total: u32) -> String {
     match total {
         0 => say!("No{}{} in the {} set.", what, of, part),
         _ => say!(
-            "{} to {} of {}{}{} in the {} set{}. Click one to look inside.",
+            "{} to {} of {}{}{} in the {} set{}. Press one to see why.",
             query.from + 1,
             to,
             total,

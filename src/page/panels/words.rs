@@ -1,5 +1,6 @@
 //! Numbers as the page writes them.
 
+pub use inkling_core::metrics::best;
 use inkling_core::{language::fill, say};
 
 /// `0.98765` as `98.77%`.
@@ -34,9 +35,4 @@ pub fn duration(seconds: f64) -> String {
 /// `1 epoch`, `2 epochs`: one of them, or many.
 pub fn count(number: usize, [one, many]: [&'static str; 2]) -> String {
     fill(if number == 1 { one } else { many }, &[&number])
-}
-
-/// The class with the largest value.
-pub fn best(values: &[f32]) -> usize {
-    (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
 }

@@ -6,6 +6,7 @@
 use inkling_core::{
     data::handwriting::Handwriting,
     message,
+    occlusion::Part,
     protocol::{Answer, Command, Query, Question},
     sketch::Preparation,
 };
@@ -13,6 +14,7 @@ use inkling_core::{
 use super::Update;
 use crate::page::{
     model::{
+        Diagnosis,
         asked::Awaited,
         pad::{Prediction, SketchPad},
         picture::Current,
@@ -69,7 +71,9 @@ impl Update<'_> {
                 }
             }
             Answer::Diagnose { probabilities, nearest } => {
-                model.doctor.diagnosis.receive(id, Some((probabilities, nearest)));
+                let mut prepared = probabilities;
+                let without = prepared.split_off(model.doctor.images.len().min(prepared.len()));
+                model.doctor.diagnosis.receive(id, Some(Diagnosis { prepared, without, nearest }));
             }
             Answer::Batch(batch) => {
                 model.picture.batch.receive(id, Some(batch));
@@ -180,8 +184,8 @@ impl Update<'_> {
         }
     }
 
-    /// Asks about the current image: which training images are nearest to it; and, if it is a sketch, what it would be prepared in other
-    /// ways.
+    /// Asks about the current image: what it is without each of its parts; which training images are nearest to it; and, if it is a
+    /// sketch, what it would be prepared in other ways.
     pub(super) fn examine(&mut self) {
         if !self.model.is_open(Section::Doctor) || !self.model.has_network() {
             return;
@@ -196,7 +200,9 @@ impl Update<'_> {
             None => None,
         };
         let Some(images) = images else { return };
-        let pixels = images.concat();
+        let mut pixels = images.concat();
+        let shape = self.model.run.data.image();
+        pixels.extend(Part::all(shape).iter().flat_map(|part| part.erased(&images[0], shape)));
         self.model.doctor.images = images;
         // The answer must belong to the images that are shown.
         self.model.doctor.diagnosis.forget();

@@ -48,7 +48,6 @@ impl Update<'_> {
                 self.look_at(place.map_or(0, |place| (place + 1) % specimens.len()));
             }
             WorkbenchMsg::TimeMachine(epoch) => self.travel(epoch),
-            WorkbenchMsg::Examine => self.examine(),
             WorkbenchMsg::MeasureRobustness => {
                 if self.model.worker.is_ready() {
                     self.model.run.begin_robustness();
@@ -120,12 +119,12 @@ impl Update<'_> {
         self.open_section(Section::Images);
     }
 
-    /// Shows what happens inside the network for the image at `place`.
+    /// Shows why the network answers as it does for the image at `place`.
     fn inspect(&mut self, place: usize) {
         let specimen = self.model.browse.found.answer().and_then(|(specimens, _)| specimens.get(place));
         let Some(specimen) = specimen.cloned() else { return };
         self.model.picture.input = Input::Data(Some(Box::new(specimen)));
-        self.open_section(Section::Inside);
+        self.open_section(Section::Doctor);
     }
 
     /// The image at `place` of the batch goes through the network.
