@@ -75,11 +75,14 @@ fn parts(digits: Labelled) -> Vec<Part> {
         let [rows, columns] = d.pooled();
         (d.images * rows * columns * 4 * 9 * d.inputs * d.outputs * 2) as f64
     };
-    let gradient = |d: Dims| -> (Vec<f32>, [usize; 4]) {
+    // As in training: the dense layers pass on [N, C, H, W], and a block passes on [N, H, W, C].
+    let gradient = |d: Dims, channels_last: bool| -> (Vec<f32>, [usize; 4]) {
         let [rows, columns] = d.pooled();
-        let plane = rows * columns;
-        let values = (0..d.images * d.outputs * plane).map(|i| (i % 17) as f32 - 8.0).collect();
-        (values, [plane * d.outputs, plane, columns, 1])
+        let (plane, channels) = (rows * columns, d.outputs);
+        let values = (0..d.images * channels * plane).map(|i| (i % 17) as f32 - 8.0).collect();
+        let strides = if channels_last { [1, columns * channels, channels] } else { [plane, columns, 1] };
+        let [channel, row, column] = strides;
+        (values, [plane * channels, channel, row, column])
     };
     let (w, x) = (weights.clone(), plain.pixels.clone());
     part(
@@ -98,7 +101,7 @@ fn parts(digits: Labelled) -> Vec<Part> {
         }),
     );
     let winners = top.winners.clone();
-    let (w, x, (values, strides)) = (weights.clone(), hidden.values.clone(), gradient(second));
+    let (w, x, (values, strides)) = (weights.clone(), hidden.values.clone(), gradient(second, false));
     part(
         "block 2 backward",
         2.0 * dense(second),
@@ -107,7 +110,7 @@ fn parts(digits: Labelled) -> Vec<Part> {
             black_box(conv_block::backward(&x, &w[2], &winners, gradient, second, true));
         }),
     );
-    let (w, x, (values, strides)) = (weights.clone(), plain.pixels.clone(), gradient(first));
+    let (w, x, (values, strides)) = (weights.clone(), plain.pixels.clone(), gradient(first, true));
     part(
         "block 1 backward",
         dense(first),
@@ -209,14 +212,22 @@ fn table() -> String {
             }
         }
     }
-    let mut lines = vec![];
-    for part in &mut parts {
+    let medians = parts.iter_mut().map(|part| {
         part.milliseconds.sort_by(f64::total_cmp);
-        let median = part.milliseconds[ROUNDS / 2];
-        let speed = if part.flops > 0.0 { format!("{:6.1}", part.flops / median / 1e6) } else { "     -".into() };
-        lines.push(format!("{:24} {:8.2} us per image {speed} GFLOP/s", part.name, median * 1e3 / BATCH as f64));
-    }
-    lines.join("\n")
+        part.milliseconds[ROUNDS / 2]
+    });
+    let medians: Vec<f64> = medians.collect();
+    let gigaflops = |part: &Part, median: f64| part.flops / median / 1e6;
+    let peak = gigaflops(&parts[0], medians[0]);
+    let line = |(part, &median): (&Part, &f64)| {
+        let speed = match gigaflops(part, median) {
+            0.0 => String::new(),
+            // Blocks skip what the pool drops, so this is what dense arithmetic would need.
+            speed => format!("{speed:6.1} GFLOP/s, {:3.0} % of the peak", 100.0 * speed / peak),
+        };
+        format!("{:24} {:8.2} us per image {speed}", part.name, median * 1e3 / BATCH as f64)
+    };
+    parts.iter().zip(&medians).map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns the table.

@@ -64,7 +64,9 @@ proptest! {
 fn a_paused_run_whose_worker_is_lost_comes_back_paused() {
     let mut world = training();
     world.act(Act::Checkpoint);
-    world.act(Act::Click(ControlMsg::PauseOrResume));
+    world.act(Act::Click(ControlMsg::Pause));
+    // A second click before the button has changed.
+    world.act(Act::Click(ControlMsg::Pause));
     assert_eq!(world.model.run.state, RunState::Paused);
     world.act(Act::Lose(true));
     assert_eq!(world.model.run.state, RunState::Loading);

@@ -5,7 +5,11 @@
   const kept = (action) => { try { return action(); } catch { return null; } };
   const welcome = document.getElementById("welcome");
   welcome.hidden = kept(() => localStorage.getItem(key)) !== null;
-  const done = () => kept(() => localStorage.setItem(key, ""));
-  document.getElementById("welcomed").addEventListener("click", () => (done(), (welcome.hidden = true), document.getElementById("train").focus()));
-  addEventListener("submit", () => (done(), (welcome.hidden = true)));
+  const done = () => {
+    kept(() => localStorage.setItem(key, ""));
+    welcome.hidden = true;
+    dispatchEvent(new Event("resize")); // the charts have room now
+  };
+  document.getElementById("welcomed").addEventListener("click", () => (done(), document.getElementById("train").focus()));
+  addEventListener("submit", done);
 }

@@ -71,8 +71,10 @@ pub enum Msg {
 pub enum ControlMsg {
     /// Train with the texts of all controls.
     Train(Vec<(&'static str, String)>),
-    /// Pause, or resume after a pause.
-    PauseOrResume,
+    /// Pause the run.
+    Pause,
+    /// Go on after a pause.
+    Resume,
     /// While paused: one step.
     Step,
     /// End the run.

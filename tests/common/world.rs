@@ -243,7 +243,8 @@ pub fn act() -> impl Strategy<Value = Act> {
     let texts = || FIELDS.iter().map(|field| (field.key, Settings::default().get(field.key))).collect::<Vec<_>>();
     prop_oneof![
         4 => Just(Act::Click(ControlMsg::Train(texts()))),
-        2 => Just(Act::Click(ControlMsg::PauseOrResume)),
+        1 => Just(Act::Click(ControlMsg::Pause)),
+        1 => Just(Act::Click(ControlMsg::Resume)),
         1 => Just(Act::Click(ControlMsg::Step)),
         2 => Just(Act::Click(ControlMsg::Stop)),
         1 => Just(Act::Click(ControlMsg::Reset)),

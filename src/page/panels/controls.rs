@@ -21,8 +21,9 @@ use crate::page::{
 
 /// The attribute of the button that trains, pauses and resumes, with what it does.
 const ACTION: &str = "data-action";
-/// What it does before a run.
 const TRAIN: &str = message!("Train");
+const PAUSE: &str = message!("Pause");
+const RESUME: &str = message!("Resume");
 /// The text of a setting that is off.
 const OFF: &str = "0";
 
@@ -73,10 +74,12 @@ impl Panel for Controls {
             tell(ControlMsg::Train(FIELDS.iter().map(|field| (field.key, read(field))).collect()));
         });
         dom::listen("train", "click", move |_: Event| {
-            // What the button says decides: the run may end at the moment at which it is pressed.
+            // What the button says decides: the run may end, or pause, at the moment at which it is pressed.
             let action = dom::element::<HtmlElement>("train").and_then(|button| button.get_attribute(ACTION));
-            if action.is_some_and(|action| action != TRAIN) {
-                tell(ControlMsg::PauseOrResume);
+            match action.as_deref() {
+                Some(PAUSE) => tell(ControlMsg::Pause),
+                Some(RESUME) => tell(ControlMsg::Resume),
+                _ => {} // the form is submitted
             }
         });
         let buttons: [Button<ControlMsg>; 4] = [
@@ -154,8 +157,8 @@ fn draw_network(net: Option<&Network>) {
 fn draw_buttons(model: &Model) {
     let state = model.run.state;
     let action = match state {
-        RunState::Training => message!("Pause"),
-        RunState::Paused => message!("Resume"),
+        RunState::Training => PAUSE,
+        RunState::Paused => RESUME,
         _ => TRAIN,
     };
     dom::set_text("train", say(action));

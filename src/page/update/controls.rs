@@ -22,10 +22,8 @@ impl Update<'_> {
     pub(super) fn control(&mut self, msg: ControlMsg) {
         match msg {
             ControlMsg::Train(texts) => self.train_with(texts),
-            ControlMsg::PauseOrResume => self.send(match self.model.run.state {
-                RunState::Paused => Command::Resume,
-                _ => Command::Pause,
-            }),
+            ControlMsg::Pause => self.send(Command::Pause),
+            ControlMsg::Resume => self.send(Command::Resume),
             ControlMsg::Step => self.send(Command::Step),
             ControlMsg::Stop => self.stop(),
             ControlMsg::Reset => self.reset(),
