@@ -31,7 +31,7 @@ use web_time::Instant;
 
 const BATCH: usize = 64;
 const ROUNDS: usize = 15;
-/// Independent sums in [`peak`]: fewer would wait for each other's results.
+/// Independent accumulators in [`peak`]: with fewer, each addition would wait for the previous one.
 const CHAINS: usize = 12;
 
 struct Part {

@@ -1,9 +1,9 @@
 // What the picture costs: training speed with it and without it, epoch by epoch in one run; and the longest task of the page's thread.
 // `make bench-picture` runs it. Without the picture, the browser says that the visitor wants little motion: then the page asks the
-// network nothing between two epochs. Epochs in turn share whatever else the machine does; two runs would not.
+// network nothing between two epochs. Alternating epochs see the same background load; separate runs would not.
 import { launch, open, serve, until } from "../tests/e2e/lib.mjs";
 
-/** Epochs that count, after two that warm up. Each with the picture stands between two without it. */
+/** Epochs that count, after two that warm up. They alternate: without the picture, with it, without it. */
 const EPOCHS = Number(process.env.EPOCHS ?? 41);
 const data = process.env.MNIST_DIR ?? null;
 const RUN = data ? "?dataset=mnist&images=12000" : "?dataset=synthetic&images=6000";
@@ -44,7 +44,7 @@ for (const section of ["look", "inside", "trust", "epochs-table"]) {
   long.push(...(await page.evaluate(() => self.tasks)));
   await page.context().close();
 }
-console.log(`${ratios.length} epochs with the picture, each beside two without it: ${median(ratios).toFixed(3)} of their speed (median; quartiles ${quarter(1)} to ${quarter(3)})`);
+console.log(`${ratios.length} epochs with the picture ran at ${median(ratios).toFixed(3)} times the speed of those before and after them, without it (median; quartiles ${quarter(1)} to ${quarter(3)})`);
 console.log(`tasks over 50 ms while training: ${long.length ? long.map((ms) => ms.toFixed(0)).join(", ") : "none"}`);
 await browser.close();
 await server.close();

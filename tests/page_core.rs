@@ -20,7 +20,7 @@ use inkling::page::{
 use inkling_core::{
     image::DataShape,
     lesson::{self, Lesson, Until},
-    occlusion::Part,
+    occlusion::Patch,
     protocol::{
         Answer, Command, Envelope, Event as RunEvent, Explanation, Maps, Question, RunState, Specimen, StepPoint,
         StepView,
@@ -403,7 +403,7 @@ fn pressing_an_image_says_why_the_network_answers_as_it_does() {
         _ => None,
     });
     let (id, len) = asked.unwrap();
-    let parts = Part::all(shape);
+    let parts = Patch::all(shape);
     assert_eq!(len, (1 + parts.len()) * shape.values(), "the image, and the image without each part");
     // Without the third part it is a 4; without the fifth, a 5.
     let says = |class: usize, sure: f32| -> Vec<f32> {
@@ -420,7 +420,7 @@ fn pressing_an_image_says_why_the_network_answers_as_it_does() {
     update(&mut world.model, Msg::Worker(worker, said));
     let diagnosis = world.model.doctor.diagnosis.answer().unwrap();
     assert_eq!(diagnosis.decisive(shape, Some(4)).map(|found| found.0), Some(parts[2]), "the right class");
-    assert_eq!(diagnosis.decisive(shape, None).map(|found| found.0), Some(parts[4]), "the largest loss");
+    assert_eq!(diagnosis.decisive(shape, None).map(|found| found.0), Some(parts[4]), "the largest drop");
 }
 
 fn explanation() -> Explanation {

@@ -50,6 +50,7 @@
       const table = await response.json();
       for (const [english, write] of [...texts(document.body)]) if (typeof table[english] === "string") write(table[english]);
       document.documentElement.lang = name;
+      for (const link of document.querySelectorAll('a[href^="?"]')) link.search += `&language=${name}`;
       return table;
     } catch (error) {
       console.warn(`Inkling does not speak ${name}: ${error.message}`);

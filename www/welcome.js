@@ -6,6 +6,7 @@
   const welcome = document.getElementById("welcome");
   welcome.hidden = kept(() => localStorage.getItem(key)) !== null;
   const done = () => {
+    if (welcome.hidden) return;
     kept(() => localStorage.setItem(key, ""));
     welcome.hidden = true;
     dispatchEvent(new Event("resize")); // the charts have room now

@@ -19,7 +19,7 @@ use inkling_core::{
 use js_sys::Date;
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Event, MediaQueryList};
+use web_sys::Event;
 
 use super::{
     camera, dom,
@@ -39,12 +39,12 @@ use crate::tasks;
 /// Steps arrive many times a second and are shown together at this interval, because drawing takes time that training
 /// could use.
 const SHOW_STEPS_MS: i32 = 250;
-/// Drawing goes on in another task after this long, so that a slow phone answers in between.
+/// Drawing yields after this long, so that slow phones stay responsive.
 const DRAW_MS: f64 = 8.0;
 /// A record whose storage did not answer is read again after this long.
 const READ_AGAIN_MS: i32 = 30_000;
 const DARK: &str = "(prefers-color-scheme: dark)";
-const LITTLE_MOTION: &str = "(prefers-reduced-motion: reduce)";
+const REDUCED_MOTION: &str = "(prefers-reduced-motion: reduce)";
 /// Program of the file worker.
 const FILE_WORKER: &str = "worker_files";
 
@@ -62,7 +62,7 @@ struct App {
     file_worker: Option<Link>,
     /// The page is drawn at the next frame, or is being drawn.
     draw_pending: bool,
-    /// Panels that are drawn already.
+    /// Number of panels drawn so far in this pass.
     drawn: usize,
     /// Something has changed since the first of them was drawn.
     draw_again: bool,
@@ -96,7 +96,7 @@ pub fn start() {
     let query = dom::window().and_then(|window| window.location().search().ok()).unwrap_or_default();
     let (settings, errors) = Settings::from_query(&query);
     let mut model = Model::new(settings);
-    model.picture.still = dom::matches_media(LITTLE_MOTION);
+    model.picture.still = dom::matches_media(REDUCED_MOTION);
     model.picture.hidden = dom::document().is_some_and(|document| document.hidden());
     for error in errors {
         if let Some(field) = Field::of(&error.key) {
@@ -124,12 +124,17 @@ pub fn start() {
     notice_when_the_page_is_left();
     // Until now nobody listened to the controls, which index.html has from the first paint on.
     dom::remove_attribute("controls", "inert");
-    if let Some(body) = dom::document().and_then(|document| document.body()) {
-        let _ = body.set_attribute("data-started", "");
-    }
+    set_on_body("data-started");
     spawn_local(find_what_is_kept());
     if let Some(name) = lesson(&query).map(String::from) {
         spawn_local(async move { emit(Msg::Lesson(LessonMsg::Found(files::lesson(&name).await))) });
+    }
+}
+
+/// Tells the page's scripts, and tests, how far it has come.
+fn set_on_body(attribute: &str) {
+    if let Some(body) = dom::document().and_then(|document| document.body()) {
+        let _ = body.set_attribute(attribute, "");
     }
 }
 
@@ -209,14 +214,13 @@ fn notice_when_the_page_is_left() {
 fn redraw_when_the_look_changes() {
     if let Some(window) = dom::window() {
         dom::listen_on(&window, "resize", |_: Event| emit(Msg::Resized));
-        let changed = |query: &'static str| {
-            emit(if query == DARK { Msg::Resized } else { Msg::Motion { reduced: dom::matches_media(query) } });
-        };
-        for query in [DARK, LITTLE_MOTION] {
-            if let Ok(Some(list)) = window.match_media(query) {
-                let list: MediaQueryList = list;
-                dom::listen_on(&list, "change", move |_: Event| changed(query));
-            }
+        if let Ok(Some(dark)) = window.match_media(DARK) {
+            dom::listen_on(&dark, "change", |_: Event| emit(Msg::Resized));
+        }
+        if let Ok(Some(reduced)) = window.match_media(REDUCED_MOTION) {
+            dom::listen_on(&reduced, "change", |_: Event| {
+                emit(Msg::Motion { reduced: dom::matches_media(REDUCED_MOTION) });
+            });
         }
     }
 }
@@ -367,6 +371,7 @@ impl App {
             }
         }
         (self.drawn, self.draw_pending) = (0, false);
+        set_on_body("data-drawn");
         if mem::take(&mut self.draw_again) {
             self.after(Urgency::Frame);
         }

@@ -247,8 +247,12 @@ pub fn json(value: &impl Serialize) -> String {
 /// Replaces the query in the page's URL, which holds the settings.
 pub fn set_address(query: &str) {
     if let Some(history) = window().and_then(|window| window.history().ok()) {
+        // The language stays (www/language.js).
+        let search = window().and_then(|window| window.location().search().ok()).unwrap_or_default();
+        let language = search.trim_start_matches('?').split('&').find(|pair| pair.starts_with("language="));
+        let language = language.map(|pair| format!("&{pair}")).unwrap_or_default();
         // A page opened from a file can't change its URL; the run does not need it.
-        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("?{query}")));
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("?{query}{language}")));
     }
 }
 

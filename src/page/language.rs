@@ -1,6 +1,6 @@
 //! The page's language: English, or the one whose table `www/language.js` fetches.
 
-use inkling_core::language::speak;
+use inkling_core::language::set_table;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
@@ -21,7 +21,7 @@ pub fn start() {
     spawn_local(async move {
         // A table that can't be read leaves the page in English.
         let table = JsFuture::from(js_sys::Promise::from(table)).await.ok();
-        speak(table.and_then(|table| serde_wasm_bindgen::from_value(table).ok()).unwrap_or_default());
+        set_table(table.and_then(|table| serde_wasm_bindgen::from_value(table).ok()).unwrap_or_default());
         app::start();
     });
 }

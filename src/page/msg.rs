@@ -59,9 +59,9 @@ pub enum Msg {
     Toggled(Section, bool),
     /// The page looks different: another size or colour scheme.
     Resized,
-    /// The visitor's wish for little motion has changed.
+    /// The visitor's preference for reduced motion has changed.
     Motion {
-        /// Whether the picture is to change seldom.
+        /// Whether the visitor prefers reduced motion.
         reduced: bool,
     },
 }

@@ -33,24 +33,24 @@ fn site() -> Site {
 
 /// The browser's WebGPU adapter, or why there is none that can be used.
 async fn adapter() -> Result<Adapter, String> {
-    const NONE: &str = "no WebGPU adapter in this browser";
+    let none = say!("no WebGPU adapter in this browser");
     let get = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED);
-    let navigator = dom::window().map(|window| window.navigator()).ok_or(NONE)?;
+    let navigator = dom::window().map(|window| window.navigator()).ok_or(none)?;
     let gpu = get(&navigator, "gpu");
     if gpu.is_falsy() {
         return Err(say!("no WebGPU in this browser").into());
     }
-    let request: Function = get(&gpu, "requestAdapter").dyn_into().map_err(|_| NONE)?;
+    let request: Function = get(&gpu, "requestAdapter").dyn_into().map_err(|_| none)?;
     // The same options as CubeCL's, because a machine may have two adapters.
     let options = js_sys::Object::new();
     let _ = Reflect::set(&options, &"powerPreference".into(), &"high-performance".into());
-    let promise: Promise = request.call1(&gpu, &options).and_then(|p| p.dyn_into::<Promise>()).map_err(|_| NONE)?;
-    let adapter = within(ADAPTER_TIMEOUT_MS, promise).await.map_err(|_| NONE)?;
+    let promise: Promise = request.call1(&gpu, &options).and_then(|p| p.dyn_into::<Promise>()).map_err(|_| none)?;
+    let adapter = within(ADAPTER_TIMEOUT_MS, promise).await.map_err(|_| none)?;
     if adapter.is_falsy() {
-        return Err(NONE.into());
+        return Err(none.into());
     }
     let features = get(&adapter, "features");
-    let has: Function = get(&features, "has").dyn_into().map_err(|_| NONE)?;
+    let has: Function = get(&features, "has").dyn_into().map_err(|_| none)?;
     let timestamps = has.call1(&features, &"timestamp-query".into()).is_ok_and(|has| has.is_truthy());
     if !timestamps {
         return Err(say!("the WebGPU adapter of this browser lacks timestamp-query, which Burn needs").into());

@@ -6,6 +6,7 @@
 
 use inkling_core::{
     healing::{Incident, Remedy},
+    message,
     protocol::{BackendInfo, Command, Envelope, Event, RunState},
     say,
     settings::{BackendChoice, DatasetName},
@@ -108,10 +109,10 @@ impl Update<'_> {
             WorkerState::Fetching(_, received) if received > before => {
                 self.later(READY_TIMEOUT_MS, WorkerMsg::ReadyDue(received));
             }
-            WorkerState::Fetching(..) => self.lose(say!("it was not ready within three minutes"), false),
+            WorkerState::Fetching(..) => self.lose(message!("it was not ready within three minutes"), false),
             // An earlier timer has a different number of bytes, so the check gets its own three minutes.
             WorkerState::Checking(_, received) if received == before => {
-                self.lose(say!("it was not ready within three minutes"), false);
+                self.lose(message!("it was not ready within three minutes"), false);
             }
             _ => {}
         }
@@ -123,8 +124,8 @@ impl Update<'_> {
         if let WorkerState::Ready(_, silence) = &mut self.model.worker {
             silence.checks = if awaited || silence.starting_replica { silence.checks + 1 } else { 0 };
             let (limit, reason) = match silence.starting_replica {
-                true => (MAX_STARTING, say!("it did not return from starting another worker")),
-                false => (MAX_SILENCE, say!("it was silent for a minute and a half")),
+                true => (MAX_STARTING, message!("it hung while it started another worker")),
+                false => (MAX_SILENCE, message!("it did not respond for a minute and a half")),
             };
             if silence.checks >= limit {
                 return self.lose(reason, true);

@@ -147,7 +147,7 @@ impl WorkerState {
             WorkerState::Ready(..) => None,
             WorkerState::Lost => Some(say!("No backend").into()),
             WorkerState::Resting(_) => Some(say!("The worker failed; the next one starts in a moment…").into()),
-            WorkerState::Absent | WorkerState::Probing(_) => Some(say!("Looking for a backend…").into()),
+            WorkerState::Absent | WorkerState::Probing(_) => Some(say!("Choosing between GPU and CPU…").into()),
             WorkerState::Checking(Plan { pick: Pick { engine: Engine::Webgpu(_), .. }, .. }, _) => {
                 Some(say!("Checking the GPU against the CPU…").into())
             }
@@ -187,7 +187,7 @@ impl Site {
         if self.ready.contains(&name) {
             None
         } else if self.building.contains(&name) {
-            Some(say!("{} is being built; the CPU trains until then", title))
+            Some(say!("{} is still being built; the CPU trains until then", title))
         } else {
             Some(say!("this site was built without {}", title))
         }
@@ -281,9 +281,9 @@ mod tests {
     fn while_a_worker_is_being_built_the_cpu_trains_and_the_page_says_so() {
         let site = Site::of("cpu files", "webgpu ndarray");
         let waiting = Pick::without_adapter(BackendChoice::Auto, &site).unwrap();
-        assert_eq!(waiting, Pick::cpu("WebGPU is being built; the CPU trains until then"));
+        assert_eq!(waiting, Pick::cpu("WebGPU is still being built; the CPU trains until then"));
         let waiting = Pick::without_adapter(BackendChoice::Ndarray, &site).unwrap();
-        assert_eq!(waiting, Pick::cpu("burn-ndarray is being built; the CPU trains until then"));
+        assert_eq!(waiting, Pick::cpu("burn-ndarray is still being built; the CPU trains until then"));
     }
 
     #[test]

@@ -26,7 +26,7 @@ test("two classes are collected, by mouse and by keyboard, trained, and told apa
 
   await page.locator("#camera-class").fill("Test");
   await take.click();
-  await shown(page, "This name says what images are for. Give the class another.");
+  await shown(page, "Names such as “train” and “test” are reserved. Choose another name for the class.");
 
   await page.locator("#camera-class").fill(" left/hand ");
   await take.hover();
@@ -46,7 +46,7 @@ test("two classes are collected, by mouse and by keyboard, trained, and told apa
   assert.deepEqual(await counts(page), before, "nothing is collected after the button is released");
 
   await page.getByRole("button", { name: "Remove the pictures of cup <b>" }).click();
-  await shown(page, "Two classes or more are needed.");
+  await shown(page, "At least two classes are needed.");
   assert.ok(await page.locator("#camera-use").isDisabled());
   await page.getByRole("button", { name: "Undo: bring it back" }).click();
   await collected(page, 160);
@@ -91,7 +91,7 @@ test("a camera that is turned off while the browser asks, or taken away, is off;
   await page.mouse.down();
   await collected(page, 3);
   await page.evaluate(() => self.stream.getVideoTracks()[0].onended());
-  await shown(page, "The camera can't be used: it was taken away.");
+  await shown(page, "The camera can't be used: it was disconnected, or another program is using it.");
   await page.mouse.up();
   assert.ok((await counts(page))[0] >= 3);
   assert.deepEqual(page.problems, []);

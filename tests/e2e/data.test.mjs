@@ -33,7 +33,7 @@ test("capital letters are learned, sketched and named, with 26 classes everywher
   await page.locator("#sketch-note").getByText(/looks like an? [A-Z] /).waitFor();
   const bars = await texts(page, "#bars b");
   assert.ok(bars.every((name) => /^[A-Z]$/.test(name)), bars.join());
-  await page.locator("#matrix-mistakes").filter({ hasText: /^Most frequent mistakes: [A-Z] taken for [A-Z] \(\d+\)/ }).waitFor();
+  await page.locator("#matrix-mistakes").filter({ hasText: /^Most frequent mistakes: [A-Z] mistaken for [A-Z] \(\d+\)/ }).waitFor();
   await unfold(page, "scores");
   await page.locator("#matrix-head th").nth(26).filter({ hasText: "Z" }).waitFor();
   await page.locator("#report tr").nth(28).waitFor();
@@ -64,7 +64,7 @@ test("coloured shapes are learned, shown and explained in colour, and the pad sa
   await unfold(page, "look");
   await page.locator("#specimens button").first().click();
   await page.getByText(/The network says (red|green|blue) (circle|square|triangle)/).waitFor();
-  await page.locator("#why-then").filter({ hasText: "without the framed part" }).waitFor();
+  await page.locator("#why-then").filter({ hasText: "with that part erased" }).waitFor();
   const why = ["why-parts", "why-without"];
   await page.locator('#blocks [data-inside="0"]').first().click();
   await page.getByText(/^Image \d+: .* The network says/).waitFor();

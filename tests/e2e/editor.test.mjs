@@ -32,7 +32,7 @@ test("layers are added, changed, moved and removed, each change can be undone, a
   await network(page, "conv 12 5x5 same tanh, pool, dense 16");
   await page.getByRole("button", { name: "+ Dropout" }).click();
   await page.locator("#layer-3-size").waitFor();
-  await page.getByRole("button", { name: "Move forward layer 4" }).click();
+  await page.getByRole("button", { name: "Move earlier layer 4" }).click();
   await network(page, "conv 12 5x5 same tanh, pool, dropout 0.3, dense 16");
   await page.getByRole("button", { name: "Remove layer 3" }).click();
   await network(page, "conv 12 5x5 same tanh, pool, dense 16");

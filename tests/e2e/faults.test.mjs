@@ -83,7 +83,7 @@ const listing = (ready, building) => (path, response) => {
 
 test("while WebGPU is being built the CPU trains, and the page says so", withServer({ intercept: listing("cpu", "files webgpu") }, async (server) => {
   const page = await open(browser, `${server.url}?dataset=synthetic&images=300&epochs=1&autostart=1`);
-  await page.getByText("(WebGPU is being built; the CPU trains until then)").waitFor();
+  await page.getByText("(WebGPU is still being built; the CPU trains until then)").waitFor();
   assert.equal((await until(page, "finished run", (s) => s.state === "finished")).backend.name, "cpu");
 }));
 

@@ -21,11 +21,8 @@ export const painted = () => {
   return Object.fromEntries([...document.querySelectorAll("[data-painted]")].map((element) => [element.id, markup(element)]));
 };
 
-/** Waits until the program has drawn. */
-export async function drawn(page) {
-  await page.waitForSelector("body[data-started]", { state: "attached" });
-  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
-}
+/** Waits until the program has drawn everything once. */
+export const drawn = (page) => page.waitForSelector("body[data-drawn]", { state: "attached" });
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const server = await serve({ intercept: withoutWorkers }), browser = await launch();

@@ -152,11 +152,16 @@ export async function unfold(page, id) {
   await page.locator(`#${id}-summary`).click();
 }
 
-/** Ends a run: it is paused first. */
-export async function stop(page) {
+/** Ends a run: it is paused first. The summary may be a frame ahead of the buttons, so this looks again if Stop does not appear. */
+export async function stop(page, tries = 3) {
   const pause = page.locator('#train[data-action="Pause"]');
   if (await pause.count()) await pause.click();
-  await page.locator("#stop:enabled").click();
+  try {
+    await page.locator("#stop:enabled").click({ timeout: 10_000 });
+  } catch (error) {
+    if (tries === 0) throw error;
+    await stop(page, tries - 1);
+  }
 }
 
 export const summary = async (page) => JSON.parse(await page.locator("#run-summary").textContent());

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { ROOT, launch, open, serve } from "./lib.mjs";
 
 export const TABLE = join(ROOT, "www/messages/en.json");
-/** Tables that need no mark, because their every text is shown: all literals but names in the address (`mnist`) and descriptions of networks. */
+/** Tables that need no mark: every literal is shown, except names in the address (`mnist`) and descriptions of networks. */
 const TABLES = ["settings/field.rs", "settings/preset.rs", "network/ready_made.rs"].map((file) => `crates/inkling-core/src/${file}`);
 
 const sources = (folder) =>
@@ -20,7 +20,7 @@ function* rustTexts() {
     const code = readFileSync(join(ROOT, file), "utf8").split("#[cfg(test)]")[0].replace(/^\s*\/\/.*$/gm, "");
     for (const [, literal] of code.matchAll(new RegExp(String.raw`\b(?:say|message)!\(\s*${LITERAL}`, "g"))) yield value(literal);
     if (!TABLES.includes(file)) continue;
-    // The rules above the table of settings word errors.
+    // The rules above the table of settings contain error texts, which are not collected.
     for (const [, literal] of code.slice(Math.max(0, code.indexOf("const DATASETS"))).matchAll(new RegExp(LITERAL, "g"))) {
       if (/^[A-Z]|\p{L} /u.test(literal) && !/^(conv|dense|none|net=)/.test(literal)) yield value(literal);
     }
@@ -35,7 +35,7 @@ export async function collect(browser) {
   const html = await page.evaluate(() => inklingTexts());
   await page.context().close();
   await server.close();
-  return [...new Set([...html, ...rustTexts()])].filter((text) => /\p{L}{2}/u.test(text)).sort();
+  return [...new Set([...html, ...rustTexts()])].filter((text) => /\p{L}/u.test(text)).sort();
 }
 
 /** The table's file: each text and itself, which a translator replaces. */

@@ -94,7 +94,7 @@ for (const net of NETS) {
     await unfold(page, "files");
     await pick();
     await until(page, "imported weights", (s) => s.state === "paused");
-    await page.getByText(`The file has the weights of another network: ${net}. The settings have it now.`).first().waitFor();
+    await page.getByText(`The weights in this file belong to another network: ${net}. The settings now have that network.`).first().waitFor();
     assert.equal(await page.locator("#net").inputValue(), net);
     assert.deepEqual(page.problems, []);
     await page.context().close();

@@ -85,7 +85,7 @@ test("a cell of the matrix shows its images, and an image shows the inside of th
   await page.locator("#specimens button").first().click();
   // Why it says so: the part that counts most, and what it says without it.
   await page.getByText(new RegExp(`^This is an? ${right.label}\\. The network says ${right.label} \\(`)).waitFor();
-  await page.locator("#why-then").filter({ hasText: /^without the framed part: \d, / }).waitFor();
+  await page.locator("#why-then").filter({ hasText: /^with that part erased: \d, / }).waitFor();
   for (const id of ["why-parts", "why-without"]) assert.ok((await lit(page, id)) > 0.01, `${id} is blank`);
   assert.equal(await page.locator("#nearest li").count(), 8);
   // What happens inside, by the block of the first layer.
@@ -145,7 +145,7 @@ test("the doctor says what each stage of the preparation does to a sketch, and w
   const pictures = await page.locator("#variants canvas").evaluateAll((all) => all.map((one) => one.toDataURL()));
   assert.equal(new Set(pictures).size, 4, "two preparations are the same");
   assert.equal(await page.locator("#nearest li").count(), 8);
-  await page.locator("#why-text").filter({ hasText: /^The network says \S+ \(.*(because of the framed part|no single part decides)/ }).waitFor();
+  await page.locator("#why-text").filter({ hasText: /^The network says \S+ \(.*(because of the framed part|no single part changes that)/ }).waitFor();
   assert.deepEqual(page.problems, []);
 });
 
@@ -173,7 +173,7 @@ test("the page describes the data set: classes, test images that it has seen bef
   const run = await finished(page);
   await unfold(page, "survey");
   await button(page, "Look at the data set").click();
-  await page.getByText(/^No test image equals a training image, and none is nearly the same\. The nearest pairs, training image on the left, /).waitFor();
+  await page.getByText(/^No test image equals a training image, and none is nearly the same\. The most similar pairs, with the training image on the left, /).waitFor();
   const classes = await page.locator("#survey-classes li").allTextContents();
   assert.equal(classes.length, 10);
   const pictures = await page.locator("#survey-classes canvas").evaluateAll((all) => all.map((one) => one.toDataURL()));

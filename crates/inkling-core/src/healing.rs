@@ -1,7 +1,7 @@
 //! Recovery when a run loses its worker: the run resumes from its last checkpoint, first with a fresh worker of the
 //! same backend, then on the CPU.
 
-use crate::say;
+use crate::{language::translate, say};
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::BackendName;
@@ -49,6 +49,7 @@ impl Incident {
     /// The incident as a sentence for the page.
     pub fn sentence(&self) -> String {
         let Incident { reason, step, from, .. } = self;
+        let reason = translate(reason); // a record keeps it in English
         let resumed = if *from == 0 {
             say!("started again from the beginning").into()
         } else {
@@ -62,7 +63,7 @@ impl Incident {
                 say!("The worker was lost again at step {} ({}). The CPU {}.", step, reason, resumed)
             }
             Remedy::None => {
-                let way_out = if *from == 0 { say!("Press Train") } else { say!("Resume it, or press Train") };
+                let way_out = if *from == 0 { say!("Press Train") } else { say!("Resume the run, or press Train") };
                 say!("The worker was lost again at step {} ({}). {} for a new run.", step, reason, way_out)
             }
         }

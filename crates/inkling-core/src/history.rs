@@ -6,6 +6,7 @@ use crate::{
     compare::McNemar,
     network::{DataShape, Network},
     protocol::{BackendName, EpochRecord, RobustnessPoint, TestResult},
+    say,
     settings::{DatasetName, FIELDS, Settings},
     summary::RunSummary,
 };
@@ -106,20 +107,24 @@ impl RunHistory {
         self.count
     }
 
-    /// These runs, with what has happened to `base` since and made `other` of it: runs that were removed are missing, changed ones
-    /// have their new names and scores, and those that were added get new numbers, while the oldest make room.
+    /// Three-way merge: applies the changes between `base` and `other` to these runs: removals, new names and scores, and additions,
+    /// which get new numbers; the oldest runs make room.
     pub fn merged(mut self, other: &RunHistory, base: &RunHistory) -> Self {
-        self.runs.retain(|run| base.same(run).is_none() || other.same(run).is_some());
+        self.runs.retain(|run| base.find(run).is_none() || other.find(run).is_some());
         for run in &mut self.runs {
-            if let (Some(before), Some(now)) = (base.same(run), other.same(run))
-                && before != now
-            {
-                let PastRun { name, test, robustness, .. } = now.clone();
-                (run.name, run.test, run.robustness) = (name, test, robustness);
+            let (Some(before), Some(now)) = (base.find(run), other.find(run)) else { continue };
+            if before.name != now.name {
+                run.name.clone_from(&now.name);
+            }
+            if before.test != now.test {
+                run.test.clone_from(&now.test);
+            }
+            if before.robustness != now.robustness {
+                run.robustness.clone_from(&now.robustness);
             }
         }
         for run in &other.runs {
-            if self.same(run).is_none() && base.same(run).is_none() {
+            if self.find(run).is_none() && base.find(run).is_none() {
                 self.count += 1;
                 self.make_room();
                 let colour = self.free_colour();
@@ -130,7 +135,7 @@ impl RunHistory {
     }
 
     /// The same run here: its epochs tell, because names and scores may change.
-    fn same(&self, run: &PastRun) -> Option<&PastRun> {
+    fn find(&self, run: &PastRun) -> Option<&PastRun> {
         self.runs.iter().find(|known| known.history == run.history)
     }
 
@@ -176,12 +181,12 @@ impl RunHistory {
             return String::new();
         };
         let (Some(a), Some(b)) = (&first.test, &second.test) else {
-            return "Both runs must be scored on the test set first.".into();
+            return say!("Both runs must be scored on the test set first.").into();
         };
         let same_data = first.settings.dataset == second.settings.dataset && a.right.len() == b.right.len();
         match McNemar::test(&a.right, &b.right).filter(|_| same_data) {
             Some(test) => test.sentence(&first.name, &second.name),
-            None => "These runs were scored on different test sets.".into(),
+            None => say!("These runs were scored on different test sets.").into(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Confusion matrix, classification report, confidence interval, throughput, and timing of the parts of training.
 
-use crate::message;
+use crate::say;
 
 use std::time::Duration;
 
@@ -131,9 +131,9 @@ impl Report {
         let classes = self.classes.iter().zip(0..).map(|(score, class)| row(name(class), score));
         classes
             .chain([
-                [message!("accuracy").into(), none(), none(), share(self.accuracy), support],
-                row(message!("macro avg").into(), &self.macro_average),
-                row(message!("weighted avg").into(), &self.weighted_average),
+                [say!("accuracy").into(), none(), none(), share(self.accuracy), support],
+                row(say!("macro avg").into(), &self.macro_average),
+                row(say!("weighted avg").into(), &self.weighted_average),
             ])
             .collect()
     }
@@ -284,7 +284,7 @@ impl Smoothed {
 }
 
 /// The class with the largest value.
-pub fn best(values: &[f32]) -> usize {
+pub fn argmax(values: &[f32]) -> usize {
     (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
 }
 

@@ -3,9 +3,9 @@
 
 use crate::image::Shape;
 
-/// A square part of an image.
+/// A square part of an image, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct Patch {
     /// Its first row.
     pub row: usize,
     /// Its first column.
@@ -14,22 +14,22 @@ pub struct Part {
     pub side: usize,
 }
 
-impl Part {
-    /// The parts of an image, a fifth as wide as it is and half overlapping. Together they cover it.
+impl Patch {
+    /// Square patches, a fifth of the image's width, that overlap by half, if they are larger than two pixels, and cover the image.
     pub fn all(shape: Shape) -> Vec<Self> {
         let side = (shape.side / 5).max(1);
-        let step = side.div_ceil(2);
+        let step = side.div_ceil(2).max(shape.side.div_ceil(12));
         let last = shape.side - side;
         let ends: Vec<usize> = (0..last).step_by(step).chain([last]).collect();
-        ends.iter().flat_map(|&row| ends.iter().map(move |&column| Part { row, column, side })).collect()
+        ends.iter().flat_map(|&row| ends.iter().map(move |&column| Patch { row, column, side })).collect()
     }
 
-    /// Whether a pixel lies in it.
+    /// Whether it contains this pixel.
     pub fn contains(self, row: usize, column: usize) -> bool {
         row.wrapping_sub(self.row) < self.side && column.wrapping_sub(self.column) < self.side
     }
 
-    /// `image` `[C, H, W]` without this part: with the mean shade of its border there, which is paper around a digit.
+    /// `image` `[C, H, W]` with this patch filled with the mean shade of the image's border: for a digit, the paper.
     pub fn erased(self, image: &[u8], shape: Shape) -> Vec<u8> {
         let mut image = image.to_vec();
         let last = shape.side - 1;
@@ -52,14 +52,13 @@ impl Part {
     }
 }
 
-/// How much each pixel counts for an answer, from 0 to 1, row by row: the mean loss of probability over the parts that contain
-/// it, as a share of the largest. `usual` is the probability with the whole image, `without` that without each of
-/// [`Part::all`].
+/// How much each pixel matters for an answer, from 0 to 1, row by row: the mean drop in probability over the patches that contain it, as
+/// a share of the largest. `usual` is the probability with the whole image, `without` the one without each of [`Patch::all`].
 pub fn importance(shape: Shape, usual: f32, without: &[f32]) -> Vec<f32> {
     let mut sums = vec![(0.0f32, 0u32); shape.pixels()];
-    for (part, found) in Part::all(shape).into_iter().zip(without) {
-        for row in part.row..part.row + part.side {
-            for (sum, count) in &mut sums[row * shape.side + part.column..][..part.side] {
+    for (patch, found) in Patch::all(shape).into_iter().zip(without) {
+        for row in patch.row..patch.row + patch.side {
+            for (sum, count) in &mut sums[row * shape.side + patch.column..][..patch.side] {
                 *sum += (usual - found).max(0.0);
                 *count += 1;
             }
@@ -76,20 +75,20 @@ mod tests {
 
     #[test]
     fn parts_cover_the_image_and_erasing_one_leaves_the_rest() {
-        for (side, channels) in [(8, 1), (28, 1), (33, 3), (64, 3)] {
-            let shape = Shape { channels, side };
-            let parts = Part::all(shape);
-            assert!(parts.len() <= 144, "{} parts", parts.len());
-            let covered = |place: usize| parts.iter().any(|part| part.contains(place / side, place % side));
+        for side in 8..=64 {
+            let shape = Shape { channels: 1, side };
+            let patches = Patch::all(shape);
+            assert!(patches.len() <= 144, "{} patches", patches.len());
+            let covered = |place: usize| patches.iter().any(|patch| patch.contains(place / side, place % side));
             assert!((0..shape.pixels()).all(covered));
-            assert!(parts.iter().all(|part| part.row + part.side <= side && part.column + part.side <= side));
+            assert!(patches.iter().all(|patch| patch.row + patch.side <= side && patch.column + patch.side <= side));
         }
         // A white cross on paper of shade 7.
         let shape = Shape { channels: 1, side: 10 };
         let image: Vec<u8> =
             (0..100).map(|at| if (2..8).contains(&(at / 10)) && at % 10 == 5 { 255 } else { 7 }).collect();
-        let part = Part { row: 4, column: 4, side: 2 };
-        let erased = part.erased(&image, shape);
+        let patch = Patch { row: 4, column: 4, side: 2 };
+        let erased = patch.erased(&image, shape);
         let changed: Vec<usize> = (0..100).filter(|&at| erased[at] != image[at]).collect();
         assert_eq!((changed, erased[45]), (vec![45, 55], 7));
     }
@@ -97,11 +96,11 @@ mod tests {
     #[test]
     fn the_part_that_costs_most_counts_most() {
         let shape = Shape { channels: 1, side: 10 };
-        let parts = Part::all(shape);
-        let without: Vec<f32> = parts.iter().map(|part| if part.contains(5, 5) { 0.2 } else { 0.9 }).collect();
+        let patches = Patch::all(shape);
+        let without: Vec<f32> = patches.iter().map(|patch| if patch.contains(5, 5) { 0.2 } else { 0.9 }).collect();
         let shares = importance(shape, 0.9, &without);
         assert_eq!(shares[55], 1.0);
         assert_eq!(shares[0], 0.0);
-        assert!(importance(shape, 0.9, &vec![0.95; parts.len()]).iter().all(|&share| share == 0.0));
+        assert!(importance(shape, 0.9, &vec![0.95; patches.len()]).iter().all(|&share| share == 0.0));
     }
 }

@@ -96,7 +96,7 @@ impl File {
     pub fn verify(&self, bytes: &[u8]) -> Result<Vec<u8>, SourceError> {
         let plain = idx::decompress(bytes, idx::MAX_DECOMPRESSED)
             .map_err(|source| SourceError::Idx { file: self.name, source })?;
-        // In pieces: a browser can't exchange slow code for fast code within one call. One call for the 47 MB of the largest file
+        // In pieces: a browser can't switch to optimized code in the middle of a call. One call for the 47 MB of the largest file
         // takes 1.3 s in a new worker, pieces take 0.2 s (docs/performance.md).
         let mut digest = Sha256::new();
         plain.chunks(PIECE).for_each(|piece| digest.update(piece));

@@ -14,9 +14,9 @@ use inkling_core::{
     data::{DataShape, SharedDataset, handwriting::Handwriting, synthetic},
     history::RunHistory,
     image::Shape,
-    metrics::best,
+    metrics::argmax,
     network::{Layers, Network},
-    occlusion::Part,
+    occlusion::Patch,
     protocol::{BackendInfo, Explanation, FileTask, Look, Query, RunState, Specimen},
     say,
     settings::{DatasetName, SettingError, Settings},
@@ -204,23 +204,24 @@ pub struct Doctor {
 pub struct Diagnosis {
     /// The image, prepared in each way.
     pub prepared: Vec<Vec<f32>>,
-    /// The image without each of its parts, as [`Part::all`] lists them.
+    /// The image without each of its parts, as [`Patch::all`] lists them.
     pub without: Vec<Vec<f32>>,
     /// The training images that are nearest.
     pub nearest: Vec<Specimen>,
 }
 
 impl Diagnosis {
-    /// The part that counts most, and what the network says without it: the one without which a wrong answer comes nearest to the right
-    /// class `label`; for a right one, or where the class is not known, the one without which it is least probable.
-    pub fn decisive(&self, shape: Shape, label: Option<u8>) -> Option<(Part, &[f32])> {
-        let top = best(self.prepared.first()?);
+    /// The part that matters most, and what the network says without it: of those whose removal changes the answer, or else of all, the
+    /// one whose removal makes the true class `label` most probable if the answer is wrong, and otherwise the answer least probable.
+    pub fn decisive(&self, shape: Shape, label: Option<u8>) -> Option<(Patch, &[f32])> {
+        let top = argmax(self.prepared.first()?);
         let cost = |then: &[f32]| match label.map(usize::from) {
             Some(label) if label != top => -then[label],
             _ => then[top],
         };
-        let parts = Part::all(shape).into_iter().zip(self.without.iter().map(Vec::as_slice));
-        parts.min_by(|a, b| cost(a.1).total_cmp(&cost(b.1)))
+        let parts = Patch::all(shape).into_iter().zip(self.without.iter().map(Vec::as_slice));
+        let keeps = |then: &[f32]| argmax(then) == top;
+        parts.min_by(|a, b| keeps(a.1).cmp(&keeps(b.1)).then(cost(a.1).total_cmp(&cost(b.1))))
     }
 }
 

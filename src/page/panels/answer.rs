@@ -4,7 +4,7 @@ use inkling_core::say;
 
 use super::{
     Panel,
-    words::{best, sure},
+    words::{argmax, sure},
 };
 use crate::page::{
     dom,
@@ -37,7 +37,7 @@ impl Panel for Answer {
 /// The answer in a few words, and whether it is right, if that is known.
 fn draw_verdict(model: &Model) {
     let found = model.current_answer();
-    let top = found.map(best);
+    let top = found.map(argmax);
     let answer = top.map_or("–".into(), |top| model.class(top as u8));
     dom::set_text("answer", &answer);
     let share = found.zip(top).map(|(found, top)| sure(found[top].into()));
@@ -64,7 +64,7 @@ fn draw_verdict(model: &Model) {
     let past = model.epoch.filter(|_| matches!(model.current(), Some(Current::Sketch(_))));
     let words = match (found, untrained) {
         (Some(_), _) if let Some(epoch) = past => say!("{}, after epoch {}", of, epoch),
-        (Some(_), true) => say!("{}: a guess, because it has learned nothing yet", of),
+        (Some(_), true) => say!("{}: a guess, because the network has learned nothing yet", of),
         (Some(_), false) => of.into(),
         (None, _) => say!("No answer yet.").into(),
     };

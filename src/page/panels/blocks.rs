@@ -2,7 +2,7 @@
 
 use inkling_core::{
     data::Shape,
-    language::known,
+    language::translate,
     network::{Block, Filters, Layer, Network, grouped},
     parameters::random_weights,
     protocol::{LayerStep, Maps},
@@ -12,7 +12,7 @@ use web_sys::Event;
 
 use super::{
     Emit, Panel,
-    words::{best, sure},
+    words::{argmax, sure},
 };
 use crate::page::{
     dom,
@@ -32,7 +32,7 @@ const UNITS: (usize, usize) = (128, 8);
 #[derive(Default)]
 pub struct Blocks {
     drawn: Drawn,
-    /// The first weights of a network before its run, and what they were drawn from.
+    /// The leading initial weights of a network, and what they were sampled from.
     untrained: Option<(u32, Network, Vec<f32>)>,
 }
 
@@ -122,7 +122,8 @@ impl Blocks {
         }
     }
 
-    /// The first weights before a run, `end` of them or a few more: those of the dense layers, which are most, are not drawn.
+    /// The initial weights up to `end`, or a few more. Sampling stops there: most weights are in the dense layers, whose filters are not
+    /// shown.
     fn untrained(&mut self, net: &Network, seed: u32, end: usize) -> &[f32] {
         let fits = |known: &(u32, Network, Vec<f32>)| known.0 == seed && known.1 == *net;
         if !self.untrained.as_ref().is_some_and(fits) {
@@ -192,15 +193,15 @@ fn card(model: &Model, net: &Network, at: usize, block: &Block, step: Option<&La
         say!("{} units", shape.channels)
     };
     let weights = match parameters {
-        0 => say!("no weights").into(),
-        count => say!("{} weights", grouped(*count as u64)),
+        0 => say!("no parameters").into(),
+        count => say!("{} parameters", grouped(*count as u64)),
     };
     let mut button = element("button")
         .with("type", "button")
         .with("class", "block")
         .with("data-inside", layer.to_string())
         .with("title", say!("Look inside"))
-        .child(text("b", known(name)))
+        .child(text("b", translate(name)))
         .child(text("small", does(net, layer)));
     if let Some(filters) = shown_filters(net, block) {
         let words = shown(FILTERS.0, filters.count, say!("filters"));
@@ -208,7 +209,7 @@ fn card(model: &Model, net: &Network, at: usize, block: &Block, step: Option<&La
     }
     let last = layer == net.layers().len();
     if last && let Some(found) = model.current_answer() {
-        let top = best(found);
+        let top = argmax(found);
         button = button.child(text("strong", model.class(top as u8))).child(text("span", sure(found[top].into())));
     }
     if !last {

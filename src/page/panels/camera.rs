@@ -5,7 +5,7 @@ use web_sys::{Event, HtmlInputElement, KeyboardEvent};
 
 use super::{
     Button, Emit, Panel,
-    words::{best, count},
+    words::{argmax, count},
 };
 use crate::page::{
     dom,
@@ -101,7 +101,7 @@ fn missing(model: &Model) -> Option<String> {
     let camera = &model.camera;
     let pictures = MIN_PICTURES.saturating_sub(camera.pictures());
     match (camera.classes.len(), pictures) {
-        (0 | 1, _) => Some(say!("Two classes or more are needed").into()),
+        (0 | 1, _) => Some(say!("At least two classes are needed").into()),
         (_, 0) => None,
         (_, more) => Some(say!("{} more are needed", count(more, [message!("{} picture"), message!("{} pictures")]))),
     }
@@ -125,7 +125,7 @@ fn sentence(model: &Model) -> String {
 fn answer(model: &Model) -> String {
     match model.camera.prediction.answer() {
         Some(prediction) => {
-            let best = best(&prediction.probabilities);
+            let best = argmax(&prediction.probabilities);
             let share = 100.0 * prediction.probabilities.get(best).copied().unwrap_or_default();
             say!("It sees {} ({}%).", model.a_class(best as u8), format_args!("{:.0}", share))
         }

@@ -1,7 +1,7 @@
 //! The controls: the settings' form, made from the table of settings, and the buttons.
 
 use inkling_core::{
-    language::say,
+    language::translate,
     message,
     network::{Network, READY_MADE},
     protocol::RunState,
@@ -109,7 +109,7 @@ impl Panel for Controls {
         }
         draw_network(model.network().ok().filter(|_| model.errors.get("net").is_none()).as_ref());
         let own = say!("Custom settings.");
-        dom::set_text("preset-note", chosen.map_or(own, |preset| say(preset.note)));
+        dom::set_text("preset-note", chosen.map_or(own, |preset| translate(preset.note)));
         // A wrong range must be visible, or Train would seem to do nothing.
         let slides = |field: &Field| matches!(field.control, Control::Slider(_));
         let wrong = FIELDS.iter().any(|field| slides(field) && model.errors.get(field.key).is_some());
@@ -151,7 +151,7 @@ fn draw_network(net: Option<&Network>) {
         menu.set_value(ready.map_or("", |ready| ready.text));
     }
     dom::set_text("net-note", &net.map(Network::sentence).unwrap_or_default());
-    dom::set_text("net-lesson", ready.map_or("", |ready| say(ready.lesson)));
+    dom::set_text("net-lesson", ready.map_or("", |ready| translate(ready.lesson)));
 }
 
 fn draw_buttons(model: &Model) {
@@ -161,7 +161,7 @@ fn draw_buttons(model: &Model) {
         RunState::Paused => RESUME,
         _ => TRAIN,
     };
-    dom::set_text("train", say(action));
+    dom::set_text("train", translate(action));
     dom::set_attribute("train", ACTION, action);
     // Enter in a field submits the form, which must not pause a run.
     dom::set_attribute("train", "type", if action == TRAIN { "submit" } else { "button" });
@@ -199,9 +199,12 @@ fn build_form() {
         show(id, of(&|control| control.group() == Some(group)));
     }
     let option = |(text_of, name): (&'static str, &'static str)| text("option", name).with("value", text_of);
-    let names = READY_MADE.iter().map(|ready| (ready.text, say(ready.name))).chain([("", say!("Your own network"))]);
+    let names =
+        READY_MADE.iter().map(|ready| (ready.text, translate(ready.name))).chain([("", say!("Your own network"))]);
     show("ready-made", names.map(option));
-    let help = |field: &Field| element("p").child(text("b", say(field.label))).text(format!(": {}", say(field.help)));
+    let help = |field: &Field| {
+        element("p").child(text("b", translate(field.label))).text(format!(": {}", translate(field.help)))
+    };
     show("settings-help", FIELDS.iter().map(help));
 }
 
@@ -210,15 +213,15 @@ fn control(field: &Field) -> Element {
     let error_id = format!("{key}-error");
     let error =
         element("p").with("id", &error_id).with("class", "field-error").with("role", "alert").with("hidden", "");
-    let label = text("label", say(field.label)).with("for", key);
+    let label = text("label", translate(field.label)).with("for", key);
     let first = matches!(field.control, Control::First | Control::Live);
     let label = match field.hint {
         "" => label,
         // The bar has no room for it.
-        _ if first => label.with("title", say(field.hint)),
-        hint => label.text(" ").child(text("span", say(hint)).with("class", "hint")),
+        _ if first => label.with("title", translate(field.hint)),
+        hint => label.text(" ").child(text("span", translate(hint)).with("class", "hint")),
     };
-    let input = input(field).with("id", key).with("title", say(field.help)).with("aria-describedby", &error_id);
+    let input = input(field).with("id", key).with("title", translate(field.help)).with("aria-describedby", &error_id);
     let class = match (field.control, field.rule) {
         (_, Rule::Switch) => "field switch",
         (Control::Slider(_), _) => "field slider",
@@ -237,7 +240,7 @@ fn control(field: &Field) -> Element {
                 .with("min", low.to_string())
                 .with("max", high.to_string())
                 .with("step", step.to_string())
-                .with("aria-label", say!("{}, slider", say(field.label)));
+                .with("aria-label", say!("{}, slider", translate(field.label)));
             vec![label, slider, input, error]
         }
         (Control::Optional(_, words, _), _) => {
@@ -245,7 +248,7 @@ fn control(field: &Field) -> Element {
             let tick = element("span")
                 .with("class", "switch")
                 .child(tick)
-                .child(text("label", say(words)).with("for", tick_id(key)));
+                .child(text("label", translate(words)).with("for", tick_id(key)));
             let number = element("div").with("id", number_id(key)).child(label).child(input).child(error);
             vec![tick, number]
         }
@@ -258,7 +261,7 @@ fn input(field: &Field) -> Element {
     let number = |mode: &str| element("input").with("inputmode", mode).with("autocomplete", "off");
     match field.rule {
         Rule::OneOf(names) => {
-            let options = names.iter().map(|(name, label)| text("option", say(label)).with("value", *name));
+            let options = names.iter().map(|(name, label)| text("option", translate(label)).with("value", *name));
             element("select").children(options)
         }
         Rule::Whole(..) | Rule::AllOr(..) => number("numeric"),

@@ -3,7 +3,7 @@
 
 use inkling_core::{
     charts::{self, Curve, Metric},
-    language::say,
+    language::translate,
     message,
     protocol::EpochRecord,
     say,
@@ -37,7 +37,7 @@ impl Panel for Curves {
                 // If the canvas can't be drawn on, the table still has the numbers.
                 let _ = charts::curve(&area, &curve, &theme(), scale);
             }
-            dom::set_attribute(chart.key(), "aria-label", &label(say(chart.key()), &curve));
+            dom::set_attribute(chart.key(), "aria-label", &label(translate(chart.key()), &curve));
         }
         draw_time_machine(model);
         if !model.is_open(Section::Epochs) {

@@ -1,9 +1,9 @@
-//! Why the network answers as it does: the parts of the image that count, the training images that are nearest, and, for a sketch,
+//! Why the network answers as it does: the parts of the image that matter, the training images that are nearest, and, for a sketch,
 //! what each stage of its preparation does.
 
 use inkling_core::{
-    language::say,
-    occlusion::{Part, importance},
+    language::translate,
+    occlusion::{Patch, importance},
     protocol::Specimen,
     say,
 };
@@ -11,7 +11,7 @@ use inkling_core::{
 use super::{
     Panel,
     tiles::canvas,
-    words::{best, sure},
+    words::{argmax, sure},
 };
 use crate::page::{
     dom,
@@ -21,7 +21,7 @@ use crate::page::{
     update::PREPARATIONS,
 };
 
-/// The colour of what counts: weights and what they do are purple everywhere.
+/// The colour of what matters: weights and what they do are purple everywhere.
 const FRAME: [u8; 3] = [176, 120, 255];
 
 /// Says why.
@@ -43,7 +43,7 @@ impl Panel for Doctor {
         };
         show("variants", prepared.first().map(rows).unwrap_or_default());
         if let Some(usual) = prepared.first() {
-            dom::set_text("doctor-head", &format!("P({})", model.class(best(usual) as u8)));
+            dom::set_text("doctor-head", &format!("P({})", model.class(argmax(usual) as u8)));
         }
         show("nearest", nearest.iter().enumerate().map(|(place, specimen)| near(model, place, specimen)));
         dom::set_text("nearest-text", &nearest_words(model, nearest));
@@ -57,55 +57,55 @@ impl Panel for Doctor {
     }
 }
 
-/// The image with the parts that count, the image without the one that counts most, and both answers.
+/// The image with the parts that matter, the image without the one that matters most, and both answers.
 fn draw_parts(model: &Model, found: Option<&Diagnosis>) {
     let shape = model.run.data.image();
     let image = model.doctor.images.first().filter(|image| image.len() == shape.values());
     let label = model.current().and_then(Current::specimen).map(|specimen| specimen.label);
     let known = found.and_then(|found| Some((found, found.prepared.first()?, found.decisive(shape, label)?)));
-    let (Some(image), Some((found, usual, (part, then)))) = (image, known) else {
-        let waits = model.current().is_some() && model.has_network();
-        let words = if waits {
-            say!("Asking the network about this image…")
-        } else {
-            say!("Train a network first; then draw something, or press an image of the batch.")
+    dom::set_hidden("why-pictures", image.is_none() || known.is_none());
+    let (Some(image), Some((found, usual, (patch, then)))) = (image, known) else {
+        let words = match (model.has_network(), model.current()) {
+            (false, _) => say!("Train a network first."),
+            (true, None) => say!("Draw something, or press an image of the batch."),
+            (true, Some(_)) => say!("Asking the network about this image…"),
         };
         return dom::set_text("why-text", words);
     };
-    let top = best(usual);
+    let top = argmax(usual);
     let without: Vec<f32> = found.without.iter().map(|found| found[top]).collect();
     let shares = importance(shape, usual[top], &without);
     dom::draw_painted("why-parts", image, shape, |pixel, colour| tinted(colour, shares[pixel]));
-    dom::draw_painted("why-without", &part.erased(image, shape), shape, |pixel, colour| {
+    dom::draw_painted("why-without", &patch.erased(image, shape), shape, |pixel, colour| {
         let (row, column) = (pixel / shape.side, pixel % shape.side);
-        let inside = Part { row: part.row + 1, column: part.column + 1, side: part.side - 2 };
-        if part.contains(row, column) && !inside.contains(row, column) { FRAME } else { colour }
+        let inside = Patch { row: patch.row + 1, column: patch.column + 1, side: patch.side.saturating_sub(2) };
+        if patch.contains(row, column) && !inside.contains(row, column) { FRAME } else { colour }
     });
     let says = |answer: &[f32]| {
-        let class = best(answer);
+        let class = argmax(answer);
         format!("{}, {}", model.class(class as u8), sure(answer[class].into()))
     };
     dom::set_text("why-answer", &says(usual));
-    dom::set_text("why-then", &say!("without the framed part: {}", says(then)));
+    dom::set_text("why-then", &say!("with that part erased: {}", says(then)));
     let is = label.map(|label| say!("This is {}. ", model.a_class(label))).unwrap_or_default();
     dom::set_text("why-text", &format!("{is}{}", reason(model, usual, then)));
 }
 
-/// The part that counts most, in words.
+/// The part that matters most, in words.
 fn reason(model: &Model, usual: &[f32], then: &[f32]) -> String {
-    let (top, other) = (best(usual), best(then));
+    let (top, other) = (argmax(usual), argmax(then));
     let [says, instead] = [top, other].map(|class| model.class(class as u8));
     let sure_of = sure(usual[top].into());
     if top == other {
         say!(
-            "The network says {} ({}), and no single part decides: without the one that counts most, it is still {} sure.",
+            "The network says {} ({}), and no single part changes that: with the most important one erased, it is still {} sure.",
             says,
             sure_of,
             sure(then[top].into())
         )
     } else {
         say!(
-            "The network says {} ({}) because of the framed part: without it, it would say {} ({}).",
+            "The network says {} ({}) because of the framed part. With that part erased, it says {} ({}).",
             says,
             sure_of,
             instead,
@@ -114,7 +114,7 @@ fn reason(model: &Model, usual: &[f32], then: &[f32]) -> String {
     }
 }
 
-/// A pixel that counts this much, from 0 to 1: purple, the ink still lighter than the paper.
+/// A pixel that matters this much, from 0 to 1: purple, with the ink still lighter than the paper.
 fn tinted(colour: [u8; 3], share: f32) -> [u8; 3] {
     let mix = |from: u8, to: u8| f32::from(from) + (f32::from(to) - f32::from(from)) * 0.6 * share;
     [0, 1, 2].map(|channel| mix(colour[channel], FRAME[channel]) as u8)
@@ -135,22 +135,18 @@ fn nearest_words(model: &Model, nearest: &[Specimen]) -> String {
     counts.sort_by_key(|&(count, _)| std::cmp::Reverse(count));
     let parts: Vec<String> =
         counts.iter().map(|(count, label)| say!("{} of class {}", count, model.class(*label))).collect();
-    say!(
-        "The network learned from such images: the {} that look most like it, pixel by pixel, are {}.",
-        nearest.len(),
-        parts.join(", ")
-    )
+    say!("The {} training images most similar to this image, pixel by pixel: {}.", nearest.len(), parts.join(", "))
 }
 
 fn row(model: &Model, place: usize, found: &[f32], usual: &[f32]) -> Element {
-    let top = best(usual);
+    let top = argmax(usual);
     // In tenths of a percent, without -0.
     let change = (1000.0 * (found[top] - usual[top])).round() / 10.0 + 0.0;
     let change = if place == 0 { String::new() } else { format!("{change:+.1}") };
-    let cells = [model.class(best(found) as u8), sure(found[top].into()), change];
+    let cells = [model.class(argmax(found) as u8), sure(found[top].into()), change];
     element("tr")
         .child(element("td").child(canvas(format!("variant-{place}"), model.run.data.image())))
-        .child(row_head(say(PREPARATIONS[place].0)))
+        .child(row_head(translate(PREPARATIONS[place].0)))
         .children(cells.map(|cell| text("td", cell)))
 }
 

@@ -130,7 +130,7 @@ fn tiles(model: &Model) -> Vec<Tile> {
     let digits = &model.digits.kept;
     let tile = |(place, &label): (usize, &u8)| {
         let mistake = model.digits.mistake(place).map(|class| model.class(class));
-        let misread = if mistake.is_some() { "misread, " } else { "" };
+        let misread = if mistake.is_some() { say!("misread, ") } else { "" };
         let dashed = digits.is_aside(place);
         let aside = if dashed { say!("set aside, ") } else { "" };
         Tile {

@@ -48,7 +48,7 @@ impl Panel for Images {
         }
         let classes = (0..model.run.data.classes() as u8).map(|class| (class.to_string(), model.class(class)));
         let option = |(value, name): (String, String)| text("option", name).with("value", value);
-        show("look-class", [(String::new(), "all".to_string())].into_iter().chain(classes).map(option));
+        show("look-class", [(String::new(), say!("all").to_string())].into_iter().chain(classes).map(option));
         let query = model.browse.query;
         if self.chosen.replace(query) != Some(query) {
             show_choices(query);

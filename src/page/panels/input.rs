@@ -95,7 +95,7 @@ fn draw_tiles(model: &Model) {
     let labels = batch.map_or(&[][..], |batch| &batch.specimens).iter().map(|specimen| specimen.label);
     show("batch-images", labels.take(OF_BATCH).enumerate().map(tile));
     let words = match (batch, model.run.settings.dataset) {
-        (Some(_), _) if model.run.settings.augment => say!("Below: augmented."),
+        (Some(_), _) if model.run.settings.augment => say!("Bottom row: augmented."),
         (Some(_), _) => say!("Not augmented."),
         (None, DatasetName::Mnist) => say!("Press Train to load MNIST."),
         (None, _) => say!("Press Train to load the images."),

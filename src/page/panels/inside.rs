@@ -11,7 +11,7 @@ use web_sys::{Event, HtmlSelectElement};
 
 use super::{
     Emit, Panel,
-    words::{best, count},
+    words::{argmax, count},
 };
 use crate::page::{
     dom,
@@ -68,8 +68,8 @@ fn draw_filters(model: &Model, layer: usize) {
     let colours = if channels == 3 { say!("in their colours") } else { say!("purple above zero, gray below") };
     let rows = match filters.arrangement() {
         (1, _) => String::new(),
-        (tiles, 1) => say!("; each row is one, with {} tiles, one for each map that it looks at", tiles),
-        (tiles, many) => say!("; each row has {}, with {} tiles each, one for each map that it looks at", many, tiles),
+        (tiles, 1) => say!("; each row is one filter, with {} tiles, one for each input map", tiles),
+        (tiles, many) => say!("; each row has {} filters, with {} tiles each, one for each input map", many, tiles),
     };
     let what = say!(
         "{}, {} by {} each: {}{}.",
@@ -81,7 +81,7 @@ fn draw_filters(model: &Model, layer: usize) {
     );
     dom::set_attribute("filters", "aria-label", &what);
     let kept = if model.epoch.is_some() && past.is_none() {
-        say!(" As they are now: only those of a convolution in the first place are kept after each epoch.")
+        say!(" These are the current filters: earlier ones are kept only if the first layer is a convolution.")
     } else {
         ""
     };
@@ -114,7 +114,7 @@ fn draw_explanation(model: &Model, explanation: &Explanation) {
         None => say!("The previous image").into(),
     };
     let Explanation { steps, logits, probabilities, saliency, .. } = explanation;
-    let best = best(logits);
+    let best = argmax(logits);
     let sure = 100.0 * probabilities[best];
     dom::set_text(
         "explanation-text",

@@ -53,7 +53,7 @@ impl Panel for Lesson {
             show("lesson-choices", question.choices.iter().enumerate().map(|(at, words)| choice(course, at, words)));
         }
         let said = match (course.is_right(), question) {
-            (Some(true), Some(Question { why, .. })) => format!("✓ Right. {why}"),
+            (Some(true), Some(Question { why, .. })) => say!("✓ Right. {}", why),
             (Some(false), Some(Question { wrong, .. })) => say!("✗ Not quite. {}", wrong),
             _ if !course.done => step.wait.clone(),
             _ => String::new(),

@@ -120,7 +120,7 @@ fn row(model: &Model, matrix: &ConfusionMatrix, label: u8) -> Element {
 fn mistakes(model: &Model, matrix: &ConfusionMatrix) -> String {
     let name = |class: usize| model.class(class as u8);
     let mistake = |&(count, label, predicted): &(u32, usize, usize)| {
-        say!("{} taken for {} ({})", name(label), name(predicted), count)
+        say!("{} mistaken for {} ({})", name(label), name(predicted), count)
     };
     let most: Vec<_> = matrix.mistakes().iter().take(NAMED).map(mistake).collect();
     if most.is_empty() { String::new() } else { say!("Most frequent mistakes: {}.", most.join(", ")) }

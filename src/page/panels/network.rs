@@ -1,6 +1,6 @@
 //! The editor: the network as a row of layers, each with its shape and size, which can be changed, moved, removed and added.
 
-use inkling_core::{language::say, message, say};
+use inkling_core::{language::translate, message, say};
 
 use inkling_core::network::{Activation, Conv, Edit, Layer, LayerSize, Outline, Pool, Residual, grouped};
 use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
@@ -53,7 +53,7 @@ impl Panel for Editor {
         show(
             "add-layer",
             NEW.map(|(name, layer)| {
-                text("button", format!("+ {}", say(name))).with("type", "button").with("data-new", layer)
+                text("button", format!("+ {}", translate(name))).with("type", "button").with("data-new", layer)
             }),
         );
         dom::listen("add-layer", "click", move |event: Event| {
@@ -172,8 +172,8 @@ fn card(at: usize, outline: &Outline, last: usize, work: &Work) -> Element {
     // Before the controls, whose number differs: so the buttons stay in place, and keep the focus, when a layer moves.
     let tools = element("span")
         .with("class", "layer-tools")
-        .child(button("data-before", "←", say!("Move forward"), at > 0))
-        .child(button("data-after", "→", say!("Move back"), at + 1 < last))
+        .child(button("data-before", "←", say!("Move earlier"), at > 0))
+        .child(button("data-after", "→", say!("Move later"), at + 1 < last))
         .child(button("data-drop", "×", say!("Remove"), true));
     li.child(tools).children(controls(at, layer)).children(size)
 }
@@ -207,7 +207,7 @@ fn control_id(at: usize, name: &str) -> String {
 /// The controls of a layer. `choose` sets what their menus show.
 fn controls(at: usize, layer: Layer) -> Vec<Element> {
     let number = |name: &str, label: &'static str, value: String| {
-        let label = say(label);
+        let label = translate(label);
         let input = element("input")
             .with("id", control_id(at, name))
             .with("inputmode", "decimal")
@@ -217,8 +217,8 @@ fn controls(at: usize, layer: Layer) -> Vec<Element> {
         element("label").text(label).child(input)
     };
     let menu = |name: &str, label: &'static str, entries: &[(&str, &'static str)]| {
-        let label = say(label);
-        let options = entries.iter().map(|(value, words)| text("option", say(words)).with("value", *value));
+        let label = translate(label);
+        let options = entries.iter().map(|(value, words)| text("option", translate(words)).with("value", *value));
         let menu = element("select")
             .with("id", control_id(at, name))
             .with("aria-label", say!("{} of layer {}", label, at + 1))

@@ -49,7 +49,7 @@ impl Panel for Offer {
         self.unreadable.set(damaged.map(|(record, _)| record));
         dom::set_hidden("unreadable", damaged.is_none());
         if let Some((record, reason)) = damaged {
-            let what = if record == Record::Run { "a run" } else { record.title() };
+            let what = if record == Record::Run { say!("a run") } else { record.title() };
             let words = say!(
                 "This browser has kept {}, but this page can't read the record: {}. It is not overwritten.",
                 what,

@@ -1,6 +1,6 @@
 //! The classification report as a table.
 
-use inkling_core::{language::known, metrics::Report as Scores};
+use inkling_core::metrics::Report as Scores;
 
 use super::Panel;
 use crate::page::{
@@ -29,7 +29,7 @@ fn rows(report: &Scores, model: &Model) -> Vec<Element> {
     let row = |[name, precision, recall, f1, support]: [String; 5]| {
         let class = if precision.is_empty() { "rule" } else { "" };
         let cells = [precision, recall, f1, support].map(|cell| text("td", cell));
-        element("tr").with("class", class).child(row_head(known(&name))).children(cells)
+        element("tr").with("class", class).child(row_head(name)).children(cells)
     };
     report.rows(|class| model.class(class)).into_iter().map(row).collect()
 }

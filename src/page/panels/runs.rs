@@ -1,6 +1,6 @@
 //! Runs that are over, side by side: settings, scores, and whether one is better than another.
 
-use inkling_core::{charts::OTHERS, history::PastRun, language::say, network::grouped, say};
+use inkling_core::{charts::OTHERS, history::PastRun, language::translate, network::grouped, say};
 use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
 
 use super::{
@@ -68,9 +68,9 @@ fn head(differing: &[Setting]) -> Element {
     let fixed = [
         say!("run"),
         say!("epochs"),
-        say!("test acc."),
+        say!("test accuracy"),
         say!("95% interval"),
-        say!("best val."),
+        say!("best validation"),
         say!("time"),
         say!("parameters"),
         say!("multiply-adds"),
@@ -78,7 +78,7 @@ fn head(differing: &[Setting]) -> Element {
     let remove = element("th").with("scope", "col").child(text("span", say!("remove")).with("class", "hidden"));
     element("tr")
         .children(fixed.map(column))
-        .children(differing.iter().map(|(_, label)| column(say(label))))
+        .children(differing.iter().map(|(_, label)| column(translate(label))))
         .child(remove)
 }
 

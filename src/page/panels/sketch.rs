@@ -11,7 +11,7 @@ use web_sys::{Element, Event, KeyboardEvent, PointerEvent};
 use super::{
     Emit, Panel,
     chart::theme,
-    words::{best, count, sure},
+    words::{argmax, count, sure},
 };
 use crate::page::{
     dom,
@@ -101,7 +101,7 @@ fn position(event: &PointerEvent) -> Point {
 }
 
 fn looks_like(model: &Model, probabilities: &[f32]) -> String {
-    say!("It looks like {}.", model.a_class(best(probabilities) as u8))
+    say!("It looks like {}.", model.a_class(argmax(probabilities) as u8))
 }
 
 fn note(model: &Model) -> String {
@@ -116,7 +116,7 @@ fn note(model: &Model) -> String {
         }
         (None, _) if trained => say!("Draw a {} and see what the network makes of it.", what(model)),
         (None, _) => say!(
-            "The network has learned nothing yet. Draw a {} and press Train: it answers while it learns.",
+            "The network has learned nothing yet. Draw a {} and press Train: the network answers while it learns.",
             what(model)
         ),
     }
@@ -133,7 +133,7 @@ fn what(model: &Model) -> &'static str {
 
 fn prediction_note(model: &Model, prediction: &Prediction, epoch: Option<u32>) -> String {
     let Prediction { probabilities, steps } = prediction;
-    let best = best(probabilities);
+    let best = argmax(probabilities);
     let name = model.a_class(best as u8);
     if *steps == 0 && !model.run.imported {
         return say!("The network has learned nothing yet: it guesses {}. Press Train.", name);
@@ -141,7 +141,7 @@ fn prediction_note(model: &Model, prediction: &Prediction, epoch: Option<u32>) -
     let share = sure(probabilities[best].into());
     match epoch {
         None => {
-            let taught = if model.run.fine_tuned.is_some() { say!(" and your digits") } else { "" };
+            let taught = if model.run.fine_tuned.is_some() { say!(" and training on your digits") } else { "" };
             say!(
                 "It looks like {} ({}), after {}{}.",
                 name,

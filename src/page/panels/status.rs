@@ -2,7 +2,7 @@
 
 use inkling_core::{
     healing::Incident,
-    language::{known, say},
+    language::translate,
     message,
     protocol::{Activity, BackendName, Check, Progress, RunState},
     say,
@@ -44,7 +44,7 @@ fn draw_backend(model: &Model) {
 
 fn draw_state(model: &Model) {
     let run = &model.run;
-    dom::set_text("state", say(run.state.name()));
+    dom::set_text("state", translate(run.state.name()));
     dom::set_attribute("state", "data-state", run.state.name());
     let words = sentence(model);
     dom::set_text("status", &words);
@@ -102,7 +102,7 @@ fn sentence(model: &Model) -> String {
             (Some(data), _) => say!(
                 "Training on {} images ({}). {} are for validation and {} for testing.",
                 data.loaded.train,
-                known(&data.loaded.source),
+                translate(&data.loaded.source),
                 data.loaded.validation,
                 data.loaded.test
             ),
@@ -116,7 +116,7 @@ fn sentence(model: &Model) -> String {
             say!("Stopped. The weights are kept: {}, score the test set, or train again.", asking(model))
         }
         RunState::Finished => finished(model),
-        RunState::Failed => say!("The run ended early. The message says what to do.").into(),
+        RunState::Failed => say!("The run ended early. The message at the top of the page says what to do.").into(),
     }
 }
 

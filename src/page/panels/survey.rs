@@ -100,8 +100,8 @@ fn balance(model: &Model, classes: &[ClassSurvey]) -> String {
     match f64::from(most.train) / f64::from(least.train.max(1)) {
         ratio if ratio < 1.5 => say!("{} All classes are about equally frequent.", counts),
         ratio => say!(
-            "{} {} is {} times as frequent as {}. “Balance classes” in the settings lets each count \
-             the same.",
+            "{} {} is {} times as frequent as {}. “Balance classes” in the settings gives each the \
+             same weight.",
             counts,
             frequent,
             format_args!("{:.1}", ratio),
@@ -134,7 +134,7 @@ fn twins_words(twins: &Twins) -> String {
         count => say!("{} are", count),
     };
     say!(
-        "{}, and {} nearly the same. The nearest pairs, training image on the left, and how much they differ (100%: as much \
+        "{}, and {} nearly the same. The most similar pairs, with the training image on the left, and how much they differ (100%: as much \
          as the image differs from even gray):",
         equal,
         near
@@ -163,7 +163,7 @@ fn labels_words(model: &Model, twins: Option<&Twins>) -> String {
         Some(Some(count)) => {
             let of = model.run.dataset.as_ref().map_or(0, |data| data.loaded.train);
             say!(
-                "The network takes {} of {} training images for another class. Those that it is surest about are the first to check.",
+                "The network takes {} of {} training images for another class. Check the most confident ones first.",
                 grouped(count.into()),
                 grouped(of.into())
             )

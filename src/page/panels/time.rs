@@ -1,6 +1,6 @@
 //! Where a training step's time goes, on the CPU.
 
-use inkling_core::{language::say, message, metrics::Parts, protocol::BackendName};
+use inkling_core::{language::translate, message, metrics::Parts, protocol::BackendName};
 
 use super::Panel;
 use crate::page::{
@@ -33,8 +33,9 @@ impl Panel for Time {
         let bar = |(name, share): &(&str, f64)| {
             element("i").with("class", *name).with("style", format!("flex-grow:{share:.1}"))
         };
-        let item =
-            |(name, share): &(&'static str, f64)| text("li", format!("{} {share:.0}%", say(name))).with("class", *name);
+        let item = |(name, share): &(&'static str, f64)| {
+            text("li", format!("{} {share:.0}%", translate(name))).with("class", *name)
+        };
         show("time-bar", visible.iter().map(bar));
         show("time-parts", visible.iter().map(item));
     }

@@ -4,7 +4,7 @@
 use inkling_core::{
     calibration::{Bin, Calibration},
     charts::{self, Line, OTHERS, Plot},
-    language::say,
+    language::translate,
     message,
     protocol::{Motion, RobustnessPoint},
     say,
@@ -19,11 +19,11 @@ use crate::page::{
     msg::{Msg, Section, WorkbenchMsg},
 };
 
-/// Canvas, motion, ends of the axis and its label.
-const MOTIONS: [(&str, Motion, f64, &str); 3] = [
-    ("robust-rotation", Motion::Rotation, 90.0, message!("rotated, in degrees")),
-    ("robust-shift", Motion::Shift, 0.3, message!("shifted, as a share of the width")),
-    ("robust-zoom", Motion::Zoom, 0.5, message!("resized: -0.5 is half the size")),
+/// Canvas, motion, its name, ends of the axis and its label.
+const MOTIONS: [(&str, Motion, &str, f64, &str); 3] = [
+    ("robust-rotation", Motion::Rotation, message!("rotated"), 90.0, message!("rotated, in degrees")),
+    ("robust-shift", Motion::Shift, message!("shifted"), 0.3, message!("shifted, as a share of the width")),
+    ("robust-zoom", Motion::Zoom, message!("resized"), 0.5, message!("resized: -0.5 is half the size")),
 ];
 
 /// Shows calibration and robustness.
@@ -79,12 +79,11 @@ fn draw_robustness(model: &Model) {
     let own = &model.run.robustness;
     let mut rows = Vec::new();
     let mut weakest = Vec::new();
-    for (id, motion, end, along) in MOTIONS {
-        let along = say(along);
+    for (id, motion, name, end, along) in MOTIONS {
+        let (name, along) = (translate(name), translate(along));
         let points = points(own, motion);
         rows.extend(points.iter().map(|&(amount, accuracy)| row(along, amount, accuracy)));
         let worst = points.iter().map(|point| point.1).fold(1.0, f64::min);
-        let name = along.split([',', ':']).next().unwrap_or_default();
         dom::set_attribute(id, "aria-label", &say!("Accuracy on {} images: {} at worst", name, percent(worst)));
         weakest.push(format!("{} {name}", percent(worst)));
         let mut lines = earlier_lines(model, motion);

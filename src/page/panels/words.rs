@@ -1,6 +1,6 @@
 //! Numbers as the page writes them.
 
-pub use inkling_core::metrics::best;
+pub use inkling_core::metrics::argmax;
 use inkling_core::{language::fill, say};
 
 /// `0.98765` as `98.77%`.

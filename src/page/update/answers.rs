@@ -6,7 +6,7 @@
 use inkling_core::{
     data::handwriting::Handwriting,
     message,
-    occlusion::Part,
+    occlusion::Patch,
     protocol::{Answer, Command, Query, Question},
     sketch::Preparation,
 };
@@ -53,6 +53,8 @@ impl Update<'_> {
     /// Forgets all answers, because the network has changed or is gone.
     pub(in crate::page) fn forget_answers(&mut self) {
         self.model.questions_mut().into_iter().for_each(|asked| asked.forget());
+        // The current image is examined again by the next network.
+        self.model.doctor.images.clear();
     }
 
     pub(super) fn answered(&mut self, id: u32, answer: Answer) {
@@ -184,8 +186,8 @@ impl Update<'_> {
         }
     }
 
-    /// Asks about the current image: what it is without each of its parts; which training images are nearest to it; and, if it is a
-    /// sketch, what it would be prepared in other ways.
+    /// Asks about the current image: how the network classifies it with each part erased; which training images are nearest to it; and,
+    /// for a sketch, how the network classifies it with other preparations.
     pub(super) fn examine(&mut self) {
         if !self.model.is_open(Section::Doctor) || !self.model.has_network() {
             return;
@@ -202,7 +204,7 @@ impl Update<'_> {
         let Some(images) = images else { return };
         let mut pixels = images.concat();
         let shape = self.model.run.data.image();
-        pixels.extend(Part::all(shape).iter().flat_map(|part| part.erased(&images[0], shape)));
+        pixels.extend(Patch::all(shape).iter().flat_map(|patch| patch.erased(&images[0], shape)));
         self.model.doctor.images = images;
         // The answer must belong to the images that are shown.
         self.model.doctor.diagnosis.forget();

@@ -41,7 +41,9 @@ impl Update<'_> {
             }
             CameraMsg::Opened(_, Ok(())) if camera.state == CameraState::Off => self.effects.push(Effect::CloseCamera),
             CameraMsg::Opened(..) => {}
-            CameraMsg::Lost(turn) if turn == camera.turn => self.lose_camera(say!("it was taken away")),
+            CameraMsg::Lost(turn) if turn == camera.turn => {
+                self.lose_camera(say!("it was disconnected, or another program is using it"))
+            }
             CameraMsg::Lost(_) => {}
             CameraMsg::Hold(name) => self.collect(name.trim()),
             CameraMsg::Release => camera.collecting = None,
@@ -105,7 +107,9 @@ impl Update<'_> {
         let name = name.replace(['/', '\\'], " ");
         let problem = match name.as_str() {
             "" => say!("Give the class a name first."),
-            name if Role::is_named_by(name) => say!("This name says what images are for. Give the class another."),
+            name if Role::is_named_by(name) => {
+                say!("Names such as “train” and “test” are reserved. Choose another name for the class.")
+            }
             _ => "",
         };
         camera.problem = problem.into();
@@ -119,7 +123,7 @@ impl Update<'_> {
     fn take_picture(&mut self) {
         let camera = &mut self.model.camera;
         if camera.pictures() >= MAX_PICTURES && camera.collecting.take().is_some() {
-            camera.problem = say!("No more than {} pictures are collected. Remove a class first.", MAX_PICTURES);
+            camera.problem = say!("You can collect at most {} pictures. Remove a class first.", MAX_PICTURES);
         }
         if camera.state == CameraState::On && camera.collecting.is_some() {
             self.effects.push(Effect::TakePicture(self.model.data.look.side));

@@ -224,7 +224,10 @@ impl Update<'_> {
         (self.model.kept, self.model.epoch, self.model.pending) = (None, None, Pending::Nothing);
         self.forget_answers();
         if let Some(text) = self.model.network_from_file.take() {
-            self.warn(say!("The file has the weights of another network: {}. The settings have it now.", text));
+            self.warn(say!(
+                "The weights in this file belong to another network: {}. The settings now have that network.",
+                text
+            ));
         }
     }
 

@@ -152,7 +152,7 @@ impl Update<'_> {
             self.model.pad.clear();
             self.keep_digits();
         } else {
-            self.warn(say!("No more than {} digits are kept. Remove some first.", Handwriting::MAX_DIGITS));
+            self.warn(say!("You can keep at most {} digits. Remove some first.", Handwriting::MAX_DIGITS));
         }
     }
 

@@ -69,8 +69,7 @@ impl Handwriting {
         self.pixels.chunks_exact(IMAGE).zip(&self.labels).any(|(image, known)| image == pixels && *known == label)
     }
 
-    /// These digits, without those that were removed from `base` since to make `other` of it, and with those that were added, as far
-    /// as there is room.
+    /// Three-way merge: applies the changes between `base` and `other` to these digits, as far as there is room.
     pub fn merged(mut self, other: &Handwriting, base: &Handwriting) -> Self {
         for place in (0..self.len()).rev() {
             let (pixels, label) = (&self.pixels[place * IMAGE..(place + 1) * IMAGE], self.labels[place]);

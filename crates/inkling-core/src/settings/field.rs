@@ -268,7 +268,7 @@ const KERNELS: Rule = Rule::OneOf(&[("fused", "Inkling's"), ("stock", "Burn's ow
 
 settings! {
     run {
-    dataset: DatasetName = DatasetName::Mnist, "Data set", "what it learns from", DATASETS, Control::First,
+    dataset: DatasetName = DatasetName::Mnist, "Data set", "what the network learns from", DATASETS, Control::First,
         "The images to train on.";
     backend: BackendChoice = BackendChoice::Auto, "Backend", "what computes", BACKENDS, Control::In(Group::Machine),
         "What trains the network: a GPU through WebGPU, or the CPU.";
@@ -304,7 +304,7 @@ settings! {
         "Its layers from the image to the second-to-last: conv 32, pool, avgpool, globalpool, dense 128, dropout 0.3. After conv may follow 1x1, 5x5 or 7x7, same, stride 2, and after conv and dense a function: leaky, gelu, silu, tanh, sigmoid or none. The last layer is always there: dense, with a unit for each class.";
     kernels: Kernels = Kernels::Fused, "CPU kernels", "whose code computes", KERNELS, Control::In(Group::Machine),
         "Which operations compute the network on the CPU.";
-    lr: f64 = 0.004, "Learning rate", "higher: faster, until it fails", Rule::Number(1e-6, 1.0), Control::Live,
+    lr: f64 = 0.004, "Learning rate", "higher: faster, until training diverges", Rule::Number(1e-6, 1.0), Control::Live,
         "How far each step moves the weights, at the peak of the schedule.";
     augment: bool = true, "Augment", "rotate, shift and zoom each image differently in every epoch", Rule::Switch, Control::Live,
         "Moves the images at random, so that the network learns the shapes and not the pixels.";

@@ -15,6 +15,7 @@ use crate::{
         BackendInfo, BackendName, Envelope, EpochRecord, Event, Knowledge, Loaded, Loading, Part, Progress,
         RobustnessPoint, RunId, RunState, Score, Survey, TestResult,
     },
+    say,
     settings::{Adjustable, Settings},
 };
 pub use curves::Curves;
@@ -324,8 +325,8 @@ impl RunSummary {
         (self.testing, self.robustness_left, self.can_take_back) = (false, 0, false);
         self.survey.looking = None;
         if self.fine_tuning.take().is_some() {
-            self.warnings
-                .push("The worker was lost while it learned your digits. The network is as it was before.".into());
+            let words = say!("The worker was lost while it learned your digits. The network is as it was before.");
+            self.warnings.push(words.into());
         }
     }
 

@@ -8,6 +8,7 @@ use crate::{
     healing::Incident,
     image::DataShape,
     protocol::{BackendInfo, EpochRecord, Knowledge, Part, RobustnessPoint, RunId, RunState, TestResult},
+    say,
     settings::{Adjustable, Settings},
 };
 
@@ -53,11 +54,13 @@ impl SavedRun {
         let (step, steps, epochs) = (self.checkpoint.trainer.step, self.steps, self.settings.epochs);
         if self.is_finished() {
             let epochs = self.history.last().map_or(0, |record| record.epoch);
-            let plural = if epochs == 1 { "" } else { "s" };
-            return format!("This browser has kept a finished run of {epochs} epoch{plural}.");
+            return match epochs {
+                1 => say!("This browser has kept a finished run of one epoch.").into(),
+                _ => say!("This browser has kept a finished run of {} epochs.", epochs),
+            };
         }
         let epoch = self.checkpoint.epoch;
-        format!("This browser has kept an unfinished run: epoch {epoch} of {epochs}, step {step} of {steps}.")
+        say!("This browser has kept an unfinished run: epoch {} of {}, step {} of {}.", epoch, epochs, step, steps)
     }
 }
 

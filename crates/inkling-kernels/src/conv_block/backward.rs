@@ -23,7 +23,7 @@ pub struct Strided<'a> {
 }
 
 impl Strided<'_> {
-    /// The part of one image.
+    /// The gradient of one image.
     pub(super) fn of_image(self, image: usize) -> Self {
         Strided { values: &self.values[image * self.strides[0]..], ..self }
     }
@@ -46,18 +46,23 @@ pub fn backward(
     let mut input = with_input.then(|| vec![0.0; dims.images * dims.image()]);
     if inputs == 1 {
         single::gradients(x, winners, gradient, dims, &mut weight_gradient, &mut bias);
+        if !with_input {
+            return Gradients { weight: weight_gradient, bias, input };
+        }
     }
     let mut flows = Flows::new(dims);
     let (row, image_row) = (3 * inputs, width * inputs);
     let images = x.chunks_exact(dims.image()).zip(winners.chunks_exact(dims.pooled_image()));
     for (image, (x, winners)) in images.enumerate() {
         let gradient = gradient.of_image(image);
-        let channels = bias.iter_mut().zip(weight_gradient.chunks_exact_mut(TAPS * inputs));
-        for (channel, (bias, rows)) in channels.enumerate().filter(|_| inputs > 1) {
-            let flows = flows.of_channel(channel, winners, gradient);
-            *bias += flows.iter().map(|flow| flow.gradient).sum::<f32>();
-            for (index, to) in rows.chunks_exact_mut(row).enumerate() {
-                add_rows(flows, &x[index * image_row..], to);
+        if inputs > 1 {
+            let channels = bias.iter_mut().zip(weight_gradient.chunks_exact_mut(TAPS * inputs));
+            for (channel, (bias, rows)) in channels.enumerate() {
+                let flows = flows.of_channel(channel, winners, gradient);
+                *bias += flows.iter().map(|flow| flow.gradient).sum::<f32>();
+                for (index, to) in rows.chunks_exact_mut(row).enumerate() {
+                    add_rows(flows, &x[index * image_row..], to);
+                }
             }
         }
         if let (Some(input), Some(weight)) = (&mut input, &weight_rows) {
@@ -122,7 +127,7 @@ impl Flows {
             patches.iter().enumerate().map(move |(column, patches)| (from + column * column_stride, patches))
         });
         for ((at, patches), &winner) in windows.zip(winners) {
-            // No branch, which could not be predicted: what is not a flow is overwritten by the next one.
+            // Branch-free, because the branch could not be predicted: the next flow overwrites an entry that is not one.
             self.channel[len] = Flow { at: patches[usize::from(winner & 3)] as u32, gradient: gradient.values[at] };
             len += usize::from(winner != NONE);
         }

@@ -55,8 +55,8 @@ impl Single {
 
 /// Adds the gradients of weights `[O, 3, 3]` and bias `[O]`.
 ///
-/// A weight meets a pixel for each of a window's four positions, and only the winner's counts. With one channel the products are so
-/// few that four output channels at a time, with zeros for the positions that lost, are faster than a list of the winners.
+/// Only the winner of a window's four positions contributes. With one input channel there is so little arithmetic that computing all four
+/// positions for four output channels at a time, with zeros for the losers, beats a list of the winners (docs/performance.md).
 pub(super) fn gradients(
     x: &[f32],
     winners: &[u8],
@@ -74,19 +74,17 @@ pub(super) fn gradients(
         for channel in (0..dims.outputs).step_by(LANES) {
             let mut sums = [Lanes::splat(0.0); TAPS];
             let mut total = Lanes::splat(0.0);
-            let mut window = 0;
             let mut windows = winners.chunks_exact(dims.outputs);
-            for row in patches.0.chunks_exact(columns) {
-                let mut at = channel * channel_stride + window / columns * row_stride;
-                for (&[corner, ..], winners) in row.iter().zip(&mut windows) {
+            for (row, patches) in patches.0.chunks_exact(columns).enumerate() {
+                let mut at = channel * channel_stride + row * row_stride;
+                for (&[corner, ..], winners) in patches.iter().zip(&mut windows) {
                     let values = four(&gradient.values[at..], channel_stride);
-                    let Some(winners) = winners[channel..].first_chunk() else { return };
+                    let winners = &winners[channel..].as_chunks().0[0];
                     let flows: [Lanes; 4] = std::array::from_fn(|position| values.where_equal(winners, position as u8));
                     total = total + (flows[0] + flows[1]) + (flows[2] + flows[3]);
                     add_window(&x[corner..], dims.width, flows, &mut sums);
                     at += column_stride;
                 }
-                window += columns;
             }
             let rows = weight[channel * TAPS..][..LANES * TAPS].as_chunks_mut::<TAPS>().0;
             for (tap, sum) in sums.into_iter().enumerate() {
