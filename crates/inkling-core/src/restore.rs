@@ -383,15 +383,15 @@ mod tests {
         let settings = Settings { epochs: 3, ..Settings::default() };
         let mut run = RunSummary::new(1, settings, BackendInfo::default(), None);
         let mut say = |event| assert!(run.apply(&Envelope { run: 1, event }));
-        translate(Event::Progress(Progress { steps: 27, epochs: 3, ..Progress::default() }));
-        translate(Event::Steps((1..=9).map(|step| StepPoint { step, loss: 2.0, accuracy: 0.3 }).collect()));
-        translate(Event::Epoch { record: epoch(1), confusion: ConfusionMatrix::new(10) });
+        say(Event::Progress(Progress { steps: 27, epochs: 3, ..Progress::default() }));
+        say(Event::Steps((1..=9).map(|step| StepPoint { step, loss: 2.0, accuracy: 0.3 }).collect()));
+        say(Event::Epoch { record: epoch(1), confusion: ConfusionMatrix::new(10) });
         let trainer = TrainerState::new(11, &vec![0.5; 3 * PARAMETERS]);
         let at = |epoch, done, trainer| {
             let best = Some((1, 1.0));
             Box::new(Checkpoint { epoch, done, loss: 1.0, hits: 1.0, seconds: 1.0, best, data: Some(5), trainer })
         };
-        translate(Event::Checkpoint(at(2, 2, trainer)));
+        say(Event::Checkpoint(at(2, 2, trainer)));
         run.incidents.push(Incident {
             backend: BackendName::Cpu,
             reason: "it went".into(),
