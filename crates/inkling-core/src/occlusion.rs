@@ -52,8 +52,8 @@ impl Patch {
     }
 }
 
-/// How much each pixel matters for an answer, from 0 to 1, row by row: the mean drop in probability over the patches that contain it, as
-/// a share of the largest. `usual` is the probability with the whole image, `without` the one without each of [`Patch::all`].
+/// How much each pixel matters for an answer, from 0 to 1, row by row: the mean drop in the score over the patches that contain it, as
+/// a share of the largest. `usual` is the score of the whole image, a probability for example, `without` the one without each of [`Patch::all`].
 pub fn importance(shape: Shape, usual: f32, without: &[f32]) -> Vec<f32> {
     let mut sums = vec![(0.0f32, 0u32); shape.pixels()];
     for (patch, found) in Patch::all(shape).into_iter().zip(without) {

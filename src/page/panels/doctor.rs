@@ -73,19 +73,21 @@ fn draw_parts(model: &Model, found: Option<&Diagnosis>) {
         return dom::set_text("why-text", words);
     };
     let top = argmax(usual);
-    let without: Vec<f32> = found.without.iter().map(|found| found[top]).collect();
-    let shares = importance(shape, usual[top], &without);
-    dom::draw_painted("why-parts", image, shape, |pixel, colour| tinted(colour, shares[pixel]));
-    dom::draw_painted("why-without", &patch.erased(image, shape), shape, |pixel, colour| {
-        let (row, column) = (pixel / shape.side, pixel % shape.side);
-        let inside = Patch { row: patch.row + 1, column: patch.column + 1, side: patch.side.saturating_sub(2) };
-        if patch.contains(row, column) && !inside.contains(row, column) { FRAME } else { colour }
-    });
+    // What erasing costs the answer; or, if the answer is wrong, what it gains the right one: the framed part is purple then, too.
+    let score = |found: &[f32]| match label.map(usize::from) {
+        Some(label) if label != top => -found[label],
+        _ => found[top],
+    };
+    let without: Vec<f32> = found.without.iter().map(|found| score(found)).collect();
+    let shares = importance(shape, score(usual), &without);
+    let framed = |pixel: usize, colour| if is_frame(patch, pixel, shape.side) { FRAME } else { colour };
+    dom::draw_painted("why-parts", image, shape, |pixel, colour| framed(pixel, tinted(colour, shares[pixel])));
+    dom::draw_painted("why-without", &patch.erased(image, shape), shape, framed);
     let says = |answer: &[f32]| {
         let class = argmax(answer);
         format!("{}, {}", model.class(class as u8), sure(answer[class].into()))
     };
-    dom::set_text("why-answer", &says(usual));
+    dom::set_text("why-answer", &say!("{}; purple: what matters", says(usual)));
     dom::set_text("why-then", &say!("with that part erased: {}", says(then)));
     let is = label.map(|label| say!("This is {}. ", model.a_class(label))).unwrap_or_default();
     dom::set_text("why-text", &format!("{is}{}", reason(model, usual, then)));
@@ -112,6 +114,15 @@ fn reason(model: &Model, usual: &[f32], then: &[f32]) -> String {
             sure(then[other].into())
         )
     }
+}
+
+/// Whether a pixel lies around the patch: a frame on it would cover where it is cut.
+fn is_frame(patch: Patch, pixel: usize, side: usize) -> bool {
+    // Shifted by one, because the frame of a patch at the edge lies outside the image.
+    let (row, column) = (pixel / side + 1, pixel % side + 1);
+    let around = Patch { side: patch.side + 2, ..patch };
+    let inside = Patch { row: patch.row + 1, column: patch.column + 1, side: patch.side };
+    around.contains(row, column) && !inside.contains(row, column)
 }
 
 /// A pixel that matters this much, from 0 to 1: purple, with the ink still lighter than the paper.
