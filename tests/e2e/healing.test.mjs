@@ -41,7 +41,7 @@ test("a CPU worker that is lost twice ends the run with an explanation, and the 
   const kill = AFTER_A_CHECKPOINT("throw new Error('killed by the test')");
   const { done: failed, page } = await run([kill, kill]);
   assert.equal(failed.state, "failed");
-  assert.match(failed.error, /^The worker was lost again at step \d+ \(killed by the test\)\. Resume it, or press Train/);
+  assert.match(failed.error, /^The worker was lost again at step \d+ \(killed by the test\)\. Resume the run, or press Train/);
   assert.deepEqual(failed.incidents.map((incident) => incident.remedy), ["again", "none"]);
   assert.ok(failed.history.length >= 1, "the page has lost the epochs up to then");
   await page.getByText(/This browser has kept an unfinished run: epoch \d of 4/).waitFor();

@@ -28,7 +28,7 @@ test("a run goes from Train to the test accuracy, with curves, matrix, report an
   const page = await open(browser, server.url + RUN.replace("augment=0", "augment=1"), { init });
   assert.equal((await summary(page)).state, "idle");
   await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
-  await page.getByText("The network has learned nothing yet").waitFor();
+  await page.locator("#sketch-note").getByText("The network has learned nothing yet").waitFor();
   const empty = await inked(page, "accuracy");
   await page.evaluate(() => (window.longTasks.length = 0));
 
