@@ -42,10 +42,8 @@ impl Patch {
                 }
             }
             let paper = (sum / count.max(1)) as u8;
-            for (place, pixel) in plane.iter_mut().enumerate() {
-                if self.contains(place / shape.side, place % shape.side) {
-                    *pixel = paper;
-                }
+            for row in plane.chunks_exact_mut(shape.side).skip(self.row).take(self.side) {
+                row[self.column..][..self.side].fill(paper);
             }
         }
         image

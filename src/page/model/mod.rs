@@ -215,13 +215,18 @@ impl Diagnosis {
     /// one whose removal makes the true class `label` most probable if the answer is wrong, and otherwise the answer least probable.
     pub fn decisive(&self, shape: Shape, label: Option<u8>) -> Option<(Patch, &[f32])> {
         let top = argmax(self.prepared.first()?);
-        let cost = |then: &[f32]| match label.map(usize::from) {
-            Some(label) if label != top => -then[label],
-            _ => then[top],
-        };
         let parts = Patch::all(shape).into_iter().zip(self.without.iter().map(Vec::as_slice));
         let keeps = |then: &[f32]| argmax(then) == top;
-        parts.min_by(|a, b| keeps(a.1).cmp(&keeps(b.1)).then(cost(a.1).total_cmp(&cost(b.1))))
+        parts.min_by(|a, b| keeps(a.1).cmp(&keeps(b.1)).then(score(a.1, top, label).total_cmp(&score(b.1, top, label))))
+    }
+}
+
+/// What speaks for the answer `top` in these probabilities: its own, or, where the true class `label` is another one, that one's with a
+/// minus.
+pub fn score(found: &[f32], top: usize, label: Option<u8>) -> f32 {
+    match label.map(usize::from) {
+        Some(label) if label != top => -found[label],
+        _ => found[top],
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::page::{
     dom,
     element::{Element, element, row_head, show, text},
-    model::{Diagnosis, Model, picture::Current},
+    model::{Diagnosis, Model, picture::Current, score},
     msg::Section,
     update::PREPARATIONS,
 };
@@ -74,12 +74,8 @@ fn draw_parts(model: &Model, found: Option<&Diagnosis>) {
     };
     let top = argmax(usual);
     // What erasing costs the answer; or, if the answer is wrong, what it gains the right one: the framed part is purple then, too.
-    let score = |found: &[f32]| match label.map(usize::from) {
-        Some(label) if label != top => -found[label],
-        _ => found[top],
-    };
-    let without: Vec<f32> = found.without.iter().map(|found| score(found)).collect();
-    let shares = importance(shape, score(usual), &without);
+    let without: Vec<f32> = found.without.iter().map(|found| score(found, top, label)).collect();
+    let shares = importance(shape, score(usual, top, label), &without);
     let framed = |pixel: usize, colour| if is_frame(patch, pixel, shape.side) { FRAME } else { colour };
     dom::draw_painted("why-parts", image, shape, |pixel, colour| framed(pixel, tinted(colour, shares[pixel])));
     dom::draw_painted("why-without", &patch.erased(image, shape), shape, framed);

@@ -1,8 +1,9 @@
 //! The images of the data set: by class, or as the network predicted them.
 
-use inkling_core::say;
-
-use inkling_core::protocol::{Part, Query, Specimen};
+use inkling_core::{
+    protocol::{Part, Query, Specimen},
+    say,
+};
 use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
 
 use super::{

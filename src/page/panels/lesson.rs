@@ -1,8 +1,9 @@
 //! The lesson: what the current step says and asks, and a frame around what it is about.
 
-use inkling_core::say;
-
-use inkling_core::lesson::{Question, Spot};
+use inkling_core::{
+    lesson::{Question, Spot},
+    say,
+};
 use web_sys::Event;
 
 use super::{Button, Emit, Panel};

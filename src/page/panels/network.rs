@@ -1,8 +1,11 @@
 //! The editor: the network as a row of layers, each with its shape and size, which can be changed, moved, removed and added.
 
-use inkling_core::{language::translate, message, say};
-
-use inkling_core::network::{Activation, Conv, Edit, Layer, LayerSize, Outline, Pool, Residual, grouped};
+use inkling_core::{
+    language::translate,
+    message,
+    network::{Activation, Conv, Edit, Layer, LayerSize, Outline, Pool, Residual, grouped},
+    say,
+};
 use web_sys::{Event, HtmlInputElement, HtmlSelectElement};
 
 use super::{Emit, Panel, words::percent};
