@@ -18,6 +18,7 @@ use inkling_core::{
 };
 use inkling_kernels::{
     conv_block::{self, Dims, Strided},
+    dense,
     lanes::{LANES, Lanes},
 };
 use inkling_train::{
@@ -50,11 +51,15 @@ fn peak_flops(steps: usize) -> f64 {
 /// Runs enough independent chains of multiply-adds to hide their latency: the best that a core can do.
 fn peak(steps: usize) {
     let (factor, term) = (Lanes::splat(black_box(0.999)), Lanes::splat(black_box(0.001)));
-    let mut chains = [Lanes::splat(1.0); CHAINS];
+    let next = |chain| term.add_product(chain, factor);
+    // Twelve variables: this is built for size, so an array would stay in memory.
+    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h, mut i, mut j, mut k, mut l] =
+        [Lanes::splat(1.0); CHAINS];
     for _ in 0..steps {
-        chains = chains.map(|chain| term.add_product(chain, factor));
+        (a, b, c, d, e, f) = (next(a), next(b), next(c), next(d), next(e), next(f));
+        (g, h, i, j, k, l) = (next(g), next(h), next(i), next(j), next(k), next(l));
     }
-    black_box(chains.map(Lanes::to_array));
+    black_box([a, b, c, d, e, f, g, h, i, j, k, l].map(Lanes::to_array));
 }
 
 fn parts(digits: Labelled) -> Vec<Part> {
@@ -71,7 +76,7 @@ fn parts(digits: Labelled) -> Vec<Part> {
     let plain = Batch::plain(&digits, 0..BATCH);
     let hidden = conv_block::forward(&plain.pixels, &weights[0], &weights[1], first);
     let top = conv_block::forward(&hidden.values, &weights[2], &weights[3], second);
-    let dense = |d: Dims| {
+    let dense_flops = |d: Dims| {
         let [rows, columns] = d.pooled();
         (d.images * rows * columns * 4 * 9 * d.inputs * d.outputs * 2) as f64
     };
@@ -87,7 +92,7 @@ fn parts(digits: Labelled) -> Vec<Part> {
     let (w, x) = (weights.clone(), plain.pixels.clone());
     part(
         "block 1 forward",
-        dense(first),
+        dense_flops(first),
         Box::new(move || {
             black_box(conv_block::forward(&x, &w[0], &w[1], first));
         }),
@@ -95,7 +100,7 @@ fn parts(digits: Labelled) -> Vec<Part> {
     let (w, x) = (weights.clone(), hidden.values.clone());
     part(
         "block 2 forward",
-        dense(second),
+        dense_flops(second),
         Box::new(move || {
             black_box(conv_block::forward(&x, &w[2], &w[3], second));
         }),
@@ -104,7 +109,7 @@ fn parts(digits: Labelled) -> Vec<Part> {
     let (w, x, (values, strides)) = (weights.clone(), hidden.values.clone(), gradient(second, false));
     part(
         "block 2 backward",
-        2.0 * dense(second),
+        2.0 * dense_flops(second),
         Box::new(move || {
             let gradient = Strided { values: &values, strides };
             black_box(conv_block::backward(&x, &w[2], &winners, gradient, second, true));
@@ -113,7 +118,7 @@ fn parts(digits: Labelled) -> Vec<Part> {
     let (w, x, (values, strides)) = (weights.clone(), plain.pixels.clone(), gradient(first, true));
     part(
         "block 1 backward",
-        dense(first),
+        dense_flops(first),
         Box::new(move || {
             let gradient = Strided { values: &values, strides };
             black_box(conv_block::backward(&x, &w[0], &hidden.winners, gradient, first, false));
@@ -129,32 +134,31 @@ fn parts(digits: Labelled) -> Vec<Part> {
         }),
     );
     let device = Device::flex();
-    let features = Tensor::<2>::from_data(TensorData::new(top.values.clone(), [BATCH, 1600]), &device);
-    let dense1 = Tensor::<2>::from_data(TensorData::new(weights[4].clone(), [1600, 128]), &device);
-    let out = Tensor::<2>::ones([BATCH, 128], &device);
+    let layer = dense::Dims { images: BATCH, inputs: 1600, outputs: 128 };
     let flops = (BATCH * 1600 * 128 * 2) as f64;
-    let (a, b) = (features.clone(), dense1.clone());
+    let out = vec![1.0; BATCH * 128];
+    let (w, x) = (weights.clone(), top.values.clone());
     part(
         "dense 1 forward",
         flops,
         Box::new(move || {
-            black_box(a.clone().matmul(b.clone()));
+            black_box(dense::forward(&x, &w[4], &w[5], layer));
         }),
     );
-    let (a, b) = (out.clone(), dense1.clone());
+    let (w, gradient) = (weights.clone(), out.clone());
     part(
         "dense 1 input gradient",
         flops,
         Box::new(move || {
-            black_box(a.clone().matmul(b.clone().transpose()));
+            black_box(dense::input_gradient(&gradient, &w[4], layer));
         }),
     );
-    let (a, b) = (features.clone(), out.clone());
+    let x = top.values.clone();
     part(
         "dense 1 weight gradient",
         flops,
         Box::new(move || {
-            black_box(a.clone().transpose().matmul(b.clone()));
+            black_box(dense::weight_gradient(&x, &out, layer));
         }),
     );
     let nhwc = Tensor::<4>::from_data(TensorData::new(top.values.clone(), [BATCH, 5, 5, 64]), &device);
@@ -165,7 +169,8 @@ fn parts(digits: Labelled) -> Vec<Part> {
             black_box(nhwc.clone().permute([0, 3, 1, 2]).reshape([BATCH as i32, -1]));
         }),
     );
-    let (mut state, gradient) = (Some((dense1.clone(), None)), dense1.clone());
+    let dense1 = Tensor::<2>::from_data(TensorData::new(weights[4].clone(), [1600, 128]), &device);
+    let (mut state, gradient) = (Some((dense1.clone(), None)), dense1);
     let adam = AdamConfig::new().with_epsilon(1e-7).build();
     part(
         "adam for dense 1",
@@ -175,24 +180,27 @@ fn parts(digits: Labelled) -> Vec<Part> {
         }),
     );
     if let Ok(backend) = pollster::block_on(Backend::open(BackendKind::Cpu)) {
-        let schedule = Schedule::new(0.001, 100_000);
-        let recipe = Recipe {
-            seed: 1,
-            net,
-            schedule,
-            method: Method::default(),
-            kernels: Kernels::Fused,
-            class_weights: vec![],
-        };
-        let mut trainer = Trainer::new(recipe, &backend.device);
-        part(
-            "step",
-            0.0,
-            Box::new(move || {
-                let feed = Feed::upload(plain.clone(), trainer.device());
-                black_box(trainer.step(feed));
-            }),
-        );
+        // A replica's shard may be small: what a step costs whatever its size limits how many workers are of use.
+        for (name, images) in [("step", BATCH), ("step of 8 images", 8)] {
+            let recipe = Recipe {
+                seed: 1,
+                net: net.clone(),
+                schedule: Schedule::new(0.001, 100_000),
+                method: Method::default(),
+                kernels: Kernels::Fused,
+                class_weights: vec![],
+            };
+            let mut trainer = Trainer::new(recipe, &backend.device);
+            let batch = Batch::plain(&digits, 0..images);
+            part(
+                name,
+                0.0,
+                Box::new(move || {
+                    let feed = Feed::upload(batch.clone(), trainer.device());
+                    black_box(trainer.step(feed));
+                }),
+            );
+        }
     }
     parts
 }

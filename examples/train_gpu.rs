@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let loss = |step| pass::loss(&model, feed(&set, step, 64, &device)).0;
     let (images, _) = seconds_of(|step| one(images_of(&set, step)), read);
     let (forward, _) = seconds_of(|step| loss(step).inner(), read);
-    let gradients = |step| model.gradients(&loss(step).backward());
+    let gradients = |step| model.gradients(loss(step).backward());
     let (backward, _) = seconds_of(|step| one(Tensor::cat(gradients(step), 0)), read);
     let mut trainer = trainer(&backend, &net, &settings);
     let (update, _) = seconds_of(

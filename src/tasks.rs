@@ -20,19 +20,28 @@ pub fn after(milliseconds: i32, then: impl FnOnce() + 'static) {
 
 /// Waits at most `milliseconds` for `promise`, then returns an error message.
 pub async fn within(milliseconds: i32, promise: Promise) -> Result<JsValue, JsValue> {
+    let mut timer = JsValue::UNDEFINED;
     let late = Promise::new(&mut |_, reject| {
         let words = JsValue::from_str(&format!("no response for {} s", milliseconds / 1000));
         let then: JsValue = reject.bind1(&JsValue::NULL, &words).into();
-        let _ = set_timeout(then.unchecked_ref(), milliseconds);
+        timer = set_timeout(then.unchecked_ref(), milliseconds).unwrap_or_default();
     });
-    JsFuture::from(Promise::race(&js_sys::Array::of2(&promise, &late))).await
+    let result = JsFuture::from(Promise::race(&js_sys::Array::of2(&promise, &late))).await;
+    // A training run waits for a thousand replies a second: their timers must not pile up.
+    let _ = call("clearTimeout", &[timer]);
+    result
 }
 
 /// `setTimeout`, on a page or in a worker.
 fn set_timeout(then: &Function, milliseconds: i32) -> Result<JsValue, JsValue> {
+    call("setTimeout", &[then.into(), milliseconds.into()])
+}
+
+/// Calls a global function.
+fn call(name: &str, arguments: &[JsValue]) -> Result<JsValue, JsValue> {
     let global = js_sys::global();
-    let timer: Function = Reflect::get(&global, &"setTimeout".into())?.dyn_into()?;
-    timer.call2(&global, then, &milliseconds.into())
+    let function: Function = Reflect::get(&global, &name.into())?.dyn_into()?;
+    function.apply(&global, &arguments.iter().collect())
 }
 
 /// The message of a thrown value.

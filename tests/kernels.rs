@@ -29,6 +29,11 @@ fn convolutions_of_any_size_agree_with_burns() {
 }
 
 #[test]
+fn dense_layers_of_any_size_agree_with_burns() {
+    block_on(kernels::dense_layers_of_any_size_agree_with_burns(150));
+}
+
+#[test]
 fn non_finite_values_come_out_where_burn_has_them() {
     block_on(kernels::non_finite_values_come_out_where_burn_has_them(40));
 }

@@ -5,7 +5,7 @@
 #[path = "common/session.rs"]
 mod common;
 
-use burn::tensor::{Device, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use common::{all, finish, session, tiny};
 use inkling_core::{
     checkpoint::TrainerState,
@@ -77,7 +77,7 @@ fn pass(net: &Network, kernels: Kernels, device: &Device, seed: u32) -> Vec<Vec<
     let answer = model.forward(images.clone());
     let (logits, statistics) = model.forward_training(images, Training { dropout: Vec::new(), counted: 3 });
     let loss = cross_entropy(logits.clone(), labels);
-    let changes = model.changes(&loss.backward(), statistics, 1.0);
+    let changes = Tensor::cat(model.changes(loss.backward(), statistics, 1.0), 0);
     let mut tensors = vec![answer.inner().flatten(0, 1), logits.inner().flatten(0, 1), loss.inner()];
     let mut from = 0;
     for parameter in net.parameters() {

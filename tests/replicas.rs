@@ -15,7 +15,7 @@ use inkling_train::{
     feed::Images,
     pass::Recipe,
     read::read_metrics,
-    replicas::{NoReplicas, PendingReply, Replicas, Reply, Task, Team, Threads},
+    replicas::{Common, NoReplicas, PendingReply, Replicas, Reply, Task, Team, Threads},
     resident::Resident,
     schedule::Schedule,
     trainer::Trainer,
@@ -146,6 +146,9 @@ impl Replicas for Flaky {
     fn len(&self) -> usize {
         self.threads.len()
     }
+    fn publish(&mut self, common: Common) {
+        self.threads.publish(common);
+    }
     fn send(&mut self, replica: usize, task: Task) -> bool {
         self.tasks += 1;
         self.tasks % 7 != 3 && self.threads.send(replica, task)
@@ -157,6 +160,9 @@ impl Replicas for Flaky {
             return Box::pin(std::future::ready(lost));
         }
         self.threads.receive(replica, own, waited)
+    }
+    fn add_shares(&mut self, replica: usize, sum: &mut [f32]) {
+        self.threads.add_shares(replica, sum);
     }
 }
 

@@ -62,6 +62,7 @@ async fn the_kernels_equal_burns_operations() {
     kernels::non_finite_values_come_out_where_burn_has_them(20).await;
     kernels::other_shapes_give_correct_results_too().await;
     kernels::convolutions_of_any_size_agree_with_burns(30).await;
+    kernels::dense_layers_of_any_size_agree_with_burns(40).await;
     kernels::dead_windows_and_ties_behave_as_in_burn().await;
     kernels::every_output_is_written();
 }

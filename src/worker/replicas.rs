@@ -2,7 +2,7 @@
 //! compiled. One buffer carries the weights to a replica and the gradients back. It is transferred, so that no step
 //! allocates another.
 
-use std::{cell::RefCell, rc::Rc, task};
+use std::{cell::RefCell, rc::Rc, sync::Arc, task};
 
 use burn::tensor::Device;
 use js_sys::{Array, Float32Array, Function, Promise, Reflect};
@@ -15,7 +15,10 @@ use crate::{
     tasks::{error_message, within},
 };
 use inkling_core::protocol::{Envelope, Event};
-use inkling_train::replicas::{Outcome, PendingReply, Replicas, Reply, Task, perform};
+use inkling_train::{
+    pass::Recipe,
+    replicas::{Common, Outcome, PendingReply, Replicas, Reply, Task, perform},
+};
 
 /// A place whose replicas are lost more often than this is given up: the run goes on with fewer.
 const MAX_LOSSES: u32 = 1;
@@ -27,12 +30,15 @@ const MIN_PATIENCE_MS: f64 = 5_000.0;
 const LEAST_PATIENCE_MS: f64 = 500.0;
 /// and at least this many times as long as the leader's own share took.
 const PATIENCE_SHARES: f64 = 30.0;
+/// Floats that are added up at a time, so that they stay in the processor's cache.
+const PIECE: usize = 16_384;
 
 /// The replicas of this worker.
 pub struct ReplicaWorkers {
     /// Name of the program that they run.
     program: &'static str,
     places: Vec<Place>,
+    common: Option<Common>,
 }
 
 /// A place for a replica.
@@ -48,7 +54,7 @@ struct Place {
 impl ReplicaWorkers {
     /// Starts with no replicas; new ones run `program`.
     pub fn new(program: &'static str) -> Self {
-        ReplicaWorkers { program, places: Vec::new() }
+        ReplicaWorkers { program, places: Vec::new(), common: None }
     }
 }
 
@@ -71,9 +77,13 @@ impl Replicas for ReplicaWorkers {
         self.places.len()
     }
 
+    fn publish(&mut self, common: Common) {
+        self.common = Some(common);
+    }
+
     fn send(&mut self, replica: usize, task: Task) -> bool {
-        let member = self.places.get(replica).and_then(|place| place.member.as_ref());
-        member.is_some_and(|member| member.send(&task).is_ok())
+        let Some((place, common)) = self.places.get_mut(replica).zip(self.common.as_ref()) else { return false };
+        place.member.as_mut().is_some_and(|member| member.send(common, &task).is_ok())
     }
 
     fn receive(&mut self, replica: usize, own: f64, waited: f64) -> PendingReply<'_> {
@@ -95,6 +105,13 @@ impl Replicas for ReplicaWorkers {
             }
             reply
         })
+    }
+
+    fn add_shares(&mut self, replica: usize, sum: &mut [f32]) {
+        let member = self.places.get(replica).and_then(|place| place.member.as_ref());
+        if let Some(buffer) = member.and_then(|member| member.known.borrow().buffer.clone()) {
+            add_from(&buffer, sum);
+        }
     }
 
     fn remove_lost(&mut self) -> usize {
@@ -128,6 +145,8 @@ impl Known {
 struct Member {
     worker: Worker,
     known: Rc<RefCell<Known>>,
+    /// The recipe that it has got, and keeps.
+    recipe: Option<Arc<Recipe>>,
     _on_message: Closure<dyn Fn(MessageEvent)>,
     _on_error: Closure<dyn Fn(ErrorEvent)>,
 }
@@ -159,21 +178,26 @@ impl Member {
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         worker.post_message(&wasm_bindgen::module()).ok()?;
-        Some(Member { worker, known, _on_message: on_message, _on_error: on_error })
+        Some(Member { worker, known, recipe: None, _on_message: on_message, _on_error: on_error })
     }
 
-    fn send(&self, task: &Task) -> Result<(), JsValue> {
+    fn send(&mut self, common: &Common, task: &Task) -> Result<(), JsValue> {
         if !self.known.borrow().ready {
             return Err(JsValue::NULL);
         }
         let mut known = self.known.borrow_mut();
         known.said = None;
-        let count = task.weights.len() as u32;
+        let mut recipe = JsValue::NULL;
+        if self.recipe.as_ref() != Some(&common.recipe) {
+            recipe = serde_wasm_bindgen::to_value(&*common.recipe)?;
+            self.recipe = Some(common.recipe.clone());
+        }
+        let count = common.weights.len() as u32;
         // After the gradients, the reply has the shares of the loss and of the accuracy.
         let fits = known.buffer.take().filter(|buffer| buffer.length() == count + 2);
         let buffer = fits.unwrap_or_else(|| Float32Array::new_with_length(count + 2));
-        buffer.subarray(0, count).copy_from(&task.weights);
-        let message = Array::of2(&serde_wasm_bindgen::to_value(task)?, &buffer);
+        buffer.subarray(0, count).copy_from(&common.weights);
+        let message = Array::of3(&recipe, &serde_wasm_bindgen::to_value(task)?, &buffer);
         self.worker.post_message_with_transfer(&message, &Array::of1(&buffer.buffer()))
     }
 
@@ -187,18 +211,13 @@ impl Member {
         self.reply(&said).map_err(|error| error_message(&error))
     }
 
-    /// Decodes `[seconds, evaluation or null, buffer]`. Without an evaluation, the buffer holds gradients.
+    /// Decodes `[seconds, evaluation or null, buffer]`. Without an evaluation, the buffer holds shares.
     fn reply(&self, message: &JsValue) -> Result<Reply, JsValue> {
         let seconds = Reflect::get_u32(message, 0)?.as_f64().unwrap_or_default();
         let evaluation = Reflect::get_u32(message, 1)?;
-        let buffer = Reflect::get_u32(message, 2)?.dyn_into::<Float32Array>()?;
-        let outcome = if evaluation.is_null() {
-            Outcome::Trained(buffer.to_vec())
-        } else {
-            Outcome::Evaluated(serde_wasm_bindgen::from_value(evaluation)?)
-        };
-        self.known.borrow_mut().buffer = Some(buffer);
-        Ok(Reply { outcome, seconds })
+        let evaluated = if evaluation.is_null() { None } else { Some(serde_wasm_bindgen::from_value(evaluation)?) };
+        self.known.borrow_mut().buffer = Some(Reflect::get_u32(message, 2)?.dyn_into()?);
+        Ok(Reply { evaluated, seconds })
     }
 }
 
@@ -215,10 +234,11 @@ pub fn serve() {
     let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
     let scope = global.clone();
     let device = Device::flex();
+    let recipe = RefCell::default();
     let listener = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
         // This runs in the listener itself, not in a spawned future, so that the leader gets an error event if it
         // traps.
-        if let Err(error) = answer(&scope, &device, &event.data()) {
+        if let Err(error) = answer(&scope, &device, &mut recipe.borrow_mut(), &event.data()) {
             wasm_bindgen::throw_val(error);
         }
     });
@@ -227,24 +247,48 @@ pub fn serve() {
     let _ = global.post_message(&JsValue::NULL);
 }
 
-fn answer(global: &DedicatedWorkerGlobalScope, device: &Device, message: &JsValue) -> Result<(), JsValue> {
-    let mut task: Task = serde_wasm_bindgen::from_value(Reflect::get_u32(message, 0)?)?;
-    let buffer = Reflect::get_u32(message, 1)?.dyn_into::<Float32Array>()?;
-    task.weights = buffer.subarray(0, task.recipe.net.count() as u32).to_vec().into();
+/// Performs the task in `message`, `[recipe or null, task, buffer]`. Without a recipe, the last one holds.
+fn answer(
+    global: &DedicatedWorkerGlobalScope,
+    device: &Device,
+    recipe: &mut Option<Arc<Recipe>>,
+    message: &JsValue,
+) -> Result<(), JsValue> {
+    let new = Reflect::get_u32(message, 0)?;
+    if !new.is_null() {
+        *recipe = Some(serde_wasm_bindgen::from_value(new)?);
+    }
+    let recipe = recipe.clone().ok_or("its first task came without a recipe")?;
+    let task: Task = serde_wasm_bindgen::from_value(Reflect::get_u32(message, 1)?)?;
+    let buffer = Reflect::get_u32(message, 2)?.dyn_into::<Float32Array>()?;
+    let weights = Arc::new(buffer.subarray(0, recipe.net.count() as u32).to_vec());
     // On the CPU, every result is available at once.
-    let mut reply = std::pin::pin!(perform(task, device));
+    let mut result = std::pin::pin!(perform(task, Common { recipe, weights }, device));
     let mut context = task::Context::from_waker(task::Waker::noop());
-    let task::Poll::Ready(reply) = reply.as_mut().poll(&mut context) else {
+    let task::Poll::Ready(result) = result.as_mut().poll(&mut context) else {
         return Err("its result was not ready".into());
     };
-    let reply = reply.map_err(|error| JsValue::from(error.to_string()))?;
-    let seconds = JsValue::from(reply.seconds);
-    let evaluation = match reply.outcome {
+    let (outcome, seconds) = result.map_err(|error| JsValue::from(error.to_string()))?;
+    let evaluation = match outcome {
         Outcome::Trained(shares) => {
-            buffer.copy_from(&shares);
+            let to = |from: usize, len: usize| buffer.subarray(from as u32, (from + len) as u32);
+            shares.for_each(|from, piece| to(from, piece.len()).copy_from(piece));
             JsValue::NULL
         }
         Outcome::Evaluated(evaluated) => serde_wasm_bindgen::to_value(&evaluated)?,
     };
-    global.post_message_with_transfer(&Array::of3(&seconds, &evaluation, &buffer), &Array::of1(&buffer.buffer()))
+    let reply = Array::of3(&seconds.into(), &evaluation, &buffer);
+    global.post_message_with_transfer(&reply, &Array::of1(&buffer.buffer()))
+}
+
+/// Adds the first values of `from` to `sum`.
+fn add_from(from: &Float32Array, sum: &mut [f32]) {
+    let mut more = vec![0.0; PIECE.min(sum.len())];
+    let mut at = 0;
+    for sum in sum.chunks_mut(PIECE) {
+        let (more, end) = (&mut more[..sum.len()], at + sum.len() as u32);
+        from.subarray(at, end).copy_to(more);
+        sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += *more);
+        at = end;
+    }
 }

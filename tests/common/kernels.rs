@@ -5,7 +5,7 @@ use inkling_core::settings::Kernels;
 use inkling_kernels::{
     conv_block,
     conv_block::{Dims, Output, forward, forward_into},
-    convolution, stock_conv_block,
+    convolution, dense, stock_conv_block,
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg32;
@@ -166,6 +166,45 @@ pub async fn convolutions_of_any_size_agree_with_burns(cases: u64) {
         }
     }
     assert!(winograd > cases as usize / 20, "{winograd} cases of Winograd's");
+}
+
+/// The dense layer, for sizes that fill whole registers and for others. Whole numbers give exactly the same.
+pub async fn dense_layers_of_any_size_agree_with_burns(cases: u64) {
+    for seed in 0..cases {
+        let mut rng = Pcg32::seed_from_u64(4000 + seed);
+        let mut size = |most: usize| if rng.random() { rng.random_range(1..most) } else { 8 };
+        let [images, inputs, outputs] = [size(13), size(400), size(40)];
+        let sizes = [[images, inputs], [inputs, outputs], [1, outputs], [images, outputs]];
+        let exact = seed % 3 > 0;
+        let values = sizes.map(|[rows, columns]| {
+            let number = |_| if exact { rng.random_range(-3i8..=3).into() } else { rng.random_range(-1.0..1.0) };
+            (0..rows * columns).map(number).collect::<Vec<f32>>()
+        });
+        let run = async |own: bool| {
+            let device = Device::flex().autodiff();
+            let tensor =
+                |place: usize| Tensor::<2>::from_data(TensorData::new(values[place].clone(), sizes[place]), &device);
+            let [x, weight] = [0, 1].map(|place| tensor(place).require_grad());
+            let bias = tensor(2).reshape([outputs]).require_grad();
+            let layer = if own { dense } else { |x, weight, bias| module::linear(x, weight, Some(bias)) };
+            let out = layer(x.clone() * 1.0, weight.clone(), bias.clone());
+            let gradients = (out.clone() * tensor(3)).sum().backward();
+            let found = [out.inner(), x.grad(&gradients).unwrap(), weight.grad(&gradients).unwrap()];
+            let mut all = vec![self::values(bias.grad(&gradients).unwrap()).await];
+            for tensor in found {
+                all.push(self::values(tensor).await);
+            }
+            all
+        };
+        let (found, expected) = (run(true).await, run(false).await);
+        for ((found, expected), what) in found.iter().zip(&expected).zip(["bias", "output", "input", "weight"]) {
+            assert_eq!(found.len(), expected.len());
+            let scale = expected.iter().fold(1.0f32, |m, v| m.max(v.abs()));
+            let tolerance = if exact { 0.0 } else { 2e-5 * scale };
+            let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst <= tolerance, "{what} of {sizes:?} differs by {worst}");
+        }
+    }
 }
 
 /// NaN and infinities come out where Burn has them. This holds for the output only: in the gradients, Burn multiplies an

@@ -66,7 +66,7 @@ pub async fn found(device: &Device) -> Vec<Vec<f32>> {
     let loss = cross_entropy(logits.clone(), labels);
     let gradients = loss.backward();
     let mut tensors: Vec<Tensor<1>> = vec![logits.inner().flatten(0, 1), loss.inner()];
-    tensors.extend(model.gradients(&gradients));
+    tensors.extend(model.gradients(gradients));
     let mut out = Vec::new();
     for tensor in tensors {
         let data: TensorData = tensor.into_data_async().await.unwrap();

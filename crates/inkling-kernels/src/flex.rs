@@ -20,7 +20,7 @@ use crate::{
     KernelBackend, composed,
     conv_block::{self, Dims, Strided},
     convolution::{self, Bordered},
-    plain,
+    dense, linear, plain,
 };
 
 impl KernelBackend for Flex {
@@ -38,6 +38,16 @@ impl KernelBackend for Flex {
         match sizes(&x, &weight, padding) {
             Some(dims) => convolve(&Bordered::new(&contiguous(&x), dims), &weight, &bias, dims),
             None => plain::<Flex>(x, weight, bias, padding),
+        }
+    }
+
+    fn dense(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
+        match units(&x, &weight) {
+            Some(dims) => {
+                let values = dense::forward(&contiguous(&x), &contiguous(&weight), &contiguous(&bias), dims);
+                tensor(values, &[dims.images, dims.outputs])
+            }
+            None => linear::<Flex>(x, weight, bias),
         }
     }
 }
@@ -81,6 +91,72 @@ impl<C: CheckpointStrategy> KernelBackend for Autodiff<Flex, C> {
             OpsKind::UnTracked(prep) => prep.finish(Flex::convolution(x, weight, bias, padding)),
         }
     }
+
+    fn dense(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
+        let Some(dims) = units(x.primitive(), weight.primitive()) else {
+            return linear::<Self>(x, weight, bias);
+        };
+        let nodes = [x.node(), weight.node(), bias.node()];
+        let (x, weight, bias) = (x.into_primitive(), weight.into_primitive(), bias.into_primitive());
+        match DenseBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let values = Flex::dense(x.clone(), weight.clone(), bias);
+                prep.finish(DenseState { x, weight, dims }, values)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(Flex::dense(x, weight, bias)),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct DenseBackward;
+
+#[derive(Clone, Debug)]
+struct DenseState {
+    x: FlexTensor,
+    weight: FlexTensor,
+    dims: dense::Dims,
+}
+
+impl Backward<Flex, 3> for DenseBackward {
+    type State = DenseState;
+
+    fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let [x_node, weight_node, bias_node] = ops.parents;
+        let DenseState { x, weight, dims } = ops.state;
+        let gradient = gradients.consume::<Flex>(&ops.node);
+        let gradient = contiguous(&gradient);
+        let dense::Dims { images, inputs, outputs } = dims;
+        if let Some(node) = x_node {
+            let input = dense::input_gradient(&gradient, &contiguous(&weight), dims);
+            gradients.register::<Flex>(node.id, tensor(input, &[images, inputs]));
+        }
+        if weight_node.is_some() || bias_node.is_some() {
+            let (weight, bias) = dense::weight_gradient(&contiguous(&x), &gradient, dims);
+            if let Some(node) = weight_node {
+                gradients.register::<Flex>(node.id, tensor(weight, &[inputs, outputs]));
+            }
+            if let Some(node) = bias_node {
+                gradients.register::<Flex>(node.id, tensor(bias, &[outputs]));
+            }
+        }
+    }
+}
+
+/// The dimensions of the dense layer, if its kernel supports it.
+fn units(x: &FlexTensor, weight: &FlexTensor) -> Option<dense::Dims> {
+    let (&[images, inputs], &[weight_inputs, outputs]) =
+        (x.layout().shape().as_slice(), weight.layout().shape().as_slice())
+    else {
+        return None;
+    };
+    let dims = dense::Dims { images, inputs, outputs };
+    let floats = x.dtype() == DType::F32 && weight.dtype() == DType::F32;
+    (floats && weight_inputs == inputs && dims.supported()).then_some(dims)
+}
+
+fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape))
 }
 
 #[derive(Debug)]
@@ -102,7 +178,6 @@ impl Backward<Flex, 3> for ConvolutionBackward {
         let gradient = gradients.consume::<Flex>(&ops.node);
         let gradient = contiguous(&gradient);
         let convolution::Dims { images, inputs, outputs, height, width, kernel, .. } = dims;
-        let tensor = |values: Vec<f32>, shape: &[usize]| FlexTensor::from_data(TensorData::new(values, shape));
         if let Some(node) = x_node {
             let input = convolution::input_gradient(&gradient, &contiguous(&weight), dims);
             gradients.register::<Flex>(node.id, tensor(input, &[images, inputs, height, width]));
@@ -122,7 +197,7 @@ impl Backward<Flex, 3> for ConvolutionBackward {
 fn convolve(x: &Bordered, weight: &FlexTensor, bias: &FlexTensor, dims: convolution::Dims) -> FlexTensor {
     let values = convolution::forward(x, &contiguous(weight), &contiguous(bias), dims);
     let [rows, columns] = dims.output();
-    FlexTensor::from_data(TensorData::new(values, [dims.images, dims.outputs, rows, columns]))
+    tensor(values, &[dims.images, dims.outputs, rows, columns])
 }
 
 /// The dimensions of the convolution, if its kernel supports it.
@@ -170,11 +245,10 @@ impl Backward<Flex, 3> for ConvBlockBackward {
             gradients.register::<Flex>(node.id, from_nhwc(input, [dims.images, dims.inputs, dims.height, dims.width]));
         }
         if let Some(node) = weight_node {
-            let data = TensorData::new(found.weight, [dims.outputs, dims.inputs, 3, 3]);
-            gradients.register::<Flex>(node.id, FlexTensor::from_data(data));
+            gradients.register::<Flex>(node.id, tensor(found.weight, &[dims.outputs, dims.inputs, 3, 3]));
         }
         if let Some(node) = bias_node {
-            gradients.register::<Flex>(node.id, FlexTensor::from_data(TensorData::new(found.bias, [dims.outputs])));
+            gradients.register::<Flex>(node.id, tensor(found.bias, &[dims.outputs]));
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Four floats in one register: SIMD128 on wasm, elsewhere an array that the compiler vectorizes. Both perform the same
-//! IEEE operations in the same order, so the array stands in for the instructions in native tests.
+//! IEEE operations in the same order, so the array stands in for the instructions in native tests; but for [`Lanes::add_product`] in a
+//! build with relaxed SIMD.
 
 #[cfg(target_arch = "wasm32")]
 use core::arch::wasm32::{
     f32x4_add, f32x4_div, f32x4_gt, f32x4_mul, f32x4_ne, f32x4_splat, f32x4_sqrt, f32x4_sub, i16x8_narrow_i32x4,
-    i32x4_extract_lane, u8x16_narrow_i16x8, u16x8_extend_low_u8x16, u32x4_eq, u32x4_extend_low_u16x8, u32x4_splat,
-    v128, v128_and, v128_any_true, v128_bitselect, v128_load, v128_load32_zero, v128_or, v128_store,
+    i32x4_extract_lane, i32x4_shuffle, u8x16_narrow_i16x8, u16x8_extend_low_u8x16, u32x4_eq, u32x4_extend_low_u16x8,
+    u32x4_splat, v128, v128_and, v128_any_true, v128_bitselect, v128_load, v128_load32_zero, v128_or, v128_store,
 };
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -13,6 +14,8 @@ use std::ops::{Add, Div, Mul, Sub};
 pub const LANES: usize = 4;
 /// Output channels that one pass of the inner loops computes: two registers.
 pub(crate) const BLOCK: usize = 2 * LANES;
+/// Rows that one pass of the inner loops computes: with two registers for each, there are eight sums. V8 has no registers for many more.
+pub(crate) const ROWS: usize = 4;
 
 #[cfg(target_arch = "wasm32")]
 type Register = v128;
@@ -77,6 +80,19 @@ impl Lanes {
         Lanes(v128_and(self.0, u32x4_eq(wide, u32x4_splat(u32::from(byte)))))
     }
 
+    /// The columns of four rows.
+    #[inline(always)]
+    pub fn transposed([a, b, c, d]: [Self; LANES]) -> [Self; LANES] {
+        let (ab_low, ab_high) = (i32x4_shuffle::<0, 4, 1, 5>(a.0, b.0), i32x4_shuffle::<2, 6, 3, 7>(a.0, b.0));
+        let (cd_low, cd_high) = (i32x4_shuffle::<0, 4, 1, 5>(c.0, d.0), i32x4_shuffle::<2, 6, 3, 7>(c.0, d.0));
+        [
+            Lanes(i32x4_shuffle::<0, 1, 4, 5>(ab_low, cd_low)),
+            Lanes(i32x4_shuffle::<2, 3, 6, 7>(ab_low, cd_low)),
+            Lanes(i32x4_shuffle::<0, 1, 4, 5>(ab_high, cd_high)),
+            Lanes(i32x4_shuffle::<2, 3, 6, 7>(ab_high, cd_high)),
+        ]
+    }
+
     /// Where `self` is greater than `other`, or `self` is NaN.
     #[inline(always)]
     pub fn gt_or_nan(self, other: Self) -> Mask {
@@ -126,6 +142,12 @@ impl Lanes {
     #[inline(always)]
     pub fn where_equal(self, bytes: &[u8; LANES], byte: u8) -> Self {
         Lanes(std::array::from_fn(|lane| if bytes[lane] == byte { self.0[lane] } else { 0.0 }))
+    }
+
+    /// The columns of four rows.
+    #[inline(always)]
+    pub fn transposed(rows: [Self; LANES]) -> [Self; LANES] {
+        std::array::from_fn(|column| Lanes(rows.map(|row| row.0[column])))
     }
 
     /// Where `self` is greater than `other`, or `self` is NaN.
@@ -195,4 +217,19 @@ pub(crate) fn store([low, high]: [Lanes; 2], to: &mut [f32; BLOCK]) {
     let (halves, _) = to.as_chunks_mut::<LANES>();
     low.store(&mut halves[0]);
     high.store(&mut halves[1]);
+}
+
+/// `rows` `[n][4]`, transposed, times `columns` `[n][8]`.
+#[inline(always)]
+pub(crate) fn multiply(rows: &[[f32; ROWS]], columns: &[[f32; BLOCK]]) -> [[Lanes; 2]; ROWS] {
+    let mut sums = [[Lanes::splat(0.0); 2]; ROWS];
+    for (row, columns) in rows.iter().zip(columns) {
+        let [low, high] = halves(columns);
+        for (sum, value) in sums.iter_mut().zip(row) {
+            let value = Lanes::splat(*value);
+            sum[0] = sum[0].add_product(value, low);
+            sum[1] = sum[1].add_product(value, high);
+        }
+    }
+    sums
 }

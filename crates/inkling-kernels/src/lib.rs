@@ -6,6 +6,7 @@
 pub mod adam;
 pub mod conv_block;
 pub mod convolution;
+pub mod dense;
 mod flex;
 pub mod lanes;
 #[cfg(any(feature = "ndarray", feature = "webgpu"))]
@@ -43,6 +44,11 @@ pub fn convolution(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, padding: us
     Tensor::from_dispatch(Dispatch::convolution(x, weight, bias, padding))
 }
 
+/// `x` `[N, I]` times `weight` `[I, O]` plus `bias` `[O]`: `[N, O]`.
+pub fn dense(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::dense(x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()))
+}
+
 /// The operations of this crate, for each backend.
 #[backend_extension(
     Flex,
@@ -65,6 +71,11 @@ pub trait KernelBackend: Backend {
     ) -> FloatTensor<Self> {
         plain::<Self>(x, weight, bias, padding)
     }
+
+    /// See [`dense()`].
+    fn dense(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
+        linear::<Self>(x, weight, bias)
+    }
 }
 
 fn plain<B: Backend>(
@@ -74,6 +85,10 @@ fn plain<B: Backend>(
     padding: usize,
 ) -> FloatTensor<B> {
     B::conv2d(x, weight, Some(bias), options(padding))
+}
+
+fn linear<B: Backend>(x: FloatTensor<B>, weight: FloatTensor<B>, bias: FloatTensor<B>) -> FloatTensor<B> {
+    B::linear(x, weight, Some(bias))
 }
 
 fn options(padding: usize) -> ConvOptions<2> {

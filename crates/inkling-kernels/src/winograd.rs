@@ -1,7 +1,7 @@
 //! The transforms of Winograd's F(2x2, 3x3) (Lavin, Gray 2016, "Fast algorithms for convolutional neural networks", section 4.1): a tile
 //! of 2x2 outputs takes 16 products instead of 36.
 
-use crate::lanes::Lanes;
+use crate::lanes::{BLOCK, Lanes, halves};
 
 /// Weights of one channel pair.
 pub(crate) const TAPS: usize = 9;
@@ -10,7 +10,7 @@ pub(crate) const FREQUENCIES: usize = 16;
 
 /// B'dB. (Loops, not `map`: the compiler keeps these in registers.)
 #[inline(always)]
-pub(crate) fn transform_tile(mut d: [[Lanes; 4]; 4]) -> [[Lanes; 4]; 4] {
+pub(crate) fn transform_tile(d: &mut [[Lanes; 4]; 4]) {
     let line = |d: [Lanes; 4]| [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]];
     #[allow(clippy::needless_range_loop)] // a column has no iterator
     for column in 0..4 {
@@ -19,18 +19,24 @@ pub(crate) fn transform_tile(mut d: [[Lanes; 4]; 4]) -> [[Lanes; 4]; 4] {
             d[row][column] = value;
         }
     }
-    for row in &mut d {
+    for row in d {
         *row = line(*row);
     }
-    d
 }
 
-/// GgG'.
-pub(crate) fn transform_weight(g: &[f32; TAPS]) -> [f32; FREQUENCIES] {
-    let line = |g: [f32; 3]| [g[0], (g[0] + g[1] + g[2]) * 0.5, (g[0] - g[1] + g[2]) * 0.5, g[2]];
-    let down: [[f32; 4]; 3] = std::array::from_fn(|column| line([g[column], g[3 + column], g[6 + column]]));
-    let across: [[f32; 4]; 4] = std::array::from_fn(|row| line([down[0][row], down[1][row], down[2][row]]));
-    std::array::from_fn(|frequency| across[frequency / 4][frequency % 4])
+/// GgG' for the weights of eight outputs.
+#[inline(always)]
+pub(crate) fn transform_weights(g: &[[f32; BLOCK]; TAPS]) -> [[Lanes; 2]; FREQUENCIES] {
+    let half = Lanes::splat(0.5);
+    let line = |g: [Lanes; 3]| [g[0], (g[0] + g[1] + g[2]) * half, (g[0] - g[1] + g[2]) * half, g[2]];
+    let of = |side: usize| -> [Lanes; FREQUENCIES] {
+        let tap = |tap: usize| halves(&g[tap])[side];
+        let down: [[Lanes; 4]; 3] = std::array::from_fn(|column| line([tap(column), tap(3 + column), tap(6 + column)]));
+        let across: [[Lanes; 4]; 4] = std::array::from_fn(|row| line([down[0][row], down[1][row], down[2][row]]));
+        std::array::from_fn(|frequency| across[frequency / 4][frequency % 4])
+    };
+    let [low, high] = [of(0), of(1)];
+    std::array::from_fn(|frequency| [low[frequency], high[frequency]])
 }
 
 /// A'mA: the window's four sums, row by row.

@@ -174,7 +174,7 @@ async fn training_pass(net: &Network, device: &Device, resident: bool) -> Result
     let gradients = loss.backward();
     let first = |tensor: Tensor<2>| tensor.slice(0..NUMBERS.len()).flatten::<1>(0, 1);
     let mut tensors = vec![first(images.inner().flatten(1, 3)), first(logits.inner()), loss.inner()];
-    tensors.extend(model.gradients(&gradients));
+    tensors.extend(model.gradients(gradients));
     read_all(tensors).await
 }
 

@@ -19,7 +19,7 @@ use inkling_core::{
     parameters::Follows,
     settings::Kernels,
 };
-use inkling_kernels::{conv_block, convolution, stock_conv_block};
+use inkling_kernels::{conv_block, convolution, dense, stock_conv_block};
 
 /// Weights `[out, in, side, side]` and bias `[out]` of a convolution.
 #[derive(Module, Debug)]
@@ -193,15 +193,15 @@ impl Model {
     }
 
     /// The gradient of each parameter, flat, in the order of [`Network::parameters`]. It is zero for the statistics of batch norm.
-    pub fn gradients(&self, gradients: &Gradients) -> Vec<Tensor<1>> {
+    pub fn gradients(&self, gradients: Gradients) -> Vec<Tensor<1>> {
         let mut collect = Collect { gradients, out: Vec::new() };
         self.visit(&mut collect);
         collect.out
     }
 
-    /// What a training pass changes, `[count]`, in the order of the weights: their gradients; for the statistics of batch norm, how far
-    /// they are from those that the pass `found`, times `share`.
-    pub fn changes(&self, gradients: &Gradients, found: Vec<Tensor<1>>, share: f64) -> Tensor<1> {
+    /// What a training pass changes, for each parameter, flat, in the order of [`Network::parameters`]: its gradient; for the statistics
+    /// of batch norm, how far they are from those that the pass `found`, times `share`.
+    pub fn changes(&self, gradients: Gradients, found: Vec<Tensor<1>>, share: f64) -> Vec<Tensor<1>> {
         let mut changes = self.gradients(gradients);
         let (mut found, mut from) = (found.into_iter(), 0);
         for (known, change) in self.network.parameters().iter().zip(&mut changes) {
@@ -213,7 +213,7 @@ impl Model {
             }
             from = to;
         }
-        Tensor::cat(changes, 0)
+        changes
     }
 
     /// Its weights, without autodiff.
@@ -278,7 +278,7 @@ impl Walk<'_> {
             },
             Layer::Dense(_, function) => {
                 let Some(Part::Dense(layer)) = self.parts.next() else { return x };
-                activate(layer.forward(x.flatten::<2>(1, 3)), function).unsqueeze_dims(&[2, 3])
+                activate(products(layer, x.flatten(1, 3), self.kernels), function).unsqueeze_dims(&[2, 3])
             }
         }
     }
@@ -287,7 +287,7 @@ impl Walk<'_> {
     pub fn logits(&mut self, x: Tensor<4>) -> Tensor<2> {
         let flat = x.flatten(1, 3);
         match self.parts.next() {
-            Some(Part::Dense(last)) => last.forward(flat),
+            Some(Part::Dense(last)) => products(last, flat, self.kernels),
             _ => flat,
         }
     }
@@ -323,6 +323,14 @@ fn residual<'a>(
     activate(inner + shortcut, block.activation)
 }
 
+/// What a dense layer makes of `x` `[N, inputs]`, without its activation: `[N, units]`.
+fn products(layer: &Linear, x: Tensor<2>, kernels: Kernels) -> Tensor<2> {
+    match (kernels, &layer.bias) {
+        (Kernels::Fused, Some(bias)) => dense(x, layer.weight.val(), bias.val()),
+        _ => layer.forward(x),
+    }
+}
+
 fn activate<const D: usize>(x: Tensor<D>, function: Activation) -> Tensor<D> {
     match function {
         Activation::Relu => activation::relu(x),
@@ -350,15 +358,15 @@ impl Rest {
     }
 }
 
-struct Collect<'a> {
-    gradients: &'a Gradients,
+struct Collect {
+    gradients: Gradients,
     out: Vec<Tensor<1>>,
 }
 
-impl ModuleVisitor for Collect<'_> {
+impl ModuleVisitor for Collect {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let value = param.val();
-        let found = value.grad(self.gradients).unwrap_or_else(|| value.inner().zeros_like());
+        let found = value.grad_remove(&mut self.gradients).unwrap_or_else(|| value.inner().zeros_like());
         self.out.push(found.flatten(0, D - 1));
     }
 }

@@ -70,7 +70,7 @@ impl NetworkOptimizer {
         &self.slots
     }
 
-    /// The weights `[count]` after one step with their [changes](crate::model::Model::changes).
+    /// The weights `[count]` after one step with their [changes](crate::model::Model::changes), one after another.
     pub fn step(&mut self, rate: f64, weights: Tensor<1>, changes: Tensor<1>) -> Tensor<1> {
         let running = self.statistics.clone().map(|which| (which, weights.clone() - changes.clone() * NORM_SHARE));
         let gradient = self.clipped(self.without_statistics(changes));
@@ -184,7 +184,7 @@ mod tests {
         let (mut model, mut optimizer) = (model(), NetworkOptimizer::new(&net(), method, kernels, &Device::flex()));
         for step in 0..10 {
             let gradients = loss(&model, step).backward();
-            let changes = model.changes(&gradients, vec![], 1.0);
+            let changes = Tensor::cat(model.changes(gradients, vec![], 1.0), 0);
             model = Model::with_weights(&net(), optimizer.step(RATE, model.weights(), changes), kernels);
         }
         assert_eq!(optimizer.state().len(), method.optimizer.slots());
@@ -250,7 +250,7 @@ mod tests {
             let model = Model::new(&net(), weights.clone(), Kernels::Fused, &Device::flex().autodiff());
             let gradients = loss(&model, step).backward();
             for ((weight, square), gradient) in
-                weights.iter_mut().zip(&mut squares).zip(values(model.changes(&gradients, vec![], 1.0)))
+                weights.iter_mut().zip(&mut squares).zip(values(Tensor::cat(model.changes(gradients, vec![], 1.0), 0)))
             {
                 let gradient = gradient + decay * *weight;
                 *square = 0.9 * *square + 0.1 * gradient * gradient;

@@ -51,7 +51,7 @@ pub struct Shard {
 /// add up to the means.
 pub struct Pass {
     /// Share of what the step changes, as [`Model::changes`] has it: the gradients, above all.
-    pub changes: Tensor<1>,
+    pub changes: Vec<Tensor<1>>,
     /// Share of the loss and of the accuracy.
     pub metrics: StepMetrics,
 }
@@ -75,7 +75,7 @@ impl Pass {
         let loss = mean(losses, weights.clone()) * share;
         let accuracy = mean(hits, weights.map(Tensor::inner)) * share;
         let forward = Instant::now();
-        let changes = model.changes(&loss.backward(), statistics, share);
+        let changes = model.changes(loss.backward(), statistics, share);
         parts.forward += (forward - start).as_secs_f64();
         parts.backward += forward.elapsed().as_secs_f64();
         Pass { changes, metrics: StepMetrics(Tensor::cat(vec![loss.inner(), accuracy], 0)) }
@@ -195,7 +195,7 @@ mod tests {
             let shard = Shard { step: 0, first: 0, of: images.len() };
             let feed = Feed::upload(Batch::plain(&digits, images), &device);
             let pass = Pass::new(&model, feed, shard, &recipe(class_weights), &mut Parts::default());
-            pass.changes.into_data().try_into_vec::<f32>().unwrap()
+            Tensor::cat(pass.changes, 0).into_data().try_into_vec::<f32>().unwrap()
         };
         // Two of four images have class 3 and count three times; the others count nothing. So the mean over all four is one and a half
         // times the mean over the two.

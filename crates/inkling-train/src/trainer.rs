@@ -95,7 +95,7 @@ impl Trainer {
     pub fn step(&mut self, feed: Feed) -> StepMetrics {
         let shard = Shard { step: self.step, first: 0, of: feed.counted };
         let pass = Pass::new(&self.model, feed, shard, &self.recipe, &mut self.parts);
-        self.update(pass.changes);
+        self.update(Tensor::cat(pass.changes, 0));
         pass.metrics
     }
 
@@ -104,7 +104,7 @@ impl Trainer {
         self.recipe.schedule.peak = peak;
     }
 
-    /// Updates the weights with the [changes](Model::changes) of a whole step, and their average.
+    /// Updates the weights with the [changes](Model::changes) of a whole step, one after another, and their average.
     pub fn update(&mut self, changes: Tensor<1>) {
         let start = Instant::now();
         if let Following::Next = self.following {

@@ -210,9 +210,12 @@ fn add_columns<const R: usize>(flows: &[Flow], from: &[f32], to: &mut [f32]) {
 
 /// Each `[rows, columns]` matrix of `m` transposed.
 fn transposed_rows(m: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    let mut out = Vec::with_capacity(m.len());
-    for matrix in m.chunks_exact(rows * columns) {
-        out.extend((0..rows * columns).map(|i| matrix[i % rows * columns + i / rows]));
+    let mut out = vec![0.0; m.len()];
+    let size = rows * columns;
+    for (from, to) in m.chunks_exact(size).zip(out.chunks_exact_mut(size)) {
+        for (row, from) in from.chunks_exact(columns).enumerate() {
+            to.iter_mut().skip(row).step_by(rows).zip(from).for_each(|(to, from)| *to = *from);
+        }
     }
     out
 }

@@ -104,10 +104,11 @@ pub fn forward(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims) -> Output {
 
 /// [`forward`] into buffers of the right length, whatever they contain.
 pub fn forward_into(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims, output: &mut Output) {
+    let together = if dims.inputs == 1 { 1 } else { winograd::IMAGES };
     let images = x
-        .chunks_exact(dims.image())
-        .zip(output.values.chunks_exact_mut(dims.pooled_image()))
-        .zip(output.winners.chunks_exact_mut(dims.pooled_image()));
+        .chunks(together * dims.image())
+        .zip(output.values.chunks_mut(together * dims.pooled_image()))
+        .zip(output.winners.chunks_mut(together * dims.pooled_image()));
     if dims.inputs == 1 {
         let single = Single::new(weight, dims);
         for ((x, values), winners) in images {
@@ -116,7 +117,7 @@ pub fn forward_into(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims, output:
     } else {
         let mut winograd = Winograd::new(weight, dims);
         for ((x, values), winners) in images {
-            winograd.image(x, weight, bias, values, winners);
+            winograd.images(x, weight, bias, values, winners);
         }
     }
 }

@@ -2,68 +2,70 @@
 
 use super::{Dims, Patches, TAPS, pool};
 use crate::{
-    lanes::{BLOCK, LANES, Lanes, halves, store},
-    winograd::{FREQUENCIES, transform_output, transform_tile, transform_weight},
+    lanes::{BLOCK, LANES, Lanes, ROWS, multiply, store},
+    winograd::{FREQUENCIES, transform_output, transform_tile, transform_weights},
 };
 
-/// Tiles that the inner loop of the products keeps in registers: 5 x 2 sums, 2 weights, 1 value.
-const TILES: usize = 5;
-
-/// Four input channels of a group of tiles, so that all reads of four rounds of the inner loop are at fixed offsets.
-type TileLanes = [[f32; LANES]; TILES];
+/// Images that are computed together, so that their tiles fill whole groups.
+pub(super) const IMAGES: usize = ROWS;
 
 /// Winograd's F(2x2, 3x3) (Lavin, Gray 2016, "Fast algorithms for convolutional neural networks", section 4.1): a
 /// tile's 2x2 outputs are one pool window.
 pub(super) struct Winograd {
     dims: Dims,
     patches: Patches,
-    /// Groups of tiles of an image, the last padded with zeros.
-    groups: usize,
-    /// `[block][frequency][I / 4][4][8]`.
-    weight: Vec<[[f32; BLOCK]; LANES]>,
-    /// `[frequency][group][I / 4]`: the image's tiles.
-    tiles: Vec<TileLanes>,
-    /// `[frequency][group * 5][8]`: the products of one block.
-    products: Vec<[f32; BLOCK]>,
+    /// `[block][frequency][I][8]`.
+    weight: Vec<[f32; BLOCK]>,
+    /// `[frequency][group][I][4]`: the images' tiles, four to a group.
+    tiles: Vec<[f32; ROWS]>,
+    /// `[frequency][group][4][8]`: the products of one block.
+    products: Vec<[[f32; BLOCK]; ROWS]>,
 }
 
 impl Winograd {
     pub(super) fn new(weight: &[f32], dims: Dims) -> Self {
-        let (lanes, groups) = (dims.inputs / LANES, dims.windows().div_ceil(TILES));
-        let mut transformed = vec![[[0.0; BLOCK]; LANES]; dims.outputs / BLOCK * FREQUENCIES * lanes];
-        for (index, taps) in weight.as_chunks::<TAPS>().0.iter().enumerate() {
-            let (output, input) = (index / dims.inputs, index % dims.inputs);
-            for (frequency, value) in transform_weight(taps).into_iter().enumerate() {
-                let row = (output / BLOCK * FREQUENCIES + frequency) * lanes + input / LANES;
-                transformed[row][input % LANES][output % BLOCK] = value;
+        let mut transformed = Vec::with_capacity(dims.outputs / BLOCK * FREQUENCIES * dims.inputs);
+        for weight in weight.chunks_exact(BLOCK * dims.inputs * TAPS) {
+            let from = transformed.len();
+            transformed.resize(from + FREQUENCIES * dims.inputs, [0.0; BLOCK]);
+            for input in 0..dims.inputs {
+                let taps = std::array::from_fn(|tap| {
+                    std::array::from_fn(|output| weight[(output * dims.inputs + input) * TAPS + tap])
+                });
+                for (frequency, values) in transform_weights(&taps).into_iter().enumerate() {
+                    store(values, &mut transformed[from + frequency * dims.inputs + input]);
+                }
             }
         }
+        let groups = (IMAGES * dims.windows()).div_ceil(ROWS);
         Winograd {
             dims,
             patches: Patches::new(dims),
-            groups,
             weight: transformed,
-            tiles: vec![[[0.0; LANES]; TILES]; FREQUENCIES * groups * lanes],
-            products: vec![[0.0; BLOCK]; FREQUENCIES * groups * TILES],
+            tiles: vec![[0.0; ROWS]; FREQUENCIES * groups * dims.inputs],
+            products: vec![[[0.0; BLOCK]; ROWS]; FREQUENCIES * groups],
         }
     }
 
-    pub(super) fn image(&mut self, x: &[f32], weight: &[f32], bias: &[f32], values: &mut [f32], winners: &mut [u8]) {
+    /// Computes up to [`IMAGES`] images.
+    pub(super) fn images(&mut self, x: &[f32], weight: &[f32], bias: &[f32], values: &mut [f32], winners: &mut [u8]) {
         let Dims { inputs, outputs, .. } = self.dims;
-        let lanes = inputs / LANES;
-        let padded = self.groups * TILES;
-        self.transform_input(x);
-        for (block, transformed) in self.weight.chunks_exact(FREQUENCIES * lanes).enumerate() {
+        let windows = values.len() / outputs;
+        let groups = windows.div_ceil(ROWS);
+        self.transform_input(x, windows);
+        for (block, transformed) in self.weight.chunks_exact(FREQUENCIES * inputs).enumerate() {
             let frequencies = self
                 .products
-                .chunks_exact_mut(padded)
-                .zip(self.tiles.chunks_exact(self.groups * lanes))
-                .zip(transformed.chunks_exact(lanes));
+                .chunks_exact_mut(groups)
+                .zip(self.tiles.chunks_exact(groups * inputs))
+                .zip(transformed.chunks_exact(inputs));
             for ((products, tiles), transformed) in frequencies {
-                for (products, tiles) in products.as_chunks_mut().0.iter_mut().zip(tiles.chunks_exact(lanes)) {
-                    multiply(tiles, transformed, products);
+                for (products, tiles) in products.iter_mut().zip(tiles.chunks_exact(inputs)) {
+                    let sums = multiply(tiles, transformed);
+                    products.iter_mut().zip(sums).for_each(|(product, sum)| store(sum, product));
                 }
             }
+            let products = self.products.as_flattened();
             for half in 0..2 {
                 let channel = block * BLOCK + half * LANES;
                 let Some(bias) = bias[channel..].first_chunk::<LANES>() else { return };
@@ -71,11 +73,11 @@ impl Winograd {
                 let winners = winners.chunks_exact_mut(outputs);
                 for (window, (values, winners)) in values.zip(winners).enumerate() {
                     let products = std::array::from_fn(|frequency| {
-                        Lanes::load(&self.products[frequency * padded + window].as_chunks().0[half])
+                        Lanes::load(&products[frequency * groups * ROWS + window].as_chunks().0[half])
                     });
                     let mut sums = transform_output(products).map(|sum| sum + Lanes::load(bias));
                     if !(sums[0] + sums[1] + sums[2] + sums[3]).all_finite() {
-                        sums = direct(x, weight, bias, self.dims, self.patches.of(window), channel);
+                        sums = direct(x, weight, bias, self.dims, self.patches_of(window), channel);
                     }
                     if let (Some(values), Some(winners)) =
                         (values[channel..].first_chunk_mut(), winners[channel..].first_chunk_mut())
@@ -87,49 +89,40 @@ impl Winograd {
         }
     }
 
-    /// B'dB of each window's 4x4 pixels.
-    fn transform_input(&mut self, x: &[f32]) {
-        let Dims { width, inputs, .. } = self.dims;
-        let lanes = inputs / LANES;
-        for window in 0..self.dims.windows() {
-            let at = self.patches.of(window)[0];
-            let rows: [_; 4] = std::array::from_fn(|row| {
-                let pixels = &x[at + row * width * inputs..][..4 * inputs];
-                let mut pixels = pixels.chunks_exact(inputs);
-                std::array::from_fn::<_, 4, _>(|_| &pixels.next().unwrap_or_default().as_chunks::<LANES>().0[..lanes])
-            });
-            let (group, tile) = (window / TILES, window % TILES);
-            for lane in 0..lanes {
-                let mut pixels = [[Lanes::splat(0.0); 4]; 4];
-                for (pixels, row) in pixels.iter_mut().zip(&rows) {
-                    for (pixel, from) in pixels.iter_mut().zip(row) {
-                        *pixel = Lanes::load(&from[lane]);
-                    }
-                }
-                let across = transform_tile(pixels);
-                for (frequency, value) in across.as_flattened().iter().enumerate() {
-                    value.store(&mut self.tiles[(frequency * self.groups + group) * lanes + lane][tile]);
-                }
-            }
-        }
+    /// Offsets of the four patches under a window, which are counted through all images.
+    fn patches_of(&self, window: usize) -> [usize; 4] {
+        let (image, window) = (window / self.dims.windows(), window % self.dims.windows());
+        self.patches.of(window).map(|at| image * self.dims.image() + at)
     }
-}
 
-/// `products = tiles x weight` for `tiles` `[5][I]` and `weight` `[I][8]`.
-#[inline(always)]
-fn multiply(tiles: &[TileLanes], weight: &[[[f32; BLOCK]; LANES]], products: &mut [[f32; BLOCK]; TILES]) {
-    let mut sums = [[Lanes::splat(0.0); 2]; TILES];
-    for (tiles, weight) in tiles.iter().zip(weight) {
-        for (lane, weight) in weight.iter().enumerate() {
-            let [low, high] = halves(weight);
-            for (sum, tile) in sums.iter_mut().zip(tiles) {
-                let value = Lanes::splat(tile[lane]);
-                sum[0] = sum[0].add_product(value, low);
-                sum[1] = sum[1].add_product(value, high);
+    /// B'dB of each window's 4x4 pixels. A group's tiles after the last window are that window's again.
+    fn transform_input(&mut self, x: &[f32], windows: usize) {
+        let Dims { width, inputs, .. } = self.dims;
+        let groups = windows.div_ceil(ROWS);
+        for group in 0..groups {
+            let corners: [usize; ROWS] =
+                std::array::from_fn(|tile| self.patches_of((group * ROWS + tile).min(windows - 1))[0]);
+            for channel in (0..inputs).step_by(LANES) {
+                // Loops into one array, not `map`: the compiler would copy the tiles about.
+                let mut tiles = [[[Lanes::splat(0.0); 4]; 4]; ROWS];
+                for (tile, at) in tiles.iter_mut().zip(corners) {
+                    for (row, pixels) in tile.iter_mut().enumerate() {
+                        let from = &x[at + row * width * inputs..][..4 * inputs];
+                        for (pixel, from) in pixels.iter_mut().zip(from.chunks_exact(inputs)) {
+                            *pixel = from[channel..].first_chunk().map_or(Lanes::splat(0.0), Lanes::load);
+                        }
+                    }
+                    transform_tile(tile);
+                }
+                for frequency in 0..FREQUENCIES {
+                    let (row, column) = (frequency / 4, frequency % 4);
+                    let channels = Lanes::transposed(std::array::from_fn(|tile| tiles[tile][row][column]));
+                    let to = &mut self.tiles[(frequency * groups + group) * inputs + channel..][..LANES];
+                    to.iter_mut().zip(channels).for_each(|(to, tiles)| tiles.store(to));
+                }
             }
         }
     }
-    products.iter_mut().zip(sums).for_each(|(product, sum)| store(sum, product));
 }
 
 /// A window's four sums for [`LANES`] channels without the transform, which would turn an infinity into NaN.

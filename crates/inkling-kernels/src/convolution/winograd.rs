@@ -3,7 +3,7 @@
 use super::{Bordered, Dims, ROWS, add_products, interleave, multiply};
 use crate::{
     lanes::{BLOCK, LANES, Lanes, halves, store},
-    winograd::{FREQUENCIES, TAPS, transform_output, transform_tile, transform_weight},
+    winograd::{FREQUENCIES, TAPS, transform_output, transform_tile, transform_weights},
 };
 
 /// Whether these sizes suit it: whole registers of channels on both sides, for the gradients change their roles.
@@ -37,7 +37,8 @@ fn transform_image(x: &[f32], dims: Dims, out: &mut [f32]) {
                     *pixel = Lanes::load(&row[column * lanes + lane]);
                 }
             }
-            for (frequency, value) in transform_tile(pixels).as_flattened().iter().enumerate() {
+            transform_tile(&mut pixels);
+            for (frequency, value) in pixels.as_flattened().iter().enumerate() {
                 value.store(&mut out[(frequency * tiles + tile) * lanes + lane]);
             }
         }
@@ -58,10 +59,17 @@ impl Winograd {
     pub(super) fn new(dims: Dims, weight: impl Fn(usize, usize, usize, usize) -> f32) -> Self {
         let Dims { inputs, outputs, .. } = dims;
         let mut packed = vec![[0.0; BLOCK]; outputs.div_ceil(BLOCK) * FREQUENCIES * inputs];
-        for (output, input) in (0..outputs).flat_map(|output| (0..inputs).map(move |input| (output, input))) {
-            let taps = std::array::from_fn(|tap| weight(output, input, tap / 3, tap % 3));
-            for (frequency, value) in transform_weight(&taps).into_iter().enumerate() {
-                packed[(output / BLOCK * FREQUENCIES + frequency) * inputs + input][output % BLOCK] = value;
+        for (block, packed) in packed.chunks_exact_mut(FREQUENCIES * inputs).enumerate() {
+            for input in 0..inputs {
+                let taps = std::array::from_fn(|tap| {
+                    std::array::from_fn(|lane| match block * BLOCK + lane {
+                        output if output < outputs => weight(output, input, tap / 3, tap % 3),
+                        _ => 0.0,
+                    })
+                });
+                for (frequency, values) in transform_weights(&taps).into_iter().enumerate() {
+                    store(values, &mut packed[frequency * inputs + input]);
+                }
             }
         }
         let image = vec![0.0; FREQUENCIES * tiles(dims) * inputs];

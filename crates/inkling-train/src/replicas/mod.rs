@@ -1,8 +1,8 @@
 //! Data-parallel training: the leading worker splits a batch over replicas and adds up their gradients.
 //!
-//! The leading worker owns weights, optimizer and data. For each step it sends every replica the weights and a shard of
-//! the batch, computes one shard itself, adds up the gradients in the order of the replicas, and updates. Replicas keep
-//! no state, so losing one costs only the time for its shard: the leader computes the shard, and the result is
+//! The leading worker owns weights, optimizer and data. For each step it gives every replica the weights and a shard of
+//! the batch, computes one shard itself, has the gradients added up in the order of the replicas, and updates. Replicas keep
+//! no state that a run needs, so losing one costs only the time for its shard: the leader computes the shard, and the result is
 //! bit-identical. The split depends only on the number of replicas, so the seed and that number reproduce a run.
 
 mod team;
@@ -16,6 +16,7 @@ use inkling_core::{
     augment::Augmentation,
     data::{Batch, Labelled, Picked},
     metrics::Parts,
+    network::Network,
 };
 use serde::{Deserialize, Serialize};
 use web_time::Instant;
@@ -25,29 +26,39 @@ use crate::{
     feed::{Feed, assemble, upload},
     model::Model,
     pass::{Pass, Recipe, Shard},
-    read::{ReadError, read_flat},
+    read::{ReadError, read},
 };
 pub use team::Team;
 #[cfg(not(target_arch = "wasm32"))]
 pub use threads::Threads;
 
-/// Work for a replica, as plain data that can be sent to a thread or a worker.
+/// What the tasks of all replicas need.
+#[derive(Clone)]
+pub struct Common {
+    /// The recipe of the run.
+    pub recipe: Arc<Recipe>,
+    /// Current weights, one after another in the order of
+    /// [`Network::parameters`](inkling_core::network::Network::parameters).
+    pub weights: Arc<Vec<f32>>,
+}
+
+/// What a replica does for each weight besides its images (receiving weights, sending gradients), in multiply-adds of the forward pass that
+/// take as long (two shared cores of an AMD EPYC, Chromium, 2026-11-28).
+const MULTIPLY_ADDS_PER_WEIGHT: f64 = 14.0;
+/// The number of replicas that keep a leader busy for as long as each of them needs for its own part of that work.
+const REPLICAS_AT_ONCE: f64 = 4.0;
+
+/// Work for a worker, as plain data that can be sent to a thread or a web worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     /// What to do with the images.
     pub work: Work,
-    /// The recipe of the run.
-    pub recipe: Recipe,
     /// Pixels of the images, `[N, C, H, W]`.
     #[serde(with = "serde_bytes")]
     pub pixels: Vec<u8>,
     /// Labels of the images, `[N]`.
     #[serde(with = "serde_bytes")]
     pub labels: Vec<u8>,
-    /// Current weights, one after another in the order of
-    /// [`Network::parameters`](inkling_core::network::Network::parameters). They are sent separately because of their size.
-    #[serde(skip)]
-    pub weights: Arc<Vec<f32>>,
 }
 
 /// The two kinds of work.
@@ -69,8 +80,8 @@ pub enum Work {
 /// A replica's reply to a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
-    /// The result.
-    pub outcome: Outcome,
+    /// The evaluation; `None` after a training task, whose result [`Replicas::add_shares`] takes.
+    pub evaluated: Option<Evaluated>,
     /// Seconds of work.
     pub seconds: f64,
 }
@@ -78,10 +89,36 @@ pub struct Reply {
 /// The result of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// Shares of the [changes](Model::changes), in the order of the weights, followed by the shares of the loss and of the accuracy.
-    Trained(Vec<f32>),
+    /// The result of a training task.
+    Trained(Shares),
     /// Loss and predictions of the evaluated images.
     Evaluated(Evaluated),
+}
+
+/// What a worker contributes to a step: its shares of the [changes](Model::changes) of each parameter, then of the loss and the accuracy.
+/// They stay in pieces until they are added up: they are large, and each copy of them counts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shares(pub Vec<Vec<f32>>);
+
+impl Shares {
+    /// All values, one after another.
+    pub fn flat(self) -> Vec<f32> {
+        self.0.concat()
+    }
+
+    /// Calls `take` with the place of each piece's first value among all values, and the piece.
+    pub fn for_each(&self, mut take: impl FnMut(usize, &[f32])) {
+        let mut from = 0;
+        for piece in &self.0 {
+            take(from, piece);
+            from += piece.len();
+        }
+    }
+
+    /// Adds all values to `sum`.
+    pub fn add_to(&self, sum: &mut [f32]) {
+        self.for_each(|from, piece| sum[from..].iter_mut().zip(piece).for_each(|(sum, more)| *sum += more));
+    }
 }
 
 /// A pending reply; its error is the reason why the replica was lost.
@@ -99,12 +136,16 @@ pub trait Replicas {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// Gives all replicas what the tasks that follow need: those of one step or of one evaluation.
+    fn publish(&mut self, common: Common);
     /// Sends `replica` a task. Returns false if the replica is lost or not ready yet.
     fn send(&mut self, replica: usize, task: Task) -> bool;
     /// Receives the reply to the last task. The leader's own share took `own` seconds, which serves to choose a
     /// timeout, and the leader has waited for other replicas for `waited` seconds since. After an error the replica is
     /// lost, and a new one may take its place.
     fn receive(&mut self, replica: usize, own: f64, waited: f64) -> PendingReply<'_>;
+    /// Adds what the last training task of `replica` gave to `sum`.
+    fn add_shares(&mut self, replica: usize, sum: &mut [f32]);
     /// Removes the replicas that were lost for good. Returns their number.
     fn remove_lost(&mut self) -> usize {
         0
@@ -122,30 +163,47 @@ impl Replicas for NoReplicas {
     fn len(&self) -> usize {
         0
     }
+    fn publish(&mut self, _: Common) {}
     fn send(&mut self, _: usize, _: Task) -> bool {
         false
     }
     fn receive(&mut self, _: usize, _: f64, _: f64) -> PendingReply<'_> {
         Box::pin(std::future::ready(Err("there are no replicas".into())))
     }
+    fn add_shares(&mut self, _: usize, _: &mut [f32]) {}
 }
 
 impl Task {
-    /// Performs the task with `model`; ignores the task's own weights.
+    /// `work` on the images in `range`.
+    fn new(work: Work, images: &Labelled, range: Range<usize>) -> Self {
+        let len = images.shape.values();
+        let pixels = images.pixels[range.start * len..range.end * len].to_vec();
+        Task { work, pixels, labels: images.labels[range].to_vec() }
+    }
+
+    /// Performs the task with `model`.
     ///
     /// # Errors
     /// [`ReadError`] if the device is lost or out of memory.
-    pub async fn perform(self, model: &Model, device: &Device, parts: &mut Parts) -> Result<Outcome, ReadError> {
-        let images = Labelled { shape: self.recipe.net.data().image(), pixels: self.pixels, labels: self.labels };
+    pub async fn perform(
+        self,
+        model: &Model,
+        recipe: &Recipe,
+        device: &Device,
+        parts: &mut Parts,
+    ) -> Result<Outcome, ReadError> {
+        let images = Labelled { shape: recipe.net.data().image(), pixels: self.pixels, labels: self.labels };
         match self.work {
             Work::Train { shard, augmentation, numbers } => {
-                let seed = self.recipe.seed;
-                let batch = assemble(Picked { images, numbers }, augmentation, seed, parts);
-                let pass = Pass::new(model, Feed::upload(batch, device), shard, &self.recipe, parts);
+                let batch = assemble(Picked { images, numbers }, augmentation, recipe.seed, parts);
+                let pass = Pass::new(model, Feed::upload(batch, device), shard, recipe, parts);
                 let start = Instant::now();
-                let shares = read_flat("gradients", vec![pass.changes, pass.metrics.0]).await?;
+                let mut shares = Vec::new();
+                for tensor in pass.changes.into_iter().chain([pass.metrics.0]) {
+                    shares.push(read("gradients", tensor).await?);
+                }
                 parts.messages += start.elapsed().as_secs_f64();
-                Ok(Outcome::Trained(shares))
+                Ok(Outcome::Trained(Shares(shares)))
             }
             Work::Evaluate => {
                 let batch = Batch::plain(&images, 0..images.len());
@@ -157,24 +215,34 @@ impl Task {
     }
 }
 
-/// Performs a task in a replica.
+/// Performs a task in a replica. Returns the result and the seconds of work.
 ///
 /// # Errors
 /// [`ReadError`] if the device is lost or out of memory.
-pub async fn perform(mut task: Task, device: &Device) -> Result<Reply, ReadError> {
+pub async fn perform(task: Task, common: Common, device: &Device) -> Result<(Outcome, f64), ReadError> {
     let start = Instant::now();
-    let device = device.clone().autodiff();
-    let weights = Arc::unwrap_or_clone(std::mem::take(&mut task.weights));
-    let model = Model::new(&task.recipe.net, weights, task.recipe.kernels, &device);
-    let outcome = task.perform(&model, &device, &mut Parts::default()).await?;
-    Ok(Reply { outcome, seconds: start.elapsed().as_secs_f64() })
+    let (device, recipe) = (device.clone().autodiff(), common.recipe);
+    let model = Model::new(&recipe.net, Arc::unwrap_or_clone(common.weights), recipe.kernels, &device);
+    let outcome = task.perform(&model, &recipe, &device, &mut Parts::default()).await?;
+    Ok((outcome, start.elapsed().as_secs_f64()))
 }
 
-/// Splits `len` images over `workers` as evenly as possible. Returns fewer parts if there are fewer images than
+/// Splits `len` images over `workers` so that they are done at about the same time. Returns fewer parts if there are fewer images than
 /// workers.
-pub fn shards(len: usize, workers: usize) -> Vec<Range<usize>> {
+///
+/// What a replica has to do besides its images, it does beside the leader; what the leader does for each replica, it does alone. So
+/// with a few workers the leader takes more images, and with many fewer.
+pub fn shards(len: usize, workers: usize, net: &Network) -> Vec<Range<usize>> {
     let workers = workers.clamp(1, len.max(1));
-    (0..workers).map(|worker| worker * len / workers..(worker + 1) * len / workers).collect()
+    // Both kinds of work grow with the number of weights.
+    let replica = net.count() as f64 * MULTIPLY_ADDS_PER_WEIGHT / net.multiply_adds() as f64;
+    let more = (REPLICAS_AT_ONCE - (workers - 1) as f64) * replica * (workers - 1) as f64 / workers as f64;
+    let even = len as f64 / workers as f64;
+    let own = ((even + more).round() as usize).clamp(1, len.saturating_sub(workers - 1).max(1));
+    let own = if workers == 1 { len } else { own.min(2 * len / workers) };
+    let (rest, replicas) = (len - own, workers - 1);
+    let ends = (0..=replicas).map(|replica| own + replica * rest / replicas.max(1));
+    std::iter::once(0).chain(ends).collect::<Vec<_>>().windows(2).map(|ends| ends[0]..ends[1]).collect()
 }
 
 #[cfg(test)]
@@ -182,11 +250,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shards_are_even_complete_and_never_empty() {
-        let ends = |batch, parts| shards(batch, parts).iter().map(|shard| (shard.start, shard.end)).collect::<Vec<_>>();
-        assert_eq!(ends(64, 3), [(0, 21), (21, 42), (42, 64)]);
-        assert_eq!(ends(2, 8), [(0, 1), (1, 2)]);
-        assert_eq!(ends(0, 2), [(0, 0)]);
-        assert_eq!(ends(5, 1), [(0, 5)]);
+    fn shards_are_complete_and_never_empty_and_nearly_even() {
+        for net in ["conv 32, pool, conv 64, pool, dense 128", "dense 512", "conv 8"] {
+            let net: Network = net.parse().unwrap();
+            for (len, workers) in (0..70).flat_map(|len| (1..12).map(move |workers| (len, workers))) {
+                let found = shards(len, workers, &net);
+                assert_eq!(found.len(), workers.min(len.max(1)));
+                assert!(found[0].start == 0 && found[found.len() - 1].end == len);
+                assert!(found.windows(2).all(|pair| pair[0].end == pair[1].start));
+                assert!(len == 0 || found.iter().all(|shard| !shard.is_empty()), "{len} {workers} {found:?}");
+                assert!(
+                    found.iter().all(|shard| shard.len() <= 2 * len.div_ceil(workers)),
+                    "{len} {workers} {found:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_leader_of_one_replica_takes_more_images_and_the_leader_of_many_fewer() {
+        let net: Network = "conv 32, pool, conv 64, pool, dense 128".parse().unwrap();
+        let own = |workers| shards(64, workers, &net)[0].len();
+        assert!(own(1) == 64 && own(2) > 32 && own(8) < 8, "{} {}", own(2), own(8));
     }
 }

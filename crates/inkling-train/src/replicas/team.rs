@@ -9,12 +9,12 @@ use inkling_core::{
 };
 use web_time::Instant;
 
-use super::{Outcome, Replicas, Task, Work, shards};
+use super::{Common, Outcome, Replicas, Task, Work, shards};
 use crate::{
     evaluated::Evaluated,
     model::Model,
-    pass::{Recipe, Shard},
-    read::{ReadError, StepMetrics, read_flat},
+    pass::Shard,
+    read::{ReadError, StepMetrics, read},
     trainer::Trainer,
 };
 
@@ -73,22 +73,17 @@ impl Team {
         augmentation: Option<(Augmentation, u32)>,
     ) -> Result<StepMetrics, ReadError> {
         let of = picked.images.len();
-        let tasks = shards(of, self.workers()).into_iter().map(|range| {
+        let tasks = shards(of, self.workers(), trainer.model().network()).into_iter().map(|range| {
             let work = Work::Train {
                 shard: Shard { step: trainer.steps_done(), first: range.start, of },
                 augmentation,
                 numbers: picked.numbers[range.clone()].to_vec(),
             };
-            Task::new(work, trainer.recipe(), &picked.images, range)
+            Task::new(work, &picked.images, range)
         });
         let tasks = tasks.collect();
-        let mut sum = Vec::new();
         let model = trainer.model().clone();
-        for outcome in self.perform(trainer, &model, tasks).await? {
-            if let Outcome::Trained(shares) = outcome {
-                add(&mut sum, shares);
-            }
-        }
+        let mut sum = self.perform(trainer, &model, tasks).await?.sum;
         let unpacking = Instant::now();
         let count = trainer.model().network().count();
         let (loss, accuracy) = (sum[count], sum[count + 1]);
@@ -109,31 +104,24 @@ impl Team {
         model: &Model,
         images: &Labelled,
     ) -> Result<Vec<Evaluated>, ReadError> {
-        let parts = shards(images.len(), self.workers()).into_iter();
-        let tasks = parts.map(|range| Task::new(Work::Evaluate, trainer.recipe(), images, range)).collect();
-        let outcomes = self.perform(trainer, model, tasks).await?;
-        let evaluated = |outcome| if let Outcome::Evaluated(evaluated) = outcome { Some(evaluated) } else { None };
-        Ok(outcomes.into_iter().filter_map(evaluated).collect())
+        let parts = shards(images.len(), self.workers(), model.network()).into_iter();
+        let tasks = parts.map(|range| Task::new(Work::Evaluate, images, range)).collect();
+        Ok(self.perform(trainer, model, tasks).await?.evaluated)
     }
 
-    /// Performs all tasks with `model`, the first here and each other one by its replica. Outcomes come in the order of the tasks.
-    async fn perform(
-        &mut self,
-        trainer: &mut Trainer,
-        model: &Model,
-        tasks: Vec<Task>,
-    ) -> Result<Vec<Outcome>, ReadError> {
+    /// Performs all tasks with `model`, the first here and each other one by its replica.
+    async fn perform(&mut self, trainer: &mut Trainer, model: &Model, tasks: Vec<Task>) -> Result<Results, ReadError> {
         let start = Instant::now();
-        let mut weights = Arc::default();
         if tasks.len() > 1 {
-            weights = Arc::new(read_flat("weights", vec![model.weights()]).await?);
+            let weights = Arc::new(read("weights", model.weights()).await?);
+            self.replicas.publish(Common { recipe: Arc::new(trainer.recipe().clone()), weights });
         }
         let mut sent = Vec::new();
         for (replica, task) in tasks.iter().skip(1).enumerate() {
-            sent.push(self.replicas.send(replica, Task { weights: weights.clone(), ..task.clone() }));
+            sent.push(self.replicas.send(replica, task.clone()));
         }
         trainer.parts.messages += start.elapsed().as_secs_f64();
-        let (mut outcomes, mut worked, mut own, mut waited) = (Vec::new(), 0.0, 0.0, 0.0);
+        let (mut results, mut worked, mut own, mut waited) = (Results::default(), 0.0, 0.0, 0.0);
         let workers = tasks.len();
         for (worker, task) in tasks.into_iter().enumerate() {
             if worker > 0 && sent[worker - 1] {
@@ -145,42 +133,38 @@ impl Team {
                 match reply {
                     Ok(reply) => {
                         worked += reply.seconds;
-                        outcomes.push(reply.outcome);
+                        let adding = Instant::now();
+                        match reply.evaluated {
+                            Some(evaluated) => results.evaluated.push(evaluated),
+                            // While this adds, the next replica may still compute.
+                            None => self.replicas.add_shares(worker - 1, &mut results.sum),
+                        }
+                        trainer.parts.messages += adding.elapsed().as_secs_f64();
                         continue;
                     }
                     Err(reason) => self.losses.push(reason),
                 }
             }
             let begun = Instant::now();
-            let device = trainer.device().clone();
-            outcomes.push(task.perform(model, &device, &mut trainer.parts).await?);
+            let (device, recipe) = (trainer.device().clone(), trainer.recipe().clone());
+            match task.perform(model, &recipe, &device, &mut trainer.parts).await? {
+                Outcome::Evaluated(evaluated) => results.evaluated.push(evaluated),
+                Outcome::Trained(shares) if worker == 0 => results.sum = shares.flat(),
+                Outcome::Trained(shares) => shares.add_to(&mut results.sum),
+            }
             own = begun.elapsed().as_secs_f64();
             worked += own;
         }
         trainer.parts.idle += (start.elapsed().as_secs_f64() * workers as f64 - worked).max(0.0);
-        Ok(outcomes)
+        Ok(results)
     }
 }
 
-impl Task {
-    /// `work` on the images in `range`. The weights are added when the task is sent.
-    fn new(work: Work, recipe: &Recipe, images: &Labelled, range: std::ops::Range<usize>) -> Self {
-        let len = images.shape.values();
-        Task {
-            work,
-            recipe: recipe.clone(),
-            pixels: images.pixels[range.start * len..range.end * len].to_vec(),
-            labels: images.labels[range].to_vec(),
-            weights: Arc::default(),
-        }
-    }
-}
-
-/// `sum += more`; an empty sum becomes `more`.
-fn add(sum: &mut Vec<f32>, more: Vec<f32>) {
-    if sum.is_empty() {
-        *sum = more;
-    } else {
-        sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
-    }
+/// What the workers found, in their order.
+#[derive(Default)]
+struct Results {
+    /// The sum of the shares of a step.
+    sum: Vec<f32>,
+    /// The parts of an evaluation.
+    evaluated: Vec<Evaluated>,
 }
