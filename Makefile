@@ -9,6 +9,8 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 NATIVE := --no-default-features --features cpu,ndarray,files
 # Goes before a command that builds wasm: selects the toolchain that has the wasm standard library.
 WASM = eval "$$(scripts/setup env)" &&
+# Compiles with relaxed SIMD.
+RELAXED = RUSTC_WORKSPACE_WRAPPER="$(CURDIR)/scripts/rustc-relaxed"
 # Says which phase begins, and when.
 SAY = printf '\n[%s] %s\n' "$$(date +%H:%M:%S)"
 # Apart from dist/, so that the tests disturb neither a release nor a server.
@@ -53,6 +55,7 @@ test-browser: ## run the tests that need a page or a worker, in a headless brows
 	@scripts/setup test
 	@$(SAY) "testing in a browser, on the CPU"
 	$(WASM) wasm-pack test --headless --chrome --release --no-default-features --features cpu --test page --test worker
+	$(WASM) $(RELAXED) wasm-pack test --headless --chrome --release --no-default-features --features cpu --test worker -- the_kernels
 	$(WASM) wasm-pack test --headless --chrome --release --no-default-features --features files --test parsers
 
 test-backends: ## the same on WebGPU and burn-ndarray
@@ -64,7 +67,7 @@ test-backends: ## the same on WebGPU and burn-ndarray
 test-page: ## test the built page on the CPU, used as a visitor would use it
 	@scripts/setup test
 	@$(SAY) "testing the page"
-	$(WASM) INKLING_WORKERS=files trunk build --offline --dist "$(TEST_SITE)"
+	$(WASM) INKLING_WORKERS="files relaxed" trunk build --offline --dist "$(TEST_SITE)"
 	$(WASM) INKLING_SITE="$(TEST_SITE)" $(E2E)
 
 test-site: ## test the release site with all its workers, used as a visitor would use it
@@ -77,7 +80,7 @@ test-site: ## test the release site with all its workers, used as a visitor woul
 bench: dist ## measure the numbers in docs/performance.md: every backend and replica count, the parts of a step, and Keras if installed
 	@scripts/setup bench
 	cargo build --release $(NATIVE) --example train_native
-	$(WASM) cargo build $(WASM_TARGET) --features cpu --example parts
+	$(WASM) $(RELAXED) cargo build $(WASM_TARGET) --features cpu --example parts
 	$(WASM) wasm-bindgen --target no-modules --out-dir "$$CARGO_TARGET_DIR/parts" "$$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/examples/parts.wasm"
 	$(WASM) node benches/bench.mjs
 

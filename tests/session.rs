@@ -281,8 +281,17 @@ fn a_checkpoint_of_another_network_is_refused_with_a_reason() {
     let (mut session, log) = session();
     for (step, values) in [(3, vec![0.0; 7]), (0, vec![0.0; 225_034 * 3]), (3, vec![0.0; 225_034])] {
         let trainer = TrainerState::new(step, &values);
-        let from =
-            Checkpoint { epoch: 1, done: 32, loss: 1.0, hits: 3.0, seconds: 0.5, best: None, data: None, trainer };
+        let from = Checkpoint {
+            epoch: 1,
+            done: 32,
+            loss: 1.0,
+            hits: 3.0,
+            seconds: 0.5,
+            best: None,
+            data: None,
+            rounding: None,
+            trainer,
+        };
         session.command(Command::Start { run: 1, settings: tiny(), from: Some(Box::new(from)) });
         finish(&mut session);
         assert_eq!(session.state(), RunState::Failed);

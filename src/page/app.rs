@@ -29,7 +29,8 @@ use super::{
     model::Model,
     msg::{CameraMsg, Found, FromWorker, LessonMsg, Msg, Record, WorkerMsg},
     panels::{self, Panel},
-    probe, store,
+    probe::{self, with_relaxed_simd},
+    store,
     update::{start as first_effects, update},
     verdict,
     worker::WorkerId,
@@ -250,7 +251,7 @@ impl App {
                     self.worker_broke(say!("it can't be reached ({})", error));
                 }
             }
-            Effect::KeepOffline(address) => link::keep(&address, FILE_WORKER),
+            Effect::KeepOffline(address) => link::keep(&with_relaxed_simd(&address), FILE_WORKER),
             Effect::Remember(adapter, found) => verdict::keep(&adapter, &found),
             Effect::Renew => link::renew(),
             Effect::OpenFileWorker => self.open_file_worker(),

@@ -286,7 +286,17 @@ pub fn act() -> impl Strategy<Value = Act> {
 
 pub fn checkpoint(step: u32) -> Box<Checkpoint> {
     let trainer = TrainerState::new(step, &[0.5; 3]);
-    Box::new(Checkpoint { epoch: 1, done: 8, loss: 1.0, hits: 1.0, seconds: 1.0, best: None, data: None, trainer })
+    Box::new(Checkpoint {
+        epoch: 1,
+        done: 8,
+        loss: 1.0,
+        hits: 1.0,
+        seconds: 1.0,
+        best: None,
+        data: None,
+        rounding: None,
+        trainer,
+    })
 }
 
 pub fn record(epoch: u32) -> EpochRecord {

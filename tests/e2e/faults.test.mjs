@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { PREFIX, SEVEN, SITE, draw, launch, open, serve, stop, summary, unfold, until } from "./lib.mjs";
+import { CPU_PROGRAM, PREFIX, SEVEN, SITE, draw, launch, open, serve, stop, summary, unfold, until } from "./lib.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -66,7 +66,7 @@ test("a damaged file is refused, and the next source is tried", withServer({
 }));
 
 test("a worker that does not load gives an error message, not a blank page", withServer({
-  intercept: (path, response) => path.endsWith("worker_cpu.js") && (response.writeHead(404).end(), true),
+  intercept: (path, response) => path.endsWith(`${CPU_PROGRAM}.js`) && (response.writeHead(404).end(), true),
 }, async (server) => {
   const page = await open(browser, `${server.url}?dataset=synthetic&backend=cpu`);
   const failed = await until(page, "failure", (s) => s.state === "failed");

@@ -19,6 +19,8 @@ export const PREFIX = "/some/where/";
 /** What `make test-all` requires and `make test` leaves out: the reason to skip a test that needs it, or false. */
 const leftOut = (what, there) => !process.env.INKLING_ALL && !there && `${what} is left out here; \`make test-all\` tests it`;
 const WORKERS = readFileSync(join(SITE, "index.html"), "utf8").match(/name="inkling-workers" content="([^"]*)"/)[1].split(" ");
+/** The program that trains on the CPU in Chromium. */
+export const CPU_PROGRAM = WORKERS.includes("relaxed") ? "worker_relaxed" : "worker_cpu";
 export const NO_WEBGPU = leftOut("WebGPU", WORKERS.includes("webgpu"));
 export const NO_NDARRAY = leftOut("burn-ndarray", WORKERS.includes("ndarray"));
 export const NO_PYTHON = leftOut("Python", existsSync(process.env.INKLING_PYTHON ?? ""));

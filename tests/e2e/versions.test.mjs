@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { NO_RELEASE, PREFIX, ROOT, SITE, launch, open, serve, until } from "./lib.mjs";
+import { CPU_PROGRAM, NO_RELEASE, PREFIX, ROOT, SITE, launch, open, serve, until } from "./lib.mjs";
 
 let browser;
 const folders = [];
@@ -130,7 +130,7 @@ test("a version is replaced as a whole, and one that is broken leaves the one be
 test("a wrong answer for a worker's file is fetched once more and never kept", async () => {
   let wrong = 1;
   const intercept = (path, response) =>
-    path.endsWith("worker_cpu_bg.wasm") && wrong-- > 0 &&
+    path.endsWith(`${CPU_PROGRAM}_bg.wasm`) && wrong-- > 0 &&
     (response.writeHead(200, { "content-type": "text/html", "cache-control": "max-age=1000" }).end("<html>Please log in</html>"), true);
   const server = await serve({ intercept });
   const page = await open(browser, `${server.url}?backend=cpu`, { serviceWorkers: "allow" });
@@ -146,9 +146,9 @@ test("a wrong answer for a worker's file is fetched once more and never kept", a
 
 test("a program with one byte changed is not run, and the page says so", async () => {
   const intercept = (path, response) => {
-    if (!path.endsWith("worker_cpu_bg.wasm")) return false;
+    if (!path.endsWith(`${CPU_PROGRAM}_bg.wasm`)) return false;
     // The name of a data segment: it compiles as well as before.
-    const bytes = readFileSync(join(SITE, "worker_cpu_bg.wasm"));
+    const bytes = readFileSync(join(SITE, `${CPU_PROGRAM}_bg.wasm`));
     bytes[bytes.lastIndexOf(Buffer.from("checkpoint"))] ^= 1;
     response.writeHead(200, { "content-type": "application/wasm" }).end(bytes);
     return true;
@@ -180,20 +180,20 @@ for (const [name, answer] of [
 test("the progress of a download is visible through the service worker", async () => {
   let slow = false;
   const intercept = (path, response) => {
-    if (!slow || !path.endsWith("worker_cpu_bg.wasm")) return false;
-    const bytes = readFileSync(join(SITE, "worker_cpu_bg.wasm"));
+    if (!slow || !path.endsWith(`${CPU_PROGRAM}_bg.wasm`)) return false;
+    const bytes = readFileSync(join(SITE, `${CPU_PROGRAM}_bg.wasm`));
     response.writeHead(200, { "content-type": "application/wasm", "content-length": bytes.length });
     response.write(bytes.subarray(0, bytes.length / 2));
     setTimeout(() => response.end(bytes.subarray(bytes.length / 2)), 2500);
     return true;
   };
   const { server, page } = await visit({ intercept });
-  await page.evaluate(async () => {
+  await page.evaluate(async (program) => {
     for (const name of await self.caches.keys()) {
       const cache = await self.caches.open(name);
-      for (const request of await cache.keys()) if (request.url.includes("worker_cpu_bg")) await cache.delete(request);
+      for (const request of await cache.keys()) if (request.url.includes(program)) await cache.delete(request);
     }
-  });
+  }, CPU_PROGRAM);
   slow = true;
   await page.reload();
   await page.locator("#backend-badge").getByText(/Fetching the CPU worker: [1-9]/).waitFor();
@@ -257,7 +257,7 @@ test("a returning visitor gets the loader of a new build, not the one that the b
   const build = readFileSync(join(folder, "sw.js"), "utf8").match(/"build":"[^"]*-([0-9a-f]{16})"/)[1];
   const program = readdirSync(folder).find((name) => /^page-.*_bg\.wasm$/.test(name));
   const decoder = new TextDecoder("latin1");
-  for (const file of [program, "worker_cpu_bg.wasm"]) {
+  for (const file of [program, `${CPU_PROGRAM}_bg.wasm`]) {
     writeFileSync(join(folder, file), Buffer.from(decoder.decode(readFileSync(join(folder, file))).replaceAll(build, NEXT), "latin1"));
   }
   // Another content has another name.

@@ -54,22 +54,24 @@ async function waitFor(what, test) {
 test("a served page lists the workers that are being built, and takes each when it is ready", async (t) => {
   const { run, move, staged, served, files, folder } = await site(t, SERVED, `while [ ! -e "$(dirname "$0")/../$9" ]; do sleep 0.1; done`);
   run("add");
-  assert.match(await staged(), /content="cpu" data-building="files webgpu ndarray"/);
+  assert.match(await staged(), /content="cpu" data-building="files relaxed webgpu ndarray"/);
   await move();
   // The stand-in for cargo waits until a file with the name of the worker exists.
   await writeFile(join(folder, "worker_files"), "");
-  await waitFor("the file worker", async () => /content="cpu files" data-building="webgpu ndarray"/.test(await served()));
+  await waitFor("the file worker", async () => /content="cpu files" data-building="relaxed webgpu ndarray"/.test(await served()));
+  await writeFile(join(folder, "worker_cpu"), ""); // built once more, with relaxed SIMD
+  await waitFor("the worker with relaxed SIMD", async () => /content="cpu files relaxed" data-building="webgpu ndarray"/.test(await served()));
   await writeFile(join(folder, "worker_webgpu"), "");
-  await waitFor("the WebGPU worker", async () => /content="cpu files webgpu" data-building="ndarray"/.test(await served()));
-  assert.deepEqual(await files(), ["worker_files.js", "worker_webgpu.js"]);
+  await waitFor("the WebGPU worker", async () => /content="cpu files relaxed webgpu" data-building="ndarray"/.test(await served()));
+  assert.deepEqual(await files(), ["worker_files.js", "worker_relaxed.js", "worker_webgpu.js"]);
 });
 
 test("a worker that does not build is left out, and the others follow", async (t) => {
   const { run, move, served, files } = await site(t, SERVED, `[ "$9" != worker_webgpu ]`);
   run("add");
   await move();
-  await waitFor("the last worker", async () => /content="cpu files ndarray" data-building=""/.test(await served()));
-  assert.deepEqual(await files(), ["worker_files.js", "worker_ndarray.js"]);
+  await waitFor("the last worker", async () => /content="cpu files relaxed ndarray" data-building=""/.test(await served()));
+  assert.deepEqual(await files(), ["worker_files.js", "worker_ndarray.js", "worker_relaxed.js"]);
 });
 
 test("the next change stops the build in the background", async (t) => {
@@ -86,7 +88,7 @@ test("the next change stops the build in the background", async (t) => {
       return true;
     }
   });
-  assert.match(await served(), /content="cpu" data-building="files webgpu ndarray"/);
+  assert.match(await served(), /content="cpu" data-building="files relaxed webgpu ndarray"/);
 });
 
 test("a site that is not served is complete at once", async (t) => {
@@ -105,7 +107,7 @@ const wasm = await init({ module_or_path: './page-1_bg.wasm' });
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, "staging", name), `${text}\n`);
   run("add");
-  assert.match(await staged(), /content="cpu files webgpu ndarray" data-building=""/);
+  assert.match(await staged(), /content="cpu files relaxed webgpu ndarray" data-building=""/);
   assert.match(await staged(), /Content-Security-Policy/);
   const read = (name) => readFile(join(folder, "staging", name), "utf8");
   assert.match(await read("worker-loader.js"), /"worker_webgpu\.js":"sha256-[^"]{44}"/);

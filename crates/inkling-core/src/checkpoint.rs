@@ -22,8 +22,20 @@ pub struct Checkpoint {
     /// Fingerprint of the data set; `None` in a checkpoint of an earlier version.
     #[serde(default)]
     pub data: Option<u32>,
+    /// How the CPU's kernels rounded; `None` on a GPU, and in a checkpoint of an earlier version.
+    #[serde(default)]
+    pub rounding: Option<Rounding>,
     /// The state of the network.
     pub trainer: TrainerState,
+}
+
+/// How the CPU's kernels round the sum of a number and a product. A run gives the same numbers again only with the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rounding {
+    /// First the product, then the sum.
+    Twice,
+    /// Only the sum, in one fused instruction.
+    Once,
 }
 
 /// A network in training. Every random draw depends only on the seed, the step and the epoch, so this is its complete

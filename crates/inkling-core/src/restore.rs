@@ -389,7 +389,17 @@ mod tests {
         let trainer = TrainerState::new(11, &vec![0.5; 3 * PARAMETERS]);
         let at = |epoch, done, trainer| {
             let best = Some((1, 1.0));
-            Box::new(Checkpoint { epoch, done, loss: 1.0, hits: 1.0, seconds: 1.0, best, data: Some(5), trainer })
+            Box::new(Checkpoint {
+                epoch,
+                done,
+                loss: 1.0,
+                hits: 1.0,
+                seconds: 1.0,
+                best,
+                data: Some(5),
+                rounding: None,
+                trainer,
+            })
         };
         say(Event::Checkpoint(at(2, 2, trainer)));
         run.incidents.push(Incident {
@@ -467,7 +477,17 @@ mod tests {
             messages.push(Event::Epoch { record: epoch(done), confusion: ConfusionMatrix::new(10) });
             let trainer = TrainerState::new(9 * done, &vec![0.5; 3 * PARAMETERS]);
             let (epoch, best) = (done + 1, Some((1, 1.0)));
-            let at = Checkpoint { epoch, done: 0, loss: 0.0, hits: 0.0, seconds: 0.0, best, data: Some(5), trainer };
+            let at = Checkpoint {
+                epoch,
+                done: 0,
+                loss: 0.0,
+                hits: 0.0,
+                seconds: 0.0,
+                best,
+                data: Some(5),
+                rounding: None,
+                trainer,
+            };
             messages.push(Event::Checkpoint(Box::new(at)));
         }
         messages.push(Event::Test(score()));
@@ -600,6 +620,7 @@ mod tests {
                 seconds,
                 best: None,
                 data: None,
+                rounding: None,
                 trainer,
             }))
         };

@@ -17,6 +17,9 @@ pub(crate) const BLOCK: usize = 2 * LANES;
 /// Rows that one pass of the inner loops computes: with two registers for each, there are eight sums. V8 has no registers for many more.
 pub(crate) const ROWS: usize = 4;
 
+/// Whether a product and a sum are one instruction, where the processor has it: in a build with relaxed SIMD (`scripts/rustc-relaxed`).
+pub const FUSED: bool = cfg!(all(target_arch = "wasm32", target_feature = "relaxed-simd"));
+
 #[cfg(target_arch = "wasm32")]
 type Register = v128;
 #[cfg(not(target_arch = "wasm32"))]
@@ -166,10 +169,13 @@ impl Lanes {
         out
     }
 
-    /// `self + a * b`, with the product rounded before the sum.
+    /// `self + a * b`. With [`FUSED`], only the sum is rounded; otherwise the product is rounded first.
     #[inline(always)]
     pub fn add_product(self, a: Self, b: Self) -> Self {
-        self + a * b
+        #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+        return Lanes(core::arch::wasm32::f32x4_relaxed_madd(a.0, b.0, self.0));
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
+        return self + a * b;
     }
 }
 

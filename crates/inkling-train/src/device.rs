@@ -11,12 +11,14 @@ use crate::{
 };
 use inkling_core::{
     augment::Augmentation,
+    checkpoint::Rounding,
     data::{Batch, Dataset, synthetic},
     network::Network,
     parameters::random_weights,
     protocol::{BackendInfo, BackendName},
     settings::Kernels,
 };
+use inkling_kernels::lanes::FUSED;
 
 /// A backend that this build can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +83,10 @@ impl Backend {
     /// A [`DeviceError`] that the page shows as the reason for its fallback.
     pub async fn open(kind: BackendKind) -> Result<Self, DeviceError> {
         match kind {
-            BackendKind::Cpu => Ok(Backend::new(Device::flex(), BackendName::Cpu, "burn-flex, SIMD")),
+            BackendKind::Cpu => {
+                let engine = if FUSED { "burn-flex, SIMD with fused multiply-adds" } else { "burn-flex, SIMD" };
+                Ok(Backend::new(Device::flex(), BackendName::Cpu, engine))
+            }
             #[cfg(feature = "ndarray")]
             BackendKind::Ndarray => Ok(Backend::new(ndarray(), BackendName::Ndarray, "burn-ndarray, one thread")),
             #[cfg(feature = "webgpu")]
@@ -110,6 +115,12 @@ impl Backend {
     /// Whether this is a GPU. A GPU has its own memory, and its results may be wrong through no fault of the run.
     pub fn is_gpu(&self) -> bool {
         self.info.name == Some(BackendName::Webgpu)
+    }
+
+    /// How the kernels on the CPU round.
+    pub fn rounding(&self) -> Option<Rounding> {
+        let own = if FUSED { Rounding::Once } else { Rounding::Twice };
+        (self.info.name == Some(BackendName::Cpu)).then_some(own)
     }
 
     /// Copies the images to a GPU if they fit; empty on other backends.

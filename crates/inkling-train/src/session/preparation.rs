@@ -3,7 +3,7 @@
 use std::{mem, sync::Arc};
 
 use inkling_core::{
-    checkpoint::{Checkpoint, TrainerState},
+    checkpoint::{Checkpoint, Rounding, TrainerState},
     data::{Dataset, SharedDataset, Split, synthetic},
     message,
     metrics::Stopwatch,
@@ -126,8 +126,17 @@ impl Session {
         if !trainer.is_finite() {
             return self.warn("These weights are not all numbers: they come from a training that diverged.");
         }
-        let beginning =
-            Checkpoint { epoch: 1, done: 0, loss: 0.0, hits: 0.0, seconds: 0.0, best: None, data: None, trainer };
+        let beginning = Checkpoint {
+            epoch: 1,
+            done: 0,
+            loss: 0.0,
+            hits: 0.0,
+            seconds: 0.0,
+            best: None,
+            data: None,
+            rounding: None,
+            trainer,
+        };
         self.emit(Event::Imported { run: next });
         self.start(next, settings, Some(Box::new(beginning)));
         self.preparation.pause_first = true;
@@ -179,6 +188,18 @@ impl Session {
         self.training =
             Some(Training::new(&self.settings, (data, fingerprint), resident, split, trainer, from.as_deref()));
         self.emit(Event::Loaded(loaded));
+        let before = from.as_ref().and_then(|from| from.rounding);
+        match before.zip(self.backend.rounding()) {
+            Some((Rounding::Once, Rounding::Twice)) => self.warn(
+                "So far, this run was computed with fused multiply-adds, which this browser does not have. It rounds a little differently \
+                 from here on.",
+            ),
+            Some((Rounding::Twice, Rounding::Once)) => self.warn(
+                "So far, this run was computed without fused multiply-adds, which this browser has. It rounds a little differently from \
+                 here on.",
+            ),
+            _ => {}
+        }
         if let Some(from) = from.filter(|from| from.trainer.step == 0) {
             // Until the first steps are done, the weights from the file are all there is to lose.
             self.emit(Event::Checkpoint(from));

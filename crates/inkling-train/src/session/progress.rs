@@ -209,6 +209,7 @@ impl Session {
             hits: training.hits,
             seconds: training.watch.seconds(),
             data: Some(training.fingerprint),
+            rounding: self.backend.rounding(),
             trainer,
         };
         self.emit(Event::Checkpoint(Box::new(checkpoint)));

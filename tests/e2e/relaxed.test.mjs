@@ -1,0 +1,55 @@
+// The CPU worker with relaxed SIMD: where the browser runs it, it trains, and a run that moves between the two says so.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch, open, serve, summary, until } from "./lib.mjs";
+
+let server, browser;
+before(async () => ([server, browser] = [await serve(), await launch()]));
+after(async () => (await browser.close(), await server.close()));
+
+const RUN = "?dataset=synthetic&backend=cpu&images=2400&batch=48&epochs=4&seed=3&replicas=2";
+const curve = (s) => s.history.map((epoch) => [epoch.train_loss, epoch.validation_loss, epoch.validation_accuracy]);
+const finished = (page) => until(page, "finished run", (s) => s.state === "finished");
+/** In a browser without relaxed SIMD, the page finds such a module invalid. */
+const init = () => localStorage.without && (WebAssembly.validate = () => false);
+const without = (page, value) => page.evaluate((value) => (localStorage.without = value), value);
+const engine = (page) => page.locator("#backend-badge").textContent();
+const FUSED = /CPU: burn-flex, SIMD with fused multiply-adds/;
+
+test("both programs train, to the same numbers but for rounding, with replicas of their own kind", async () => {
+  const page = await open(browser, `${server.url}${RUN}&autostart=1`, { init });
+  const fused = await finished(page);
+  assert.match(await engine(page), FUSED);
+  await without(page, "1");
+  server.requests.length = 0;
+  await page.goto(`${server.url}${RUN}`);
+  await page.getByRole("button", { name: "Discard it", exact: true }).click();
+  await page.getByRole("button", { name: "Train", exact: true }).click();
+  const plain = await finished(page);
+  assert.match(await engine(page), /CPU: burn-flex, SIMD \(/);
+  assert.deepEqual([fused.workers, plain.workers, fused.warnings, plain.warnings], [2, 2, [], []]);
+  const programs = server.requests.map((path) => path.split("/").pop()).filter((name) => /^worker_.*wasm$/.test(name));
+  assert.deepEqual([...new Set(programs)], ["worker_cpu_bg.wasm"]);
+  assert.notDeepEqual(curve(fused), curve(plain), "both rounded alike, so it was the same program twice");
+  curve(fused).flat().forEach((value, at) => assert.ok(Math.abs(value - curve(plain).flat()[at]) < 0.05, `${value} ${curve(plain).flat()[at]}`));
+  assert.deepEqual(page.problems, []);
+});
+
+for (const [first, then, words] of [["", "1", "does not have"], ["1", "", "which this browser has"]]) {
+  test(`a run that goes on in a browser ${then ? "without" : "with"} relaxed SIMD says that it rounds differently`, async () => {
+    const page = await open(browser, server.url, { init });
+    await without(page, first);
+    await page.goto(`${server.url}${RUN}&autostart=1`);
+    await until(page, "second epoch", (s) => s.history.length >= 2);
+    await page.waitForTimeout(200);
+    await without(page, then);
+    await page.goto(server.url);
+    await page.getByRole("button", { name: "Resume it", exact: true }).click();
+    const done = await finished(page);
+    assert.equal(done.history.length, 4);
+    assert.equal(done.warnings.length, 1);
+    assert.ok(done.warnings[0].includes("fused multiply-adds") && done.warnings[0].includes(words), done.warnings[0]);
+    assert.equal((await summary(page)).state, "finished");
+    assert.deepEqual(page.problems, []);
+  });
+}
