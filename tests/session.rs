@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::{Log, finish, session, tiny};
 
 use inkling_core::{
-    checkpoint::{Checkpoint, TrainerState},
+    checkpoint::{Checkpoint, Rounding, TrainerState},
     data::{IMAGE, handwriting::Handwriting, synthetic},
     protocol::{Activity, Answer, Command, Envelope, EpochRecord, Event, Format, Part, Question, RunState},
     restore::Restore,
@@ -376,7 +376,7 @@ proptest! {
         data in proptest::option::of(any::<u32>()),
     ) {
         let trainer = TrainerState::new(step, &vec![weight; values]);
-        let from = Some(Box::new(Checkpoint { epoch, done, loss, hits, seconds, best, data, trainer }));
+        let from = Some(Box::new(Checkpoint { epoch, done, loss, hits, seconds, best, data, rounding: None, trainer }));
         let (mut session, log) = session();
         session.command(Command::Start { run: 1, settings: tiny(), from });
         for _ in 0..3 {
@@ -411,6 +411,29 @@ fn a_run_does_not_go_on_with_other_images_than_it_had() {
     );
     // A checkpoint of an earlier version does not say which images they were.
     assert_eq!(resume(Checkpoint { data: None, ..*checkpoint }), RunState::Training);
+}
+
+#[test]
+fn a_run_that_goes_on_with_another_rounding_says_so() {
+    let (mut first, log) = session();
+    first.command(Command::start(1, tiny()));
+    finish(&mut first);
+    let checkpoint =
+        log.borrow().iter().find_map(|e| if let Event::Checkpoint(c) = &e.event { Some(c.clone()) } else { None });
+    let checkpoint = checkpoint.unwrap();
+    assert_eq!(checkpoint.rounding, Some(Rounding::Twice), "native kernels round products and sums");
+    for (rounding, told) in [(Some(Rounding::Once), 1), (Some(Rounding::Twice), 0), (None, 0)] {
+        let (mut session, log) = session();
+        let from = Some(Box::new(Checkpoint { rounding, ..*checkpoint.clone() }));
+        session.command(Command::Start { run: 1, settings: tiny(), from });
+        block_on(session.work());
+        let warnings = log
+            .borrow()
+            .iter()
+            .filter(|e| matches!(&e.event, Event::Warning(words) if words.contains("fused")))
+            .count();
+        assert_eq!(warnings, told, "{rounding:?}");
+    }
 }
 
 #[test]

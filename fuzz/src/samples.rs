@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use ciborium::Value;
 use inkling_core::{
-    checkpoint::{Checkpoint, TrainerState},
+    checkpoint::{Checkpoint, Rounding, TrainerState},
     data::{DataShape, Dataset, KeptData, Labelled, NamedFile, Shape, handwriting::Handwriting, synthetic},
     healing::{Incident, Remedy},
     history::RunHistory,
@@ -151,6 +151,7 @@ pub fn run() -> &'static Value {
             seconds,
             best,
             data: Some(5),
+            rounding: Some(Rounding::Once),
             trainer,
         })));
         let backend = BackendName::Cpu;
