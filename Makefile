@@ -9,8 +9,8 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 NATIVE := --no-default-features --features cpu,ndarray,files
 # Goes before a command that builds wasm: selects the toolchain that has the wasm standard library.
 WASM = eval "$$(scripts/setup env)" &&
-# Compiles with relaxed SIMD.
-RELAXED = RUSTC_WORKSPACE_WRAPPER="$(CURDIR)/scripts/rustc-relaxed"
+# Compiles with relaxed SIMD, and tells the tests.
+RELAXED = INKLING_RELAXED=1 RUSTC_WORKSPACE_WRAPPER="$(CURDIR)/scripts/rustc-relaxed"
 # Says which phase begins, and when.
 SAY = printf '\n[%s] %s\n' "$$(date +%H:%M:%S)"
 # Apart from dist/, so that the tests disturb neither a release nor a server.
@@ -80,8 +80,10 @@ test-site: ## test the release site with all its workers, used as a visitor woul
 bench: dist ## measure the numbers in docs/performance.md: every backend and replica count, the parts of a step, and Keras if installed
 	@scripts/setup bench
 	cargo build --release $(NATIVE) --example train_native
+	$(WASM) cargo build $(WASM_TARGET) --features cpu --example parts
+	$(WASM) wasm-bindgen --target no-modules --out-dir "$$CARGO_TARGET_DIR/parts/plain" "$$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/examples/parts.wasm"
 	$(WASM) $(RELAXED) cargo build $(WASM_TARGET) --features cpu --example parts
-	$(WASM) wasm-bindgen --target no-modules --out-dir "$$CARGO_TARGET_DIR/parts" "$$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/examples/parts.wasm"
+	$(WASM) wasm-bindgen --target no-modules --out-dir "$$CARGO_TARGET_DIR/parts/relaxed" "$$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/examples/parts.wasm"
 	$(WASM) node benches/bench.mjs
 
 fuzz: ## fuzz every parser and every restored record, EXECUTIONS times each (20000)

@@ -11,8 +11,18 @@ use std::{
 };
 
 /// What the workers, their loader and the page are built from. Style sheets and icons are left out.
-const INPUTS: [&str; 9] =
-    [".cargo/config.toml", "Cargo.lock", "Cargo.toml", "Trunk.toml", "build.rs", "crates", "index.html", "src", "www"];
+const INPUTS: [&str; 10] = [
+    ".cargo/config.toml",
+    "Cargo.lock",
+    "Cargo.toml",
+    "Trunk.toml",
+    "build.rs",
+    "crates",
+    "index.html",
+    "scripts/rustc-relaxed",
+    "src",
+    "www",
+];
 
 fn main() -> io::Result<()> {
     for place in INPUTS.iter().filter(|place| **place != "www") {

@@ -33,18 +33,18 @@ function intercept(path, response) {
     return true;
   }
   const worker = `importScripts("parts.js"); wasm_bindgen("parts_bg.wasm").then(() => postMessage(wasm_bindgen.bench()));`;
-  const body = name === "worker.js" ? worker : readFileSync(join(target, "parts", name));
+  const body = name.endsWith("worker.js") ? worker : readFileSync(join(target, "parts", name));
   response.writeHead(200, { "content-type": name.endsWith("wasm") ? "application/wasm" : "text/javascript" }).end(body);
   return true;
 }
 
 const server = await serve({ data, intercept });
 
-/** One run in a fresh browser. */
-async function inBrowser(query) {
+/** One run in a fresh browser, in which `init` runs first. */
+async function inBrowser(query, init) {
   const browser = await launch();
   const begun = Date.now();
-  const page = await open(browser, `${server.url}?dataset=mnist&autostart=1&${query}`);
+  const page = await open(browser, `${server.url}?dataset=mnist&autostart=1&${query}`, { init });
   const done = await until(page, "finished run", (s) => s.state === "finished" || s.state === "failed", 900);
   const clicked = (Date.now() - begun) / 1000;
   await browser.close();
@@ -53,14 +53,15 @@ async function inBrowser(query) {
   return { speed: last.images_per_second, seconds: clicked, test: done.test_accuracy, parts: last.parts, workers: done.workers };
 }
 
-async function parts() {
+/** The parts of a step, in the program `plain` or `relaxed`. */
+async function parts(program) {
   const browser = await launch();
   const page = await open(browser, server.url + "?dataset=synthetic&backend=cpu");
-  const table = await page.evaluate(() => new Promise((resolve, reject) => {
-    const worker = new Worker("parts/worker.js");
+  const table = await page.evaluate((program) => new Promise((resolve, reject) => {
+    const worker = new Worker(`parts/${program}/worker.js`);
     worker.onmessage = ({ data }) => resolve(data);
     worker.onerror = ({ message }) => reject(new Error(message));
-  }));
+  }), program);
   await browser.close();
   return table;
 }
@@ -134,6 +135,8 @@ const images = quick ? 6000 : 20000;
 const some = `images=${images}&epochs=2`;
 const contestants = [
   ["Inkling, 1 worker", () => inBrowser(`backend=cpu&replicas=1&${some}`)],
+  ["Inkling, 1 worker, without relaxed SIMD", () => inBrowser(`backend=cpu&replicas=1&${some}`, "WebAssembly.validate = () => false;")],
+  ["Inkling, 8 workers", () => inBrowser(`backend=cpu&replicas=8&${some}`)],
   ["Inkling, 2 workers", () => inBrowser(`backend=cpu&replicas=2&${some}`)],
   ["Inkling, 2 workers, batch 128", () => inBrowser(`backend=cpu&replicas=2&batch=128&${some}`)],
   ["unmodified burn-flex, 1 worker", () => inBrowser(`backend=cpu&replicas=1&kernels=stock&images=${images / 4}&epochs=2`)],
@@ -161,7 +164,7 @@ for (let round = 0; round < rounds; round++) {
   const script = keras("until99");
   if (script) until99.get("Keras script").push(script);
 }
-const table = await parts();
+const tables = [await parts("plain"), await parts("relaxed")];
 const page = await responsiveness();
 await server.close();
 
@@ -181,4 +184,4 @@ for (const [name, results] of until99) {
 const shared = found.get("Inkling, 2 workers").at(-1).parts;
 console.log("\nWhere the leading worker's time goes (2 workers, batch 64): " + Object.entries(shared).filter(([k]) => !["steps", "idle"].includes(k)).map(([k, v]) => `${k} ${((100 * v) / shared.steps).toFixed(0)} %`).join(", "));
 console.log(`\nWhile all replicas train: ${page.busy.length} tasks of more than 50 ms on the page's thread (longest ${Math.max(0, ...page.busy).toFixed(0)} ms); a sketch is answered after ${page.median?.toFixed(0)} ms (median of ${page.answers}), 95 % within ${page.p95?.toFixed(0)} ms`);
-console.log(`\nParts of a step in the browser (one worker, batch 64):\n\n${table}`);
+console.log(`\nParts of a step in the browser (one worker, batch 64):\n\n${tables[0]}\n\nThe same with relaxed SIMD:\n\n${tables[1]}`);

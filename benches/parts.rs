@@ -37,6 +37,8 @@ const CHAINS: usize = 12;
 
 struct Part {
     name: &'static str,
+    /// Images of a call.
+    images: usize,
     /// Floating-point operations per batch that dense arithmetic would need; 0 where that number means nothing.
     flops: f64,
     run: Box<dyn FnMut()>,
@@ -64,7 +66,8 @@ fn peak(steps: usize) {
 
 fn parts(digits: Labelled) -> Vec<Part> {
     let mut parts = Vec::new();
-    let mut part = |name, flops, run: Box<dyn FnMut()>| parts.push(Part { name, flops, run, milliseconds: Vec::new() });
+    let mut add = |name, images, flops, run| parts.push(Part { name, images, flops, run, milliseconds: Vec::new() });
+    let mut part = |name, flops, run: Box<dyn FnMut()>| add(name, BATCH, flops, run);
     const PEAK: usize = 1_000_000;
     part("peak", peak_flops(PEAK), Box::new(|| peak(PEAK)));
     let net = Network::default();
@@ -192,8 +195,9 @@ fn parts(digits: Labelled) -> Vec<Part> {
             };
             let mut trainer = Trainer::new(recipe, &backend.device);
             let batch = Batch::plain(&digits, 0..images);
-            part(
+            add(
                 name,
+                images,
                 0.0,
                 Box::new(move || {
                     let feed = Feed::upload(batch.clone(), trainer.device());
@@ -233,7 +237,7 @@ fn table() -> String {
             // Blocks skip what the pool drops, so this is what dense arithmetic would need.
             speed => format!("{speed:6.1} GFLOP/s, {:3.0} % of the peak", 100.0 * speed / peak),
         };
-        format!("{:24} {:8.2} us per image {speed}", part.name, median * 1e3 / BATCH as f64)
+        format!("{:24} {:8.2} us per image {speed}", part.name, median * 1e3 / part.images as f64)
     };
     parts.iter().zip(&medians).map(line).collect::<Vec<_>>().join("\n")
 }

@@ -27,7 +27,7 @@ pub async fn within(milliseconds: i32, promise: Promise) -> Result<JsValue, JsVa
         timer = set_timeout(then.unchecked_ref(), milliseconds).unwrap_or_default();
     });
     let result = JsFuture::from(Promise::race(&js_sys::Array::of2(&promise, &late))).await;
-    // A training run waits for a thousand replies a second: their timers must not pile up.
+    // Hundreds of replies may arrive every second; without this, their timers would pile up.
     let _ = call("clearTimeout", &[timer]);
     result
 }

@@ -24,6 +24,7 @@ fn the_build_id_changes_with_the_loader_the_page_the_crates_and_the_tools_but_no
         "build.rs",
         "crates/a/src/lib.rs",
         "index.html",
+        "scripts/rustc-relaxed",
         "src/lib.rs",
         "www/worker-loader.js",
     ];

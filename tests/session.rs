@@ -430,7 +430,7 @@ fn a_run_that_goes_on_with_another_rounding_says_so() {
         let warnings = log
             .borrow()
             .iter()
-            .filter(|e| matches!(&e.event, Event::Warning(words) if words.contains("fused")))
+            .filter(|e| matches!(&e.event, Event::Warning(words) if words.contains("rounds differently")))
             .count();
         assert_eq!(warnings, told, "{rounding:?}");
     }

@@ -67,6 +67,14 @@ async fn the_kernels_equal_burns_operations() {
     kernels::every_output_is_written();
 }
 
+/// `make test-browser` runs the test above in both builds.
+#[wasm_bindgen_test]
+fn the_kernels_round_once_only_with_relaxed_simd() {
+    let relaxed = option_env!("INKLING_RELAXED").is_some();
+    assert!(relaxed || !inkling_kernels::lanes::rounds_once());
+    assert_eq!(cfg!(target_feature = "relaxed-simd"), relaxed, "the build has not been made as it was asked for");
+}
+
 #[wasm_bindgen_test]
 async fn a_session_learns_in_a_worker() {
     let log: Rc<RefCell<Vec<Event>>> = Rc::default();

@@ -29,8 +29,7 @@ use super::{
     model::Model,
     msg::{CameraMsg, Found, FromWorker, LessonMsg, Msg, Record, WorkerMsg},
     panels::{self, Panel},
-    probe::{self, with_relaxed_simd},
-    store,
+    probe, store,
     update::{start as first_effects, update},
     verdict,
     worker::WorkerId,
@@ -97,6 +96,7 @@ pub fn start() {
     let query = dom::window().and_then(|window| window.location().search().ok()).unwrap_or_default();
     let (settings, errors) = Settings::from_query(&query);
     let mut model = Model::new(settings);
+    model.cpu_program = probe::cpu_program();
     model.picture.still = dom::matches_media(REDUCED_MOTION);
     model.picture.hidden = dom::document().is_some_and(|document| document.hidden());
     for error in errors {
@@ -251,7 +251,7 @@ impl App {
                     self.worker_broke(say!("it can't be reached ({})", error));
                 }
             }
-            Effect::KeepOffline(address) => link::keep(&with_relaxed_simd(&address), FILE_WORKER),
+            Effect::KeepOffline(address) => link::keep(&address, FILE_WORKER),
             Effect::Remember(adapter, found) => verdict::keep(&adapter, &found),
             Effect::Renew => link::renew(),
             Effect::OpenFileWorker => self.open_file_worker(),

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
 use web_sys::{ErrorEvent, MessageEvent, Worker};
 
-use super::{msg::FromWorker, probe::with_relaxed_simd};
+use super::msg::FromWorker;
 use crate::{BUILD, tasks::error_message};
 
 // `www/offline.js`
@@ -48,7 +48,6 @@ impl Link {
         address: &str,
         receive: impl Fn(FromWorker<M>) + Clone + 'static,
     ) -> Result<Self, String> {
-        let address = with_relaxed_simd(address);
         let worker =
             Worker::new(&format!("worker-loader.js?worker={address}&build={BUILD}")).map_err(|e| error_message(&e))?;
         let hear = receive.clone();

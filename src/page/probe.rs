@@ -7,7 +7,7 @@ use inkling_core::{say, settings::BackendChoice};
 
 use super::{
     dom, verdict,
-    worker::{Adapter, Pick, Site},
+    worker::{Adapter, CpuProgram, Pick, Site},
 };
 use crate::tasks::within;
 
@@ -26,29 +26,20 @@ pub async fn pick(choice: BackendChoice) -> Pick {
 
 /// The workers that the site has or is building.
 fn site() -> Site {
-    Site::of(&listed("content"), &listed("data-building"))
-}
-
-/// One of the two lists of workers in `index.html`.
-fn listed(attribute: &str) -> String {
     let meta = dom::document().and_then(|d| d.query_selector("meta[name=inkling-workers]").ok()?);
-    meta.and_then(|meta| meta.get_attribute(attribute)).unwrap_or_default()
+    let list = |name| meta.as_ref().and_then(|meta| meta.get_attribute(name)).unwrap_or_default();
+    Site::of(&list("content"), &list("data-building"))
 }
 
-/// The `address` of a worker; if it is the CPU's, that of its program with relaxed SIMD where the site has it and the browser runs it.
-pub fn with_relaxed_simd(address: &str) -> String {
-    /// The smallest module with such an instruction, which multiplies and adds three vectors of zeros: () -> v128.
+/// The program of the CPU worker for this site and this browser.
+pub fn cpu_program() -> CpuProgram {
+    /// The smallest module with an instruction of relaxed SIMD, which multiplies and adds three vectors of zeros: () -> v128.
     const MODULE: [u8; 40] = [
         0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 0, 253, 15, 65, 0, 253,
         15, 65, 0, 253, 15, 253, 133, 2, 11,
     ];
     let runs = || js_sys::WebAssembly::validate(&js_sys::Uint8Array::from(&MODULE[..])) == Ok(true);
-    match address.strip_prefix("worker_cpu") {
-        Some(rest) if listed("content").split(' ').any(|name| name == "relaxed") && runs() => {
-            format!("worker_relaxed{rest}")
-        }
-        _ => address.to_string(),
-    }
+    if site().relaxed && runs() { CpuProgram::Relaxed } else { CpuProgram::Plain }
 }
 
 /// The browser's WebGPU adapter, or why there is none that can be used.

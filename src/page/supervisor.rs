@@ -83,7 +83,7 @@ impl Update<'_> {
         let waits = starts && self.model.run.settings.dataset == DatasetName::Mnist;
         // MNIST is downloaded in parallel with the worker.
         let early = if waits { format!("&early={}", first_source().join(",")) } else { String::new() };
-        let address = plan.pick.address() + &early;
+        let address = plan.pick.address(self.model.cpu_program) + &early;
         self.replace(WorkerState::Fetching(plan, 0));
         self.effects.push(Effect::OpenWorker(self.model.last_worker, address));
         self.later(SILENCE_MS, WorkerMsg::SilenceDue);
@@ -178,7 +178,7 @@ impl Update<'_> {
                     .into(),
             );
         }
-        self.effects.push(Effect::KeepOffline(plan.pick.address()));
+        self.effects.push(Effect::KeepOffline(plan.pick.address(self.model.cpu_program)));
         let gpu = plan.pick.gpu().cloned().unwrap_or_default();
         if let Some(check) = &backend.check {
             self.effects.push(Effect::Remember(gpu.adapter.clone(), Verdict::Passed(check.clone())));

@@ -92,6 +92,18 @@ pub struct Site {
     pub ready: Vec<BackendName>,
     /// Those that `scripts/workers` is building while the site is already served.
     pub building: Vec<BackendName>,
+    /// Whether it has the CPU worker with relaxed SIMD as well.
+    pub relaxed: bool,
+}
+
+/// The program of the CPU worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CpuProgram {
+    /// For every browser.
+    #[default]
+    Plain,
+    /// With relaxed SIMD, where the site has it and the browser runs it.
+    Relaxed,
 }
 
 /// The browser's GPU adapter.
@@ -178,7 +190,8 @@ impl Site {
         let names = |list: &str| {
             list.split(' ').filter_map(|word| KNOWN.into_iter().find(|name| name.to_string() == word)).collect()
         };
-        Site { ready: names(ready), building: names(building) }
+        let relaxed = ready.split(' ').any(|word| word == "relaxed");
+        Site { ready: names(ready), building: names(building), relaxed }
     }
 
     /// Why the site does not have this worker; `None` if it has it.
@@ -239,11 +252,12 @@ impl Pick {
         Pick { engine: Engine::Webgpu(Gpu { adapter: name, check }), reason: reason.into() }
     }
 
-    /// Address of the worker.
-    pub fn address(&self) -> String {
+    /// Address of the worker, whose program on the CPU is `cpu`.
+    pub fn address(&self, cpu: CpuProgram) -> String {
         match &self.engine {
             Engine::Webgpu(Gpu { check: None, .. }) => "worker_webgpu".into(),
             Engine::Webgpu(Gpu { check: Some(_), .. }) => "worker_webgpu&checked=1".into(),
+            Engine::Cpu if cpu == CpuProgram::Relaxed => "worker_relaxed".into(),
             Engine::Cpu => "worker_cpu".into(),
             Engine::Ndarray => "worker_ndarray".into(),
         }
@@ -293,9 +307,17 @@ mod tests {
         };
         let check = Check { largest_difference: 1e-6, of: "loss".into(), tolerance: 1e-3, earlier: true };
         let passed = with(BackendChoice::Auto, Verdict::Passed(check));
-        assert_eq!(passed.address(), "worker_webgpu&checked=1");
+        assert_eq!(passed.address(CpuProgram::Relaxed), "worker_webgpu&checked=1");
         let failed = || Verdict::Failed("it computed wrongly".into());
         assert_eq!(with(BackendChoice::Auto, failed()).engine, Engine::Cpu);
-        assert_eq!(with(BackendChoice::Webgpu, failed()).address(), "worker_webgpu");
+        assert_eq!(with(BackendChoice::Webgpu, failed()).address(CpuProgram::Plain), "worker_webgpu");
+    }
+
+    #[test]
+    fn the_cpu_has_two_programs() {
+        let addresses =
+            [CpuProgram::Plain, CpuProgram::Relaxed].map(|program| Pick::cpu("you chose it").address(program));
+        assert_eq!(addresses, ["worker_cpu", "worker_relaxed"]);
+        assert!(Site::of("cpu files relaxed", "webgpu").relaxed && !Site::of("cpu files", "relaxed").relaxed);
     }
 }

@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use js_sys::{Array, Float32Array, Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{DedicatedWorkerGlobalScope, ErrorEvent, MessageEvent, Worker};
+use web_time::Instant;
 
 use super::post::post;
 use crate::{
@@ -30,13 +31,13 @@ const MIN_PATIENCE_MS: f64 = 5_000.0;
 const LEAST_PATIENCE_MS: f64 = 500.0;
 /// and at least this many times as long as the leader's own share took.
 const PATIENCE_SHARES: f64 = 30.0;
-/// Floats that are added up at a time, so that they stay in the processor's cache.
+/// Floats that are added up at a time: 64 KB, which stay in the processor's cache.
 const PIECE: usize = 16_384;
 
 /// The replicas of this worker.
 pub struct ReplicaWorkers {
     /// Name of the program that they run.
-    program: &'static str,
+    program: String,
     places: Vec<Place>,
     common: Option<Common>,
 }
@@ -53,7 +54,7 @@ struct Place {
 
 impl ReplicaWorkers {
     /// Starts with no replicas; new ones run `program`.
-    pub fn new(program: &'static str) -> Self {
+    pub fn new(program: String) -> Self {
         ReplicaWorkers { program, places: Vec::new(), common: None }
     }
 }
@@ -68,7 +69,7 @@ impl Replicas for ReplicaWorkers {
         self.places.truncate(replicas);
         self.places.iter_mut().for_each(|place| place.losses = 0);
         while self.places.len() < replicas {
-            let Some(member) = Member::start(self.program) else { break };
+            let Some(member) = Member::start(&self.program) else { break };
             self.places.push(Place { member: Some(member), losses: 0, good: 0 });
         }
     }
@@ -86,13 +87,13 @@ impl Replicas for ReplicaWorkers {
         place.member.as_mut().is_some_and(|member| member.send(common, &task).is_ok())
     }
 
-    fn receive(&mut self, replica: usize, own: f64, waited: f64) -> PendingReply<'_> {
+    fn receive<'a>(&'a mut self, replica: usize, own: f64, waited: f64, sum: &'a mut [f32]) -> PendingReply<'a> {
         Box::pin(async move {
             let place = self.places.get_mut(replica).ok_or("there is no such replica")?;
             let member = place.member.as_ref().ok_or("it was lost before")?;
             // All replicas work at the same time: a step waits once, not once for each.
             let patience = (own * 1e3 * PATIENCE_SHARES).max(MIN_PATIENCE_MS) - waited * 1e3;
-            let reply = member.receive(patience.max(LEAST_PATIENCE_MS) as i32).await;
+            let reply = member.receive(patience.max(LEAST_PATIENCE_MS) as i32, sum).await;
             if reply.is_ok() {
                 place.good += 1;
                 if place.good >= GOOD_REPLIES {
@@ -101,17 +102,10 @@ impl Replicas for ReplicaWorkers {
             } else {
                 place.good = 0;
                 place.losses += 1;
-                place.member = (place.losses <= MAX_LOSSES).then(|| Member::start(self.program)).flatten();
+                place.member = (place.losses <= MAX_LOSSES).then(|| Member::start(&self.program)).flatten();
             }
             reply
         })
-    }
-
-    fn add_shares(&mut self, replica: usize, sum: &mut [f32]) {
-        let member = self.places.get(replica).and_then(|place| place.member.as_ref());
-        if let Some(buffer) = member.and_then(|member| member.known.borrow().buffer.clone()) {
-            add_from(&buffer, sum);
-        }
     }
 
     fn remove_lost(&mut self) -> usize {
@@ -187,37 +181,45 @@ impl Member {
         }
         let mut known = self.known.borrow_mut();
         known.said = None;
-        let mut recipe = JsValue::NULL;
-        if self.recipe.as_ref() != Some(&common.recipe) {
-            recipe = serde_wasm_bindgen::to_value(&*common.recipe)?;
-            self.recipe = Some(common.recipe.clone());
-        }
+        let known_recipe = self.recipe.as_ref().is_some_and(|known| Arc::ptr_eq(known, &common.recipe));
+        let recipe = if known_recipe { JsValue::NULL } else { serde_wasm_bindgen::to_value(&*common.recipe)? };
         let count = common.weights.len() as u32;
         // After the gradients, the reply has the shares of the loss and of the accuracy.
         let fits = known.buffer.take().filter(|buffer| buffer.length() == count + 2);
         let buffer = fits.unwrap_or_else(|| Float32Array::new_with_length(count + 2));
         buffer.subarray(0, count).copy_from(&common.weights);
         let message = Array::of3(&recipe, &serde_wasm_bindgen::to_value(task)?, &buffer);
-        self.worker.post_message_with_transfer(&message, &Array::of1(&buffer.buffer()))
+        self.worker.post_message_with_transfer(&message, &Array::of1(&buffer.buffer()))?;
+        self.recipe = Some(common.recipe.clone());
+        Ok(())
     }
 
-    async fn receive(&self, milliseconds: i32) -> Result<Reply, String> {
+    async fn receive(&self, milliseconds: i32, sum: &mut [f32]) -> Result<Reply, String> {
         if self.known.borrow().said.is_none() {
             let said = Promise::new(&mut |resolve, _| self.known.borrow_mut().wake = Some(resolve));
             within(milliseconds, said).await.map_err(|error| error_message(&error))?;
         }
         let said = self.known.borrow_mut().said.take();
         let said = said.unwrap_or_else(|| Err("it sent no reply".into()))?;
-        self.reply(&said).map_err(|error| error_message(&error))
+        self.reply(&said, sum).map_err(|error| error_message(&error))
     }
 
-    /// Decodes `[seconds, evaluation or null, buffer]`. Without an evaluation, the buffer holds shares.
-    fn reply(&self, message: &JsValue) -> Result<Reply, JsValue> {
+    /// Decodes `[seconds, evaluation or null, buffer]`. Without an evaluation, the buffer holds shares, which are added to `sum`.
+    fn reply(&self, message: &JsValue, sum: &mut [f32]) -> Result<Reply, JsValue> {
         let seconds = Reflect::get_u32(message, 0)?.as_f64().unwrap_or_default();
         let evaluation = Reflect::get_u32(message, 1)?;
-        let evaluated = if evaluation.is_null() { None } else { Some(serde_wasm_bindgen::from_value(evaluation)?) };
-        self.known.borrow_mut().buffer = Some(Reflect::get_u32(message, 2)?.dyn_into()?);
-        Ok(Reply { evaluated, seconds })
+        let buffer: Float32Array = Reflect::get_u32(message, 2)?.dyn_into()?;
+        let adding = Instant::now();
+        let evaluated = if !evaluation.is_null() {
+            Some(serde_wasm_bindgen::from_value(evaluation)?)
+        } else if buffer.length() as usize == sum.len() {
+            add(&buffer, sum);
+            None
+        } else {
+            return Err("its reply has another length than its task".into());
+        };
+        self.known.borrow_mut().buffer = Some(buffer);
+        Ok(Reply { evaluated, seconds, adding: adding.elapsed().as_secs_f64() })
     }
 }
 
@@ -281,8 +283,8 @@ fn answer(
     global.post_message_with_transfer(&reply, &Array::of1(&buffer.buffer()))
 }
 
-/// Adds the first values of `from` to `sum`.
-fn add_from(from: &Float32Array, sum: &mut [f32]) {
+/// Adds `from` to `sum`, which has the same length.
+fn add(from: &Float32Array, sum: &mut [f32]) {
     let mut more = vec![0.0; PIECE.min(sum.len())];
     let mut at = 0;
     for sum in sum.chunks_mut(PIECE) {

@@ -22,7 +22,6 @@ use inkling_core::{
     data::Dataset,
     protocol::{Command, Envelope, Event, RunId},
 };
-use inkling_kernels::lanes::FUSED;
 #[cfg(any(feature = "ndarray", feature = "webgpu"))]
 use inkling_train::replicas::NoReplicas;
 use inkling_train::{
@@ -108,9 +107,7 @@ async fn serve(kind: BackendKind) -> Result<(), JsValue> {
     // On the CPU, replicas share the batch. burn-ndarray is only there for comparison, and there is only one GPU.
     let emit = |envelope| post(&envelope);
     let mut session = match kind {
-        BackendKind::Cpu => {
-            Session::new(backend, ReplicaWorkers::new(if FUSED { "worker_relaxed" } else { "worker_cpu" }), emit)
-        }
+        BackendKind::Cpu => Session::new(backend, ReplicaWorkers::new(query("worker").unwrap_or_default()), emit),
         #[cfg(any(feature = "ndarray", feature = "webgpu"))]
         _ => Session::new(backend, NoReplicas, emit),
     };

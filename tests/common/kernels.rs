@@ -79,7 +79,9 @@ fn dims(rng: &mut Pcg32, inputs: &[usize], outputs: &[usize]) -> Dims {
     let mut one_of = |choices: &[usize]| choices[rng.random_range(0..choices.len())];
     let (inputs, outputs) = (one_of(inputs), one_of(outputs));
     let mut side = || rng.random_range(4..16);
-    Dims { images: 1, height: side(), width: side(), inputs, outputs }
+    let (height, width) = (side(), side());
+    // Up to four images are computed together.
+    Dims { images: rng.random_range(1..10), height, width, inputs, outputs }
 }
 
 const FUSED: ([usize; 5], [usize; 3]) = ([1, 4, 8, 36, 64], [8, 16, 24]);
@@ -89,7 +91,7 @@ const FUSED: ([usize; 5], [usize; 3]) = ([1, 4, 8, 36, 64], [8, 16, 24]);
 pub async fn whole_numbers_give_exactly_the_same_results(cases: u64) {
     for seed in 0..cases {
         let mut rng = Pcg32::seed_from_u64(seed);
-        let dims = Dims { images: rng.random_range(1..4), ..dims(&mut rng, &FUSED.0, &FUSED.1) };
+        let dims = dims(&mut rng, &FUSED.0, &FUSED.1);
         assert!(dims.supported());
         Case::new(dims, || rng.random_range(-3i8..=3).into()).assert_same(0.0).await;
     }
@@ -187,7 +189,9 @@ pub async fn dense_layers_of_any_size_agree_with_burns(cases: u64) {
             let [x, weight] = [0, 1].map(|place| tensor(place).require_grad());
             let bias = tensor(2).reshape([outputs]).require_grad();
             let layer = if own { dense } else { |x, weight, bias| module::linear(x, weight, Some(bias)) };
-            let out = layer(x.clone() * 1.0, weight.clone(), bias.clone());
+            // Nor does every input lie in memory in the usual order.
+            let turned = (x.clone().swap_dims(0, 1) * 1.0).swap_dims(0, 1);
+            let out = layer(if seed % 2 == 0 { turned } else { x.clone() * 1.0 }, weight.clone(), bias.clone());
             let gradients = (out.clone() * tensor(3)).sum().backward();
             let found = [out.inner(), x.grad(&gradients).unwrap(), weight.grad(&gradients).unwrap()];
             let mut all = vec![self::values(bias.grad(&gradients).unwrap()).await];
@@ -210,6 +214,7 @@ pub async fn dense_layers_of_any_size_agree_with_burns(cases: u64) {
 /// NaN and infinities come out where Burn has them. This holds for the output only: in the gradients, Burn multiplies an
 /// infinity by the zeros of windows that pass nothing on, and gets NaN where no gradient flows.
 pub async fn non_finite_values_come_out_where_burn_has_them(cases: u64) {
+    let mut telling = 0;
     for seed in 0..cases {
         let mut rng = Pcg32::seed_from_u64(2000 + seed);
         let dims = dims(&mut rng, &FUSED.0, &FUSED.1);
@@ -225,8 +230,10 @@ pub async fn non_finite_values_come_out_where_burn_has_them(cases: u64) {
             assert!(same, "{dims:?}: {f}, Burn has {e}");
             odd += usize::from(!e.is_finite());
         }
-        assert!(odd > 0, "the case would prove nothing");
+        telling += u64::from(odd > 0);
     }
+    // A value in a border that no window covers tells nothing.
+    assert!(telling > cases * 3 / 4, "only {telling} of {cases} cases prove something");
 }
 
 /// A window whose values are all zero or less passes no gradient on; one whose four values are equal passes it to the first.
@@ -258,12 +265,12 @@ impl FlattenedSum for [Vec<f32>; 4] {
 pub fn every_output_is_written() {
     let mut rng = Pcg32::seed_from_u64(9);
     for inputs in FUSED.0 {
-        let dims = Dims { images: 3, height: 9, width: 14, inputs, outputs: 24 };
+        let dims = Dims { images: 5, height: 9, width: 14, inputs, outputs: 24 };
         let case = Case::new(dims, || rng.random_range(-1.0..1.0));
         let Output { values, winners } = forward(&case.x, &case.weight, &case.bias, dims);
         let mut poisoned = Output { values: vec![f32::NAN; values.len()], winners: vec![77; winners.len()] };
         forward_into(&case.x, &case.weight, &case.bias, dims, &mut poisoned);
         assert!(poisoned.values == values && poisoned.winners == winners);
-        assert_eq!(values.len(), 3 * 3 * 6 * 24);
+        assert_eq!(values.len(), 5 * 3 * 6 * 24);
     }
 }

@@ -65,6 +65,23 @@ test("a replica that traps or falls silent is replaced, and the run stays the sa
   }
 });
 
+test("replicas that live on take the recipe of the next run", async () => {
+  const server = await serve();
+  const other = RUN.replace("autostart=1&", "smoothing=0.1&") + 2;
+  const fresh = await open(browser, server.url + other);
+  await fresh.locator("#train:enabled").click();
+  const expected = await until(fresh, "finished run", (s) => s.state === "finished", 120);
+  const page = await open(browser, server.url + RUN + 2);
+  const before = await until(page, "finished run", (s) => s.state === "finished", 120);
+  await unfold(page, "fold");
+  await page.locator("#smoothing").fill("0.1");
+  await page.locator("#train:enabled").click();
+  const after = await until(page, "second run", (s) => s.state === "finished" && s.history.length === 3 && s.history[0].train_loss !== before.history[0].train_loss, 120);
+  assert.deepEqual(curve(after), curve(expected));
+  assert.notDeepEqual(curve(after), curve(before));
+  await server.close();
+});
+
 test("a worker that does not return from starting another one is replaced within 20 seconds", async () => {
   const whole = await run(2);
   const server = await serve({ intercept: sabotage(["self.Worker = function () { for (;;); };"]) });

@@ -22,7 +22,7 @@ pub struct Checkpoint {
     /// Fingerprint of the data set; `None` in a checkpoint of an earlier version.
     #[serde(default)]
     pub data: Option<u32>,
-    /// How the CPU's kernels rounded; `None` on a GPU, and in a checkpoint of an earlier version.
+    /// How the CPU's kernels rounded; `None` on every other backend, and in a checkpoint of an earlier version.
     #[serde(default)]
     pub rounding: Option<Rounding>,
     /// The state of the network.

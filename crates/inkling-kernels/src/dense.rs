@@ -1,11 +1,13 @@
 //! A dense layer in CPU memory: forward, weight gradient and input gradient.
 //!
-//! The input gradient reads the weights where they lie.
+//! The input gradient needs no packed copy of the weights.
 
-use crate::lanes::{BLOCK, LANES, Lanes, ROWS, halves, multiply, store};
+use crate::{
+    lanes::{BLOCK, LANES, Lanes, halves, store},
+    products::{ROWS, multiply},
+};
 
-/// Weights of a column that one round of the forward pass takes: with more, the rows of a block would not stay in the first-level
-/// cache.
+/// Inputs that one round of the forward pass takes: the weights of a block, 5 KB, then stay in the first-level cache for all images.
 const DEPTH: usize = 160;
 
 /// Sizes of one call.
@@ -123,7 +125,7 @@ fn interleave(rows: [&[f32]; ROWS], out: &mut Vec<[f32; ROWS]>) {
     out.extend((0..a.1.len()).map(|at| [a.1[at], b.1[at], c.1[at], d.1[at]]));
 }
 
-/// The products of each of two rows with each of four: `[2][4]`.
+/// Dot products of each of two rows with each of four: `[2][4]`.
 #[inline(always)]
 fn dot(rows: [&[f32]; 2], others: [&[f32]; LANES]) -> [Lanes; 2] {
     let mut sums = [[Lanes::splat(0.0); LANES]; 2];

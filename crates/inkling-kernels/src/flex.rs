@@ -42,7 +42,7 @@ impl KernelBackend for Flex {
     }
 
     fn dense(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
-        match units(&x, &weight) {
+        match dense_dims(&x, &weight) {
             Some(dims) => {
                 let values = dense::forward(&contiguous(&x), &contiguous(&weight), &contiguous(&bias), dims);
                 tensor(values, &[dims.images, dims.outputs])
@@ -93,7 +93,7 @@ impl<C: CheckpointStrategy> KernelBackend for Autodiff<Flex, C> {
     }
 
     fn dense(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
-        let Some(dims) = units(x.primitive(), weight.primitive()) else {
+        let Some(dims) = dense_dims(x.primitive(), weight.primitive()) else {
             return linear::<Self>(x, weight, bias);
         };
         let nodes = [x.node(), weight.node(), bias.node()];
@@ -144,7 +144,7 @@ impl Backward<Flex, 3> for DenseBackward {
 }
 
 /// The dimensions of the dense layer, if its kernel supports it.
-fn units(x: &FlexTensor, weight: &FlexTensor) -> Option<dense::Dims> {
+fn dense_dims(x: &FlexTensor, weight: &FlexTensor) -> Option<dense::Dims> {
     let (&[images, inputs], &[weight_inputs, outputs]) =
         (x.layout().shape().as_slice(), weight.layout().shape().as_slice())
     else {

@@ -1,6 +1,6 @@
 //! Four floats in one register: SIMD128 on wasm, elsewhere an array that the compiler vectorizes. Both perform the same
-//! IEEE operations in the same order, so the array stands in for the instructions in native tests; but for [`Lanes::add_product`] in a
-//! build with relaxed SIMD.
+//! IEEE operations in the same order, so the array stands in for the instructions in native tests. The one exception is
+//! [`Lanes::add_product`] in a build with relaxed SIMD.
 
 #[cfg(target_arch = "wasm32")]
 use core::arch::wasm32::{
@@ -14,11 +14,6 @@ use std::ops::{Add, Div, Mul, Sub};
 pub const LANES: usize = 4;
 /// Output channels that one pass of the inner loops computes: two registers.
 pub(crate) const BLOCK: usize = 2 * LANES;
-/// Rows that one pass of the inner loops computes: with two registers for each, there are eight sums. V8 has no registers for many more.
-pub(crate) const ROWS: usize = 4;
-
-/// Whether a product and a sum are one instruction, where the processor has it: in a build with relaxed SIMD (`scripts/rustc-relaxed`).
-pub const FUSED: bool = cfg!(all(target_arch = "wasm32", target_feature = "relaxed-simd"));
 
 #[cfg(target_arch = "wasm32")]
 type Register = v128;
@@ -169,7 +164,8 @@ impl Lanes {
         out
     }
 
-    /// `self + a * b`. With [`FUSED`], only the sum is rounded; otherwise the product is rounded first.
+    /// `self + a * b`. In a build with relaxed SIMD, the processor may round only the sum ([`rounds_once`]); otherwise the product is
+    /// rounded first.
     #[inline(always)]
     pub fn add_product(self, a: Self, b: Self) -> Self {
         #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
@@ -225,17 +221,10 @@ pub(crate) fn store([low, high]: [Lanes; 2], to: &mut [f32; BLOCK]) {
     high.store(&mut halves[1]);
 }
 
-/// `rows` `[n][4]`, transposed, times `columns` `[n][8]`.
-#[inline(always)]
-pub(crate) fn multiply(rows: &[[f32; ROWS]], columns: &[[f32; BLOCK]]) -> [[Lanes; 2]; ROWS] {
-    let mut sums = [[Lanes::splat(0.0); 2]; ROWS];
-    for (row, columns) in rows.iter().zip(columns) {
-        let [low, high] = halves(columns);
-        for (sum, value) in sums.iter_mut().zip(row) {
-            let value = Lanes::splat(*value);
-            sum[0] = sum[0].add_product(value, low);
-            sum[1] = sum[1].add_product(value, high);
-        }
-    }
-    sums
+/// Whether [`Lanes::add_product`] rounds only the sum, on this processor.
+pub fn rounds_once() -> bool {
+    // The square of this number is 1 + 2^-11 + 2^-24, of which a rounded product loses the last term.
+    let number = Lanes::splat(std::hint::black_box(1.0 + 1.0 / 4096.0));
+    let rounded = number * number;
+    (Lanes::splat(0.0) - rounded).add_product(number, number).to_array()[0] != 0.0
 }

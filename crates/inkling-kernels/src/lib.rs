@@ -11,6 +11,7 @@ mod flex;
 pub mod lanes;
 #[cfg(any(feature = "ndarray", feature = "webgpu"))]
 mod patches;
+mod products;
 mod winograd;
 
 #[cfg(any(feature = "ndarray", feature = "webgpu"))]

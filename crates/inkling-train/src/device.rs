@@ -18,7 +18,7 @@ use inkling_core::{
     protocol::{BackendInfo, BackendName},
     settings::Kernels,
 };
-use inkling_kernels::lanes::FUSED;
+use inkling_kernels::lanes::rounds_once;
 
 /// A backend that this build can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Backend {
     pub async fn open(kind: BackendKind) -> Result<Self, DeviceError> {
         match kind {
             BackendKind::Cpu => {
-                let engine = if FUSED { "burn-flex, SIMD with fused multiply-adds" } else { "burn-flex, SIMD" };
+                let engine = if rounds_once() { "burn-flex, SIMD with fused multiply-adds" } else { "burn-flex, SIMD" };
                 Ok(Backend::new(Device::flex(), BackendName::Cpu, engine))
             }
             #[cfg(feature = "ndarray")]
@@ -117,9 +117,9 @@ impl Backend {
         self.info.name == Some(BackendName::Webgpu)
     }
 
-    /// How the kernels on the CPU round.
+    /// How the CPU's kernels round; `None` on every other backend.
     pub fn rounding(&self) -> Option<Rounding> {
-        let own = if FUSED { Rounding::Once } else { Rounding::Twice };
+        let own = if rounds_once() { Rounding::Once } else { Rounding::Twice };
         (self.info.name == Some(BackendName::Cpu)).then_some(own)
     }
 

@@ -278,7 +278,7 @@ impl Walk<'_> {
             },
             Layer::Dense(_, function) => {
                 let Some(Part::Dense(layer)) = self.parts.next() else { return x };
-                activate(products(layer, x.flatten(1, 3), self.kernels), function).unsqueeze_dims(&[2, 3])
+                activate(dense_layer(layer, x.flatten(1, 3), self.kernels), function).unsqueeze_dims(&[2, 3])
             }
         }
     }
@@ -287,7 +287,7 @@ impl Walk<'_> {
     pub fn logits(&mut self, x: Tensor<4>) -> Tensor<2> {
         let flat = x.flatten(1, 3);
         match self.parts.next() {
-            Some(Part::Dense(last)) => products(last, flat, self.kernels),
+            Some(Part::Dense(last)) => dense_layer(last, flat, self.kernels),
             _ => flat,
         }
     }
@@ -323,8 +323,8 @@ fn residual<'a>(
     activate(inner + shortcut, block.activation)
 }
 
-/// What a dense layer makes of `x` `[N, inputs]`, without its activation: `[N, units]`.
-fn products(layer: &Linear, x: Tensor<2>, kernels: Kernels) -> Tensor<2> {
+/// A dense layer without its activation: `x` `[N, inputs]` to `[N, units]`.
+fn dense_layer(layer: &Linear, x: Tensor<2>, kernels: Kernels) -> Tensor<2> {
     match (kernels, &layer.bias) {
         (Kernels::Fused, Some(bias)) => dense(x, layer.weight.val(), bias.val()),
         _ => layer.forward(x),

@@ -1,5 +1,7 @@
 //! The network in training: one step, one prediction, one evaluation, and its state as plain data.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor};
 use inkling_core::{checkpoint::TrainerState, data::Batch, metrics::Parts, parameters::random_weights};
 use web_time::Instant;
@@ -19,7 +21,7 @@ pub struct Trainer {
     optimizer: NetworkOptimizer,
     /// The average of the weights after each step, if the recipe wants one; `None` before the first step.
     average: Option<Tensor<1>>,
-    recipe: Recipe,
+    recipe: Arc<Recipe>,
     device: Device,
     step: u32,
     following: Following,
@@ -50,7 +52,7 @@ impl Trainer {
             model,
             optimizer,
             average: None,
-            recipe,
+            recipe: Arc::new(recipe),
             device,
             step: 0,
             following: Following::No,
@@ -101,7 +103,7 @@ impl Trainer {
 
     /// Changes the peak of the learning-rate schedule.
     pub fn set_peak(&mut self, peak: f64) {
-        self.recipe.schedule.peak = peak;
+        Arc::make_mut(&mut self.recipe).schedule.peak = peak;
     }
 
     /// Updates the weights with the [changes](Model::changes) of a whole step, one after another, and their average.
@@ -204,7 +206,7 @@ impl Trainer {
     }
 
     /// The training recipe.
-    pub fn recipe(&self) -> &Recipe {
+    pub fn recipe(&self) -> &Arc<Recipe> {
         &self.recipe
     }
 }

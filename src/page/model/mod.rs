@@ -34,7 +34,7 @@ use self::{
 };
 use super::{
     msg::{Record, Section, Unread},
-    worker::{Pending, WorkerId, WorkerState},
+    worker::{CpuProgram, Pending, WorkerId, WorkerState},
 };
 
 /// Everything the page knows. What it knows of a run is folded from the worker's events.
@@ -52,6 +52,8 @@ pub struct Model {
     pub earlier_networks: Vec<Layers>,
     /// The worker that trains.
     pub worker: WorkerState,
+    /// The program that it runs on the CPU.
+    pub cpu_program: CpuProgram,
     /// Number of the newest worker.
     pub last_worker: WorkerId,
     /// What the run is waiting for.
@@ -272,6 +274,7 @@ impl Model {
             network_from_file: None,
             earlier_networks: Vec::new(),
             worker: WorkerState::Absent,
+            cpu_program: CpuProgram::default(),
             last_worker: WorkerId::default(),
             pending: Pending::Nothing,
             file_worker: FileWorker::Absent,

@@ -104,12 +104,13 @@ pub fn forward(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims) -> Output {
 
 /// [`forward`] into buffers of the right length, whatever they contain.
 pub fn forward_into(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims, output: &mut Output) {
-    let together = if dims.inputs == 1 { 1 } else { winograd::IMAGES };
+    let single = dims.inputs == 1;
+    let together = if single { 1 } else { winograd::together(dims) };
     let images = x
         .chunks(together * dims.image())
         .zip(output.values.chunks_mut(together * dims.pooled_image()))
         .zip(output.winners.chunks_mut(together * dims.pooled_image()));
-    if dims.inputs == 1 {
+    if single {
         let single = Single::new(weight, dims);
         for ((x, values), winners) in images {
             single.image(x, bias, values, winners);

@@ -2,12 +2,19 @@
 
 use super::{Dims, Patches, TAPS, pool};
 use crate::{
-    lanes::{BLOCK, LANES, Lanes, ROWS, multiply, store},
+    lanes::{BLOCK, LANES, Lanes, store},
+    products::{ROWS, multiply},
     winograd::{FREQUENCIES, transform_output, transform_tile, transform_weights},
 };
 
 /// Images that are computed together, so that their tiles fill whole groups.
-pub(super) const IMAGES: usize = ROWS;
+pub(super) fn together(dims: Dims) -> usize {
+    match dims.windows() % ROWS {
+        0 => 1,
+        2 => 2,
+        _ => ROWS,
+    }
+}
 
 /// Winograd's F(2x2, 3x3) (Lavin, Gray 2016, "Fast algorithms for convolutional neural networks", section 4.1): a
 /// tile's 2x2 outputs are one pool window.
@@ -37,7 +44,7 @@ impl Winograd {
                 }
             }
         }
-        let groups = (IMAGES * dims.windows()).div_ceil(ROWS);
+        let groups = together(dims) * dims.windows() / ROWS;
         Winograd {
             dims,
             patches: Patches::new(dims),
@@ -47,7 +54,7 @@ impl Winograd {
         }
     }
 
-    /// Computes up to [`IMAGES`] images.
+    /// Computes as many images as [`together`] says, or fewer.
     pub(super) fn images(&mut self, x: &[f32], weight: &[f32], bias: &[f32], values: &mut [f32], winners: &mut [u8]) {
         let Dims { inputs, outputs, .. } = self.dims;
         let windows = values.len() / outputs;

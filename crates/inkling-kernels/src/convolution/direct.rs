@@ -1,7 +1,10 @@
 //! Any kernel: a sum over the rows of a patch.
 
-use super::{Bordered, Dims, ROWS, add, add_products, interleave, multiply};
-use crate::lanes::{BLOCK, LANES, halves, store};
+use super::{Bordered, Dims, add, add_products, interleave};
+use crate::{
+    lanes::{BLOCK, LANES, halves, store},
+    products::{ROWS, multiply_rows},
+};
 
 /// Where the patch of each output pixel begins in an image with its border; the last is repeated to fill up the last rows.
 fn patches(dims: Dims) -> Vec<usize> {
@@ -44,7 +47,7 @@ impl Direct {
         for (sums, at) in sums.as_chunks_mut::<ROWS>().0.iter_mut().zip(self.patches.as_chunks::<ROWS>().0) {
             let mut own = [halves(start); ROWS];
             for (number, weight) in weight.chunks_exact(length).enumerate() {
-                let row = multiply(at.map(|at| &x[at + number * row..][..length]), weight);
+                let row = multiply_rows(at.map(|at| &x[at + number * row..][..length]), weight);
                 own.iter_mut().zip(row).for_each(|(own, row)| *own = add(*own, row));
             }
             sums.iter_mut().zip(own).for_each(|(sum, own)| store(own, sum));

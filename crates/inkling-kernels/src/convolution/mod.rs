@@ -7,10 +7,10 @@
 mod direct;
 mod winograd;
 
-use crate::lanes::{BLOCK, LANES, Lanes, halves, store};
-
-/// Rows of the inner loops.
-const ROWS: usize = 4;
+use crate::{
+    lanes::{BLOCK, LANES, Lanes, halves, store},
+    products::ROWS,
+};
 
 /// Sizes of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,22 +188,6 @@ fn interleave(planes: &[f32], out: &mut [[f32; BLOCK]]) {
     for (channel, plane) in planes.chunks_exact(out.len()).enumerate() {
         out.iter_mut().zip(plane).for_each(|(pixel, value)| pixel[channel] = *value);
     }
-}
-
-/// `rows x weight` for four rows `[4][n]` and `weight` `[n][8]`.
-#[inline(always)]
-fn multiply(rows: [&[f32]; ROWS], weight: &[[f32; BLOCK]]) -> [[Lanes; 2]; ROWS] {
-    let mut sums = [[Lanes::splat(0.0); 2]; ROWS];
-    let [a, b, c, d] = rows;
-    for ((((weight, a), b), c), d) in weight.iter().zip(a).zip(b).zip(c).zip(d) {
-        let [low, high] = halves(weight);
-        for (sum, value) in sums.iter_mut().zip([a, b, c, d]) {
-            let value = Lanes::splat(*value);
-            sum[0] = sum[0].add_product(value, low);
-            sum[1] = sum[1].add_product(value, high);
-        }
-    }
-    sums
 }
 
 /// `sums += x' gradient` for the four floats of `x` at each of the places, and the row of `gradient` `[n][8]` that belongs to it.

@@ -1,8 +1,9 @@
 //! A kernel of 3x3 by Winograd's F(2x2, 3x3): 16 products for a tile of 2x2 outputs instead of 36, in all three passes.
 
-use super::{Bordered, Dims, ROWS, add_products, interleave, multiply};
+use super::{Bordered, Dims, add_products, interleave};
 use crate::{
     lanes::{BLOCK, LANES, Lanes, halves, store},
+    products::{ROWS, multiply_rows},
     winograd::{FREQUENCIES, TAPS, transform_output, transform_tile, transform_weights},
 };
 
@@ -90,7 +91,7 @@ impl Winograd {
         for ((products, image), weight) in frequencies {
             let groups = products.as_chunks_mut::<ROWS>().0.iter_mut().zip(image.chunks_exact(ROWS * inputs));
             for (products, rows) in groups {
-                let own = multiply(std::array::from_fn(|row| &rows[row * inputs..][..inputs]), weight);
+                let own = multiply_rows(std::array::from_fn(|row| &rows[row * inputs..][..inputs]), weight);
                 products.iter_mut().zip(own).for_each(|(product, own)| store(own, product));
             }
         }

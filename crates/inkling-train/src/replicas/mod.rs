@@ -1,9 +1,10 @@
 //! Data-parallel training: the leading worker splits a batch over replicas and adds up their gradients.
 //!
 //! The leading worker owns weights, optimizer and data. For each step it gives every replica the weights and a shard of
-//! the batch, computes one shard itself, has the gradients added up in the order of the replicas, and updates. Replicas keep
-//! no state that a run needs, so losing one costs only the time for its shard: the leader computes the shard, and the result is
-//! bit-identical. The split depends only on the number of replicas, so the seed and that number reproduce a run.
+//! the batch, computes one shard itself, adds up the gradients in the order of the replicas, and updates. Replicas keep
+//! nothing but the recipe, so losing one costs only the time for its shard: the leader computes the shard, and the result is
+//! bit-identical. The split depends only on the batch, the network and the number of workers, so the seed and that number reproduce
+//! a run.
 
 mod team;
 #[cfg(not(target_arch = "wasm32"))]
@@ -42,12 +43,6 @@ pub struct Common {
     pub weights: Arc<Vec<f32>>,
 }
 
-/// What a replica does for each weight besides its images (receiving weights, sending gradients), in multiply-adds of the forward pass that
-/// take as long (two shared cores of an AMD EPYC, Chromium, 2026-11-28).
-const MULTIPLY_ADDS_PER_WEIGHT: f64 = 14.0;
-/// The number of replicas that keep a leader busy for as long as each of them needs for its own part of that work.
-const REPLICAS_AT_ONCE: f64 = 4.0;
-
 /// Work for a worker, as plain data that can be sent to a thread or a web worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
@@ -80,10 +75,12 @@ pub enum Work {
 /// A replica's reply to a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
-    /// The evaluation; `None` after a training task, whose result [`Replicas::add_shares`] takes.
+    /// The evaluation; `None` after a training task.
     pub evaluated: Option<Evaluated>,
     /// Seconds of work.
     pub seconds: f64,
+    /// Seconds that the leader took to add the shares.
+    pub adding: f64,
 }
 
 /// The result of a task.
@@ -140,12 +137,10 @@ pub trait Replicas {
     fn publish(&mut self, common: Common);
     /// Sends `replica` a task. Returns false if the replica is lost or not ready yet.
     fn send(&mut self, replica: usize, task: Task) -> bool;
-    /// Receives the reply to the last task. The leader's own share took `own` seconds, which serves to choose a
+    /// Receives the reply to the last task. After a training task, adds the replica's shares to `sum`; an error leaves `sum` as it was. The leader's own share took `own` seconds, which serves to choose a
     /// timeout, and the leader has waited for other replicas for `waited` seconds since. After an error the replica is
     /// lost, and a new one may take its place.
-    fn receive(&mut self, replica: usize, own: f64, waited: f64) -> PendingReply<'_>;
-    /// Adds what the last training task of `replica` gave to `sum`.
-    fn add_shares(&mut self, replica: usize, sum: &mut [f32]);
+    fn receive<'a>(&'a mut self, replica: usize, own: f64, waited: f64, sum: &'a mut [f32]) -> PendingReply<'a>;
     /// Removes the replicas that were lost for good. Returns their number.
     fn remove_lost(&mut self) -> usize {
         0
@@ -167,10 +162,9 @@ impl Replicas for NoReplicas {
     fn send(&mut self, _: usize, _: Task) -> bool {
         false
     }
-    fn receive(&mut self, _: usize, _: f64, _: f64) -> PendingReply<'_> {
+    fn receive<'a>(&'a mut self, _: usize, _: f64, _: f64, _: &'a mut [f32]) -> PendingReply<'a> {
         Box::pin(std::future::ready(Err("there are no replicas".into())))
     }
-    fn add_shares(&mut self, _: usize, _: &mut [f32]) {}
 }
 
 impl Task {
@@ -227,22 +221,27 @@ pub async fn perform(task: Task, common: Common, device: &Device) -> Result<(Out
     Ok((outcome, start.elapsed().as_secs_f64()))
 }
 
-/// Splits `len` images over `workers` so that they are done at about the same time. Returns fewer parts if there are fewer images than
-/// workers.
+/// What a replica costs the leader for each weight (sending weights, adding gradients), in multiply-adds of an image's forward pass; a whole
+/// step takes as long for an image as it has of those (two shared cores of an AMD EPYC, Chromium, 2026-11-28).
+const LEADER_COST_PER_WEIGHT: f64 = 14.0;
+/// A replica's own overhead (receiving and packing weights, sending gradients), as a multiple of what it costs the leader.
+const REPLICA_OVERHEAD: f64 = 4.0;
+
+/// Splits `len` images over `workers` so that all finish at about the same time. Returns fewer parts if there are fewer images than workers.
 ///
-/// What a replica has to do besides its images, it does beside the leader; what the leader does for each replica, it does alone. So
-/// with a few workers the leader takes more images, and with many fewer.
+/// A replica's overhead runs in parallel with the leader; the leader's work for each replica does not. So a leader with few replicas
+/// takes more images than an even share, and one with many takes fewer; never more than twice an even share.
 pub fn shards(len: usize, workers: usize, net: &Network) -> Vec<Range<usize>> {
     let workers = workers.clamp(1, len.max(1));
-    // Both kinds of work grow with the number of weights.
-    let replica = net.count() as f64 * MULTIPLY_ADDS_PER_WEIGHT / net.multiply_adds() as f64;
-    let more = (REPLICAS_AT_ONCE - (workers - 1) as f64) * replica * (workers - 1) as f64 / workers as f64;
-    let even = len as f64 / workers as f64;
-    let own = ((even + more).round() as usize).clamp(1, len.saturating_sub(workers - 1).max(1));
-    let own = if workers == 1 { len } else { own.min(2 * len / workers) };
-    let (rest, replicas) = (len - own, workers - 1);
-    let ends = (0..=replicas).map(|replica| own + replica * rest / replicas.max(1));
-    std::iter::once(0).chain(ends).collect::<Vec<_>>().windows(2).map(|ends| ends[0]..ends[1]).collect()
+    let replicas = workers - 1;
+    // In images: own + replicas * cost = each + REPLICA_OVERHEAD * cost, and own + replicas * each = len.
+    let cost = net.count() as f64 * LEADER_COST_PER_WEIGHT / net.multiply_adds() as f64;
+    let more = (REPLICA_OVERHEAD - replicas as f64) * cost * replicas as f64 / workers as f64;
+    let own = (len as f64 / workers as f64 + more).round().max(1.0) as usize;
+    let own = if replicas == 0 { len } else { own.min(2 * len / workers).min(len - replicas) };
+    let ends = (0..=replicas).map(|replica| own + replica * (len - own) / replicas.max(1));
+    let ends: Vec<usize> = std::iter::once(0).chain(ends).collect();
+    ends.windows(2).map(|ends| ends[0]..ends[1]).collect()
 }
 
 #[cfg(test)]
@@ -250,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shards_are_complete_and_never_empty_and_nearly_even() {
+    fn shards_are_complete_and_none_is_empty_or_more_than_twice_an_even_share() {
         for net in ["conv 32, pool, conv 64, pool, dense 128", "dense 512", "conv 8"] {
             let net: Network = net.parse().unwrap();
             for (len, workers) in (0..70).flat_map(|len| (1..12).map(move |workers| (len, workers))) {
@@ -270,7 +269,6 @@ mod tests {
     #[test]
     fn the_leader_of_one_replica_takes_more_images_and_the_leader_of_many_fewer() {
         let net: Network = "conv 32, pool, conv 64, pool, dense 128".parse().unwrap();
-        let own = |workers| shards(64, workers, &net)[0].len();
-        assert!(own(1) == 64 && own(2) > 32 && own(8) < 8, "{} {}", own(2), own(8));
+        assert_eq!([1, 2, 5, 8].map(|workers| shards(64, workers, &net)[0].len()), [64, 34, 13, 5]);
     }
 }

@@ -114,7 +114,7 @@ impl Team {
         let start = Instant::now();
         if tasks.len() > 1 {
             let weights = Arc::new(read("weights", model.weights()).await?);
-            self.replicas.publish(Common { recipe: Arc::new(trainer.recipe().clone()), weights });
+            self.replicas.publish(Common { recipe: trainer.recipe().clone(), weights });
         }
         let mut sent = Vec::new();
         for (replica, task) in tasks.iter().skip(1).enumerate() {
@@ -126,20 +126,17 @@ impl Team {
         for (worker, task) in tasks.into_iter().enumerate() {
             if worker > 0 && sent[worker - 1] {
                 let asked = Instant::now();
-                let reply = self.replicas.receive(worker - 1, own, waited).await;
-                let seconds = asked.elapsed().as_secs_f64();
+                // While it adds, the next replica may still compute.
+                let reply = self.replicas.receive(worker - 1, own, waited, &mut results.sum).await;
+                let adding = reply.as_ref().map_or(0.0, |reply| reply.adding);
+                let seconds = asked.elapsed().as_secs_f64() - adding;
                 waited += seconds;
                 trainer.parts.waiting += seconds;
+                trainer.parts.messages += adding;
                 match reply {
                     Ok(reply) => {
                         worked += reply.seconds;
-                        let adding = Instant::now();
-                        match reply.evaluated {
-                            Some(evaluated) => results.evaluated.push(evaluated),
-                            // While this adds, the next replica may still compute.
-                            None => self.replicas.add_shares(worker - 1, &mut results.sum),
-                        }
-                        trainer.parts.messages += adding.elapsed().as_secs_f64();
+                        results.evaluated.extend(reply.evaluated);
                         continue;
                     }
                     Err(reason) => self.losses.push(reason),

@@ -6,14 +6,13 @@ use std::{
 };
 
 use burn::tensor::Device;
+use web_time::Instant;
 
-use super::{Common, Outcome, PendingReply, Replicas, Reply, Shares, Task, perform};
+use super::{Common, Outcome, PendingReply, Replicas, Reply, Task, perform};
 
 struct Member {
     tasks: Sender<(Task, Common)>,
     replies: Receiver<Result<(Outcome, f64), String>>,
-    /// The shares of its last training task, until the next one.
-    shares: Shares,
 }
 
 /// Replicas as threads of this process, for tests and native runs.
@@ -50,7 +49,7 @@ impl Replicas for Threads {
                     }
                 }
             });
-            self.members.push(Member { tasks, replies, shares: Shares::default() });
+            self.members.push(Member { tasks, replies });
         }
     }
 
@@ -67,25 +66,22 @@ impl Replicas for Threads {
         member.zip(common).is_some_and(|(member, common)| member.tasks.send((task, common)).is_ok())
     }
 
-    fn receive(&mut self, replica: usize, _: f64, _: f64) -> PendingReply<'_> {
-        let reply = match self.members.get_mut(replica) {
-            Some(member) => match member.replies.recv() {
-                Ok(Ok((Outcome::Trained(shares), seconds))) => {
-                    member.shares = shares;
-                    Ok(Reply { evaluated: None, seconds })
-                }
-                Ok(Ok((Outcome::Evaluated(evaluated), seconds))) => Ok(Reply { evaluated: Some(evaluated), seconds }),
-                Ok(Err(reason)) => Err(reason),
-                Err(_) => Err("its thread ended".into()),
-            },
-            None => Err("there is no such replica".into()),
+    fn receive<'a>(&'a mut self, replica: usize, _: f64, _: f64, sum: &'a mut [f32]) -> PendingReply<'a> {
+        let Some(member) = self.members.get(replica) else {
+            return Box::pin(std::future::ready(Err("there is no such replica".into())));
         };
+        let received = member.replies.recv().unwrap_or_else(|_| Err("its thread ended".into()));
+        let reply = received.map(|(outcome, seconds)| {
+            let adding = Instant::now();
+            let evaluated = match outcome {
+                Outcome::Trained(shares) => {
+                    shares.add_to(sum);
+                    None
+                }
+                Outcome::Evaluated(evaluated) => Some(evaluated),
+            };
+            Reply { evaluated, seconds, adding: adding.elapsed().as_secs_f64() }
+        });
         Box::pin(std::future::ready(reply))
-    }
-
-    fn add_shares(&mut self, replica: usize, sum: &mut [f32]) {
-        if let Some(member) = self.members.get(replica) {
-            member.shares.add_to(sum);
-        }
     }
 }

@@ -135,7 +135,7 @@ impl Session {
                 schedule,
                 method: Method::default(),
                 class_weights: Vec::new(),
-                ..training.trainer.recipe().clone()
+                ..(**training.trainer.recipe()).clone()
             };
             let weights = TrainerState::new(0, &state.first(recipe.net.count()));
             if let Some(student) = Trainer::restored(recipe, &weights, &self.backend.device) {
@@ -190,7 +190,7 @@ impl Session {
         (self.side_work.test, self.side_work.survey) = (None, None);
         self.side_work.robustness.clear();
         let Some(training) = &mut self.training else { return };
-        if let Some(trainer) = Trainer::restored(training.trainer.recipe().clone(), state, &self.backend.device) {
+        if let Some(trainer) = Trainer::restored((**training.trainer.recipe()).clone(), state, &self.backend.device) {
             training.trainer = trainer;
         }
     }

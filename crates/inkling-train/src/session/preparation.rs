@@ -3,7 +3,7 @@
 use std::{mem, sync::Arc};
 
 use inkling_core::{
-    checkpoint::{Checkpoint, Rounding, TrainerState},
+    checkpoint::{Checkpoint, TrainerState},
     data::{Dataset, SharedDataset, Split, synthetic},
     message,
     metrics::Stopwatch,
@@ -189,16 +189,11 @@ impl Session {
             Some(Training::new(&self.settings, (data, fingerprint), resident, split, trainer, from.as_deref()));
         self.emit(Event::Loaded(loaded));
         let before = from.as_ref().and_then(|from| from.rounding);
-        match before.zip(self.backend.rounding()) {
-            Some((Rounding::Once, Rounding::Twice)) => self.warn(
-                "So far, this run was computed with fused multiply-adds, which this browser does not have. It rounds a little differently \
-                 from here on.",
-            ),
-            Some((Rounding::Twice, Rounding::Once)) => self.warn(
-                "So far, this run was computed without fused multiply-adds, which this browser has. It rounds a little differently from \
-                 here on.",
-            ),
-            _ => {}
+        if before.zip(self.backend.rounding()).is_some_and(|(before, now)| before != now) {
+            self.warn(
+                "This run was last trained in a browser or on a machine whose arithmetic rounds differently. It goes on, but its numbers will \
+                 differ slightly from those of an uninterrupted run.",
+            );
         }
         if let Some(from) = from.filter(|from| from.trainer.step == 0) {
             // Until the first steps are done, the weights from the file are all there is to lose.
