@@ -73,7 +73,7 @@ async fn from_cache(cache: Option<&Cache>, file: &File) -> Option<Vec<u8>> {
     let response: Response = within(CACHE_MS, found).await.ok()?.dyn_into().ok()?;
     let buffer = within(CACHE_MS, response.array_buffer().ok()?).await.ok()?;
     // A cached file can be damaged too; then it is downloaded again.
-    file.verify(&Uint8Array::new(&buffer).to_vec()).ok()
+    file.stored(&Uint8Array::new(&buffer).to_vec()).ok()
 }
 
 async fn from_network(cache: Option<&Cache>, file: &File, advance: impl Fn(u64)) -> Result<(Vec<u8>, String), String> {

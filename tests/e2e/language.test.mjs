@@ -16,7 +16,7 @@ const pseudo = (text) => {
   return accented.join("") + "·".repeat(Math.ceil(0.4 * text.replace(/\{\/?\d*\}/g, "").length)).replace(/(·{6})(?=·)/g, "$1 ");
 };
 /** Names, and the syntax of networks: the same in every language. */
-const NAMES = /Run \d+|Inkling|MNIST|WebGPU|WebAssembly|burn-(flex|ndarray)|Burn|Rust|Adam[W]?|SGD|RMSprop|LeNet-5|ONNX|CSV|JSON|PNG|SVG|ZIP|IDX|NPZ|NPY|safetensors|burnpack|Keras|PyTorch|Markdown|EMA|conv|pool|dense|dropout|relu|SIMD|CPU|images?\/s|min|MB|KB/g;
+const NAMES = /Run \d+|Inkling|MNIST|WebGPU|WebAssembly|burn-(flex|ndarray)|Burn|Rust|Adam[W]?|SGD|RMSprop|LeNet-5|ONNX|CSV|JSON|PNG|SVG|ZIP|IDX|NPZ|NPY|safetensors|burnpack|Keras|PyTorch|Markdown|EMA|conv|pool|dense|dropout|relu|SIMD|FMA|CPU|images?\/s|min|MB|KB/g;
 
 let browser, server;
 before(async () => {

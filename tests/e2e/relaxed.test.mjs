@@ -14,7 +14,7 @@ const finished = (page) => until(page, "finished run", (s) => s.state === "finis
 const init = () => localStorage.without && (WebAssembly.validate = () => false);
 const without = (page, value) => page.evaluate((value) => (localStorage.without = value), value);
 const engine = (page) => page.locator("#backend-badge").textContent();
-const FUSED = /CPU: burn-flex, SIMD with fused multiply-adds/;
+const FUSED = /CPU: burn-flex, SIMD, FMA/;
 
 test("both programs train, to the same numbers but for rounding, with replicas of their own kind", async () => {
   server.requests.length = 0;

@@ -112,7 +112,7 @@ for (const pair of [["the device is lost", "a call is invalid"], ["the loss is n
     assert.ok(done.incidents[0].from >= 1 && done.incidents[1].from >= done.incidents[0].from, "the run started over");
     assert.deepEqual(done.history.map((epoch) => epoch.epoch), [1, 2, 3, 4]);
     assert.equal(done.backend.name, "cpu");
-    await page.getByText(/CPU: burn-flex, SIMD \(webgpu was lost twice: /).waitFor();
+    await page.getByText(/CPU: burn-flex, SIMD(, FMA)? \(webgpu was lost twice: /).waitFor();
     });
 }
 

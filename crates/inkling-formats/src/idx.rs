@@ -97,6 +97,10 @@ pub fn decompress(bytes: &[u8], limit: u64) -> Result<Cow<'_, [u8]>, IdxError> {
         return Ok(Cow::Borrowed(bytes));
     }
     let mut out = Vec::new();
+    // A stream ends with its decompressed size, and deflate makes nothing more than 1,032 times smaller. If there is no memory for all of it,
+    // the vector grows step by step.
+    let size = bytes.last_chunk().map_or(0, |size| u64::from(u32::from_le_bytes(*size)));
+    let _ = out.try_reserve_exact(size.min(limit).min(bytes.len() as u64 * 1032) as usize);
     let mut decoder = GzDecoder::new(bytes).take(limit + 1);
     decoder.read_to_end(&mut out).map_err(|error| IdxError::Gzip(error.to_string()))?;
     if out.len() as u64 > limit {

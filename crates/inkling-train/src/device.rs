@@ -84,7 +84,7 @@ impl Backend {
     pub async fn open(kind: BackendKind) -> Result<Self, DeviceError> {
         match kind {
             BackendKind::Cpu => {
-                let engine = if rounds_once() { "burn-flex, SIMD with fused multiply-adds" } else { "burn-flex, SIMD" };
+                let engine = if rounds_once() { "burn-flex, SIMD, FMA" } else { "burn-flex, SIMD" };
                 Ok(Backend::new(Device::flex(), BackendName::Cpu, engine))
             }
             #[cfg(feature = "ndarray")]
