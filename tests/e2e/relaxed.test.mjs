@@ -16,7 +16,7 @@ const without = (page, value) => page.evaluate((value) => (localStorage.without 
 const engine = (page) => page.locator("#backend-badge").textContent();
 const FUSED = /CPU: burn-flex, SIMD, FMA/;
 
-test("both programs train, to the same numbers but for rounding, with replicas of their own kind", async () => {
+test("both programs train with replicas that run the same program, and their results differ only by rounding", async () => {
   server.requests.length = 0;
   const programs = () => new Set(server.requests.splice(0).map((path) => path.split("/").pop()).filter((name) => /^worker_(cpu|relaxed)/.test(name)));
   const page = await open(browser, `${server.url}${RUN}&autostart=1`, { init });

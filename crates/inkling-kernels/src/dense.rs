@@ -117,7 +117,7 @@ fn pack<const W: usize>(matrix: &[f32], row: usize, first: usize, out: &mut Vec<
 /// The values of four rows, column by column.
 #[inline(always)]
 fn interleave(rows: [&[f32]; ROWS], out: &mut Vec<[f32; ROWS]>) {
-    let [a, b, c, d] = rows.map(|row| row.as_chunks::<LANES>());
+    let [a, b, c, d] = rows.map(<[f32]>::as_chunks::<LANES>);
     out.clear();
     for (((a, b), c), d) in a.0.iter().zip(b.0).zip(c.0).zip(d.0) {
         out.extend(Lanes::transposed([a, b, c, d].map(Lanes::load)).map(Lanes::to_array));
@@ -129,7 +129,7 @@ fn interleave(rows: [&[f32]; ROWS], out: &mut Vec<[f32; ROWS]>) {
 #[inline(always)]
 fn dot(rows: [&[f32]; 2], others: [&[f32]; LANES]) -> [Lanes; 2] {
     let mut sums = [[Lanes::splat(0.0); LANES]; 2];
-    let ([a, b], [c, d, e, f]) = (rows.map(chunks), others.map(chunks));
+    let ([a, b], [c, d, e, f]) = (rows.map(<[f32]>::as_chunks::<LANES>), others.map(<[f32]>::as_chunks::<LANES>));
     for (((((a, b), c), d), e), f) in a.0.iter().zip(b.0).zip(c.0).zip(d.0).zip(e.0).zip(f.0) {
         let (a, b) = (Lanes::load(a), Lanes::load(b));
         for (at, other) in [c, d, e, f].into_iter().enumerate() {
@@ -149,11 +149,6 @@ fn dot(rows: [&[f32]; 2], others: [&[f32]; LANES]) -> [Lanes; 2] {
         results[1] = results[1].add_product(Lanes::splat(b.1[at]), others);
     }
     results
-}
-
-#[inline(always)]
-fn chunks(row: &[f32]) -> (&[[f32; LANES]], &[f32]) {
-    row.as_chunks()
 }
 
 /// Adds the sums to the values of a row, as many as it has.

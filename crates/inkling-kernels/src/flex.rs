@@ -151,8 +151,11 @@ fn dense_dims(x: &FlexTensor, weight: &FlexTensor) -> Option<dense::Dims> {
         return None;
     };
     let dims = dense::Dims { images, inputs, outputs };
-    let floats = x.dtype() == DType::F32 && weight.dtype() == DType::F32;
-    (floats && weight_inputs == inputs && dims.supported()).then_some(dims)
+    (floats(x, weight) && weight_inputs == inputs && dims.supported()).then_some(dims)
+}
+
+fn floats(x: &FlexTensor, weight: &FlexTensor) -> bool {
+    x.dtype() == DType::F32 && weight.dtype() == DType::F32
 }
 
 fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
@@ -204,8 +207,7 @@ fn convolve(x: &Bordered, weight: &FlexTensor, bias: &FlexTensor, dims: convolut
 fn sizes(x: &FlexTensor, weight: &FlexTensor, padding: usize) -> Option<convolution::Dims> {
     let ([images, inputs, height, width], [outputs, weight_inputs, kernel, columns]) = (shape(x)?, shape(weight)?);
     let dims = convolution::Dims { images, inputs, outputs, height, width, kernel, padding };
-    let floats = x.dtype() == DType::F32 && weight.dtype() == DType::F32;
-    (floats && weight_inputs == inputs && columns == kernel && dims.supported()).then_some(dims)
+    (floats(x, weight) && weight_inputs == inputs && columns == kernel && dims.supported()).then_some(dims)
 }
 
 fn shape(tensor: &FlexTensor) -> Option<[usize; 4]> {
@@ -259,8 +261,7 @@ fn fused(x: &FlexTensor, weight: &FlexTensor) -> Option<Dims> {
         return None;
     };
     let dims = Dims { images, height, width, inputs, outputs };
-    let floats = x.dtype() == DType::F32 && weight.dtype() == DType::F32;
-    (floats && weight_inputs == inputs && dims.supported()).then_some(dims)
+    (floats(x, weight) && weight_inputs == inputs && dims.supported()).then_some(dims)
 }
 
 fn pooled_shape(dims: Dims) -> [usize; 4] {

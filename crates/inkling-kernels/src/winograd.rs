@@ -1,7 +1,7 @@
 //! The transforms of Winograd's F(2x2, 3x3) (Lavin, Gray 2016, "Fast algorithms for convolutional neural networks", section 4.1): a tile
 //! of 2x2 outputs takes 16 products instead of 36.
 
-use crate::lanes::{BLOCK, Lanes, halves};
+use crate::lanes::{BLOCK, Lanes, halves, store};
 
 /// Weights of one channel pair.
 pub(crate) const TAPS: usize = 9;
@@ -26,7 +26,7 @@ pub(crate) fn transform_tile(d: &mut [[Lanes; 4]; 4]) {
 
 /// GgG' for the weights of eight outputs.
 #[inline(always)]
-pub(crate) fn transform_weights(g: &[[f32; BLOCK]; TAPS]) -> [[Lanes; 2]; FREQUENCIES] {
+fn transform_weights(g: &[[f32; BLOCK]; TAPS]) -> [[Lanes; 2]; FREQUENCIES] {
     let half = Lanes::splat(0.5);
     let line = |g: [Lanes; 3]| [g[0], (g[0] + g[1] + g[2]) * half, (g[0] - g[1] + g[2]) * half, g[2]];
     let of = |side: usize| -> [Lanes; FREQUENCIES] {
@@ -37,6 +37,30 @@ pub(crate) fn transform_weights(g: &[[f32; BLOCK]; TAPS]) -> [[Lanes; 2]; FREQUE
     };
     let [low, high] = [of(0), of(1)];
     std::array::from_fn(|frequency| [low[frequency], high[frequency]])
+}
+
+/// GgG' of all weights: `[block][frequency][I][8]`, with zeros for outputs that fill up the last block. `weight(output, input, tap)` is a
+/// weight.
+pub(crate) fn pack_weights(
+    inputs: usize,
+    outputs: usize,
+    weight: impl Fn(usize, usize, usize) -> f32,
+) -> Vec<[f32; BLOCK]> {
+    let mut packed = vec![[0.0; BLOCK]; outputs.div_ceil(BLOCK) * FREQUENCIES * inputs];
+    for (block, packed) in packed.chunks_exact_mut(FREQUENCIES * inputs).enumerate() {
+        for input in 0..inputs {
+            let taps = std::array::from_fn(|tap| {
+                std::array::from_fn(|lane| match block * BLOCK + lane {
+                    output if output < outputs => weight(output, input, tap),
+                    _ => 0.0,
+                })
+            });
+            for (frequency, values) in transform_weights(&taps).into_iter().enumerate() {
+                store(values, &mut packed[frequency * inputs + input]);
+            }
+        }
+    }
+    packed
 }
 
 /// A'mA: the window's four sums, row by row.

@@ -4,7 +4,7 @@ use super::{Dims, Patches, TAPS, pool};
 use crate::{
     lanes::{BLOCK, LANES, Lanes, store},
     products::{ROWS, multiply},
-    winograd::{FREQUENCIES, transform_output, transform_tile, transform_weights},
+    winograd::{FREQUENCIES, pack_weights, transform_output, transform_tile},
 };
 
 /// Images that are computed together, so that their tiles fill whole groups.
@@ -31,24 +31,13 @@ pub(super) struct Winograd {
 
 impl Winograd {
     pub(super) fn new(weight: &[f32], dims: Dims) -> Self {
-        let mut transformed = Vec::with_capacity(dims.outputs / BLOCK * FREQUENCIES * dims.inputs);
-        for weight in weight.chunks_exact(BLOCK * dims.inputs * TAPS) {
-            let from = transformed.len();
-            transformed.resize(from + FREQUENCIES * dims.inputs, [0.0; BLOCK]);
-            for input in 0..dims.inputs {
-                let taps = std::array::from_fn(|tap| {
-                    std::array::from_fn(|output| weight[(output * dims.inputs + input) * TAPS + tap])
-                });
-                for (frequency, values) in transform_weights(&taps).into_iter().enumerate() {
-                    store(values, &mut transformed[from + frequency * dims.inputs + input]);
-                }
-            }
-        }
         let groups = together(dims) * dims.windows() / ROWS;
         Winograd {
             dims,
             patches: Patches::new(dims),
-            weight: transformed,
+            weight: pack_weights(dims.inputs, dims.outputs, |output, input, tap| {
+                weight[(output * dims.inputs + input) * TAPS + tap]
+            }),
             tiles: vec![[0.0; ROWS]; FREQUENCIES * groups * dims.inputs],
             products: vec![[[0.0; BLOCK]; ROWS]; FREQUENCIES * groups],
         }

@@ -4,7 +4,7 @@ use super::{Bordered, Dims, add_products, interleave};
 use crate::{
     lanes::{BLOCK, LANES, Lanes, halves, store},
     products::{ROWS, multiply_rows},
-    winograd::{FREQUENCIES, TAPS, transform_output, transform_tile, transform_weights},
+    winograd::{FREQUENCIES, TAPS, pack_weights, transform_output, transform_tile},
 };
 
 /// Whether these sizes suit it: whole registers of channels on both sides, for the gradients change their roles.
@@ -59,22 +59,9 @@ pub(super) struct Winograd {
 impl Winograd {
     pub(super) fn new(dims: Dims, weight: impl Fn(usize, usize, usize, usize) -> f32) -> Self {
         let Dims { inputs, outputs, .. } = dims;
-        let mut packed = vec![[0.0; BLOCK]; outputs.div_ceil(BLOCK) * FREQUENCIES * inputs];
-        for (block, packed) in packed.chunks_exact_mut(FREQUENCIES * inputs).enumerate() {
-            for input in 0..inputs {
-                let taps = std::array::from_fn(|tap| {
-                    std::array::from_fn(|lane| match block * BLOCK + lane {
-                        output if output < outputs => weight(output, input, tap / 3, tap % 3),
-                        _ => 0.0,
-                    })
-                });
-                for (frequency, values) in transform_weights(&taps).into_iter().enumerate() {
-                    store(values, &mut packed[frequency * inputs + input]);
-                }
-            }
-        }
+        let weight = pack_weights(inputs, outputs, |output, input, tap| weight(output, input, tap / 3, tap % 3));
         let image = vec![0.0; FREQUENCIES * tiles(dims) * inputs];
-        Winograd { dims, weight: packed, image, products: vec![[0.0; BLOCK]; FREQUENCIES * tiles(dims)] }
+        Winograd { dims, weight, image, products: vec![[0.0; BLOCK]; FREQUENCIES * tiles(dims)] }
     }
 
     /// Takes the image `x`.

@@ -137,9 +137,9 @@ pub trait Replicas {
     fn publish(&mut self, common: Common);
     /// Sends `replica` a task. Returns false if the replica is lost or not ready yet.
     fn send(&mut self, replica: usize, task: Task) -> bool;
-    /// Receives the reply to the last task. After a training task, adds the replica's shares to `sum`; an error leaves `sum` as it was. The leader's own share took `own` seconds, which serves to choose a
-    /// timeout, and the leader has waited for other replicas for `waited` seconds since. After an error the replica is
-    /// lost, and a new one may take its place.
+    /// Receives the reply to the last task. After a training task, adds the replica's shares to `sum`. The leader's own share
+    /// took `own` seconds, which serves to choose a timeout, and the leader has waited for other replicas for `waited` seconds
+    /// since. An error leaves `sum` as it was; the replica is then lost, and a new one may take its place.
     fn receive<'a>(&'a mut self, replica: usize, own: f64, waited: f64, sum: &'a mut [f32]) -> PendingReply<'a>;
     /// Removes the replicas that were lost for good. Returns their number.
     fn remove_lost(&mut self) -> usize {
