@@ -11,7 +11,7 @@ use std::{
 };
 
 /// What the workers, their loader and the page are built from. Style sheets and icons are left out.
-const INPUTS: [&str; 10] = [
+const INPUTS: [&str; 11] = [
     ".cargo/config.toml",
     "Cargo.lock",
     "Cargo.toml",
@@ -20,6 +20,7 @@ const INPUTS: [&str; 10] = [
     "crates",
     "index.html",
     "scripts/rustc-relaxed",
+    "scripts/split",
     "src",
     "www",
 ];
@@ -42,6 +43,8 @@ fn main() -> io::Result<()> {
     if variable("CARGO_CFG_TARGET_ARCH") == "wasm32" {
         // wasm-bindgen reads in this section which features the module may use; `strip` would remove it with the names.
         println!("cargo::rustc-link-arg=--keep-section=target_features");
+        // scripts/split finds out with these what belongs to the inspectors.
+        println!("cargo::rustc-link-arg-bin=page=--emit-relocs");
     }
     Ok(())
 }

@@ -16,20 +16,22 @@ const quick = process.env.QUICK === "1";
 const rounds = quick ? 1 : 3;
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-const tfjs = (name) => {
-  const folder = join(process.env.INKLING_BENCH_NODE, "@tensorflow");
-  const places = [here(name), join(folder, "tfjs", "dist", name), join(folder, "tfjs-backend-wasm", "dist", name)];
-  return places.find((place) => existsSync(place));
-};
+/** Where the files of each peer are; its page is here. */
+const PEERS = { tfjs: ["@tensorflow/tfjs/dist", "@tensorflow/tfjs-backend-wasm/dist"], jaxjs: ["@jax-js/jax/dist"] };
+const peerFile = (peer, name) =>
+  [here(name), ...PEERS[peer].map((folder) => join(process.env.INKLING_BENCH_NODE, folder, name))].find((place) => existsSync(place));
+/** With these, a page may share memory between threads. */
+const ISOLATED = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
 
-/** Serves the wasm of parts.rs and TensorFlow.js next to the page. */
+/** Serves the wasm of parts.rs and the peers next to the page. */
 function intercept(path, response) {
-  const [, folder, name] = path.match(/\/(parts|tfjs)\/(.+)$/) ?? [];
+  const [, folder, name] = path.match(/\/(parts|tfjs|jaxjs)\/(.+)$/) ?? [];
   if (!name) return false;
-  if (folder === "tfjs") {
-    const place = tfjs(name);
+  if (folder in PEERS) {
+    const place = peerFile(folder, name);
     const type = { html: "text/html", wasm: "application/wasm" }[name.split(".").at(-1)] ?? "text/javascript";
-    response.writeHead(place ? 200 : 404, { "content-type": type }).end(place && readFileSync(place));
+    const headers = folder === "jaxjs" ? ISOLATED : {};
+    response.writeHead(place ? 200 : 404, { "content-type": type, ...headers }).end(place && readFileSync(place));
     return true;
   }
   const worker = `importScripts("parts.js"); wasm_bindgen("parts_bg.wasm").then(() => postMessage(wasm_bindgen.bench()));`;
@@ -66,14 +68,18 @@ async function parts(program) {
   return table;
 }
 
-/** The same network in TensorFlow.js, without augmentation, on one thread, because the page has no special headers. */
-async function peer(backend) {
+/**
+ * The same network in TensorFlow.js or jax-js, without augmentation. TensorFlow.js runs on one thread, because its page has no
+ * special headers, as the hosted Inkling has none; jax-js runs on all cores.
+ */
+async function peer(name, backend) {
   const browser = await launch();
-  const page = await open(browser, `${server.url}tfjs/tfjs.html`);
+  const page = await open(browser, `${server.url}${name}/${name}.html`);
   try {
+    await page.waitForFunction(() => window.speed);
     return { speed: await page.evaluate((backend) => speed(backend), backend) };
   } catch (error) {
-    console.error(`tfjs ${backend}: ${error.message.split("\n")[0]}`);
+    console.error(`${name} ${backend}: ${error.message.split("\n")[0]}`);
     return null;
   } finally {
     await browser.close();
@@ -144,9 +150,10 @@ const contestants = [
   ["native Inkling, 1 thread", () => native(`replicas=1&${some}`)],
   ["native Inkling, 2 threads", () => native(`replicas=2&${some}`)],
   ["native unmodified burn-flex, 1 thread", () => native(`replicas=1&kernels=stock&images=${images / 4}&epochs=2`)],
-  ["TensorFlow.js, cpu", () => peer("cpu")],
-  ["TensorFlow.js, wasm", () => peer("wasm")],
-  ["TensorFlow.js, webgl (software)", () => peer("webgl")],
+  ["TensorFlow.js, cpu", () => peer("tfjs", "cpu")],
+  ["TensorFlow.js, wasm", () => peer("tfjs", "wasm")],
+  ["TensorFlow.js, webgl (software)", () => peer("tfjs", "webgl")],
+  ["jax-js, wasm, all cores", () => peer("jaxjs", "wasm")],
   ["native Keras, all cores", () => keras("speed", String(images))],
 ];
 const found = new Map(contestants.map(([name]) => [name, []]));

@@ -318,6 +318,7 @@ fn errors_in_typed_settings_are_shown_and_the_first_gets_the_focus() {
 fn at_most_one_section_is_open_and_closing_it_gives_the_focus_back() {
     let mut world = World::new();
     world.settle();
+    update(&mut world.model, Msg::InspectorsFetched(true));
     let opened = update(&mut world.model, Msg::Toggled(Section::Files, true));
     assert_eq!((world.model.open, opened), (Some(Section::Files), vec![]));
     let other = update(&mut world.model, Msg::Toggled(Section::Runs, true));
@@ -328,6 +329,25 @@ fn at_most_one_section_is_open_and_closing_it_gives_the_focus_back() {
     let closed = update(&mut world.model, Msg::Close);
     assert_eq!(closed, vec![Effect::Close(Section::Runs), Effect::FocusOn(Section::Runs)]);
     assert_eq!((world.model.open, update(&mut world.model, Msg::Close)), (None, vec![]));
+}
+
+#[test]
+fn a_section_that_opens_fetches_the_inspectors_once_unless_they_do_not_come() {
+    let mut world = World::new();
+    world.settle();
+    let fetches = |effects: &[Effect]| effects.iter().filter(|effect| **effect == Effect::FetchInspectors).count();
+    let warnings = |world: &World| world.model.run.warnings.join(" ");
+    let open = |world: &mut World, section| fetches(&update(&mut world.model, Msg::Toggled(section, true)));
+    assert_eq!((open(&mut world, Section::Files), open(&mut world, Section::Runs)), (1, 0), "one fetch is enough");
+    update(&mut world.model, Msg::InspectorsDue);
+    assert!(warnings(&world).contains("has not arrived yet"), "{}", warnings(&world));
+    update(&mut world.model, Msg::InspectorsFetched(false));
+    assert!(warnings(&world).contains("could not be loaded"), "{}", warnings(&world));
+    assert_eq!(open(&mut world, Section::Doctor), 1, "the next section tries again");
+    update(&mut world.model, Msg::InspectorsFetched(true));
+    let said = world.model.run.warnings.len();
+    update(&mut world.model, Msg::InspectorsDue);
+    assert_eq!((world.model.run.warnings.len(), open(&mut world, Section::Trust)), (said, 0), "they are here");
 }
 
 #[test]

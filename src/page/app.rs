@@ -6,7 +6,9 @@
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
+    future::Future,
     mem, panic,
+    pin::Pin,
 };
 
 use inkling_core::{
@@ -55,9 +57,13 @@ thread_local! {
     static STOPPED: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Fetches the panels of sections. None, if they can't be fetched; the browser's console then says why.
+pub type FetchInspectors = fn() -> Pin<Box<dyn Future<Output = Option<Vec<Box<dyn Panel>>>>>>;
+
 struct App {
     model: Model,
     panels: Vec<Box<dyn Panel>>,
+    fetch_inspectors: FetchInspectors,
     worker: Option<Link>,
     file_worker: Option<Link>,
     /// The page is drawn at the next frame, or is being drawn.
@@ -81,7 +87,7 @@ enum Urgency {
 }
 
 /// Starts the page.
-pub fn start() {
+pub fn start(fetch_inspectors: FetchInspectors) {
     panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
         // Only the first panic is shown: later ones are consequences of it.
@@ -106,7 +112,8 @@ pub fn start() {
     }
     let app = App {
         model,
-        panels: panels::all(),
+        panels: panels::overview(),
+        fetch_inspectors,
         worker: None,
         file_worker: None,
         draw_pending: false,
@@ -298,6 +305,14 @@ impl App {
                 }
             }),
             Effect::SetAddress(query) => dom::set_address(&query),
+            Effect::FetchInspectors => {
+                let fetched = (self.fetch_inspectors)();
+                spawn_local(async move {
+                    let inspectors = fetched.await;
+                    emit(Msg::InspectorsFetched(inspectors.is_some()));
+                    with_app(|app| app.add(inspectors.unwrap_or_default()));
+                });
+            }
             Effect::Focus(id) => dom::focus(&id),
             Effect::Open(section) => {
                 dom::set_attribute(section.id(), "open", "");
@@ -306,6 +321,12 @@ impl App {
             Effect::Close(section) => dom::remove_attribute(section.id(), "open"),
             Effect::FocusOn(section) => dom::focus(&format!("{}-summary", section.id())),
         }
+    }
+
+    fn add(&mut self, mut panels: Vec<Box<dyn Panel>>) {
+        panels.iter_mut().for_each(|panel| panel.mount(emit));
+        self.panels.append(&mut panels);
+        self.after(Urgency::Frame);
     }
 
     fn open_worker(&mut self, id: WorkerId, address: &str) {

@@ -71,6 +71,8 @@ pub enum Effect {
     DownloadRun(Box<SavedRun>),
     /// Put these settings into the page's address.
     SetAddress(String),
+    /// Fetch the inspectors; answered by [`Msg::InspectorsFetched`].
+    FetchInspectors,
     /// Give this element the focus.
     Focus(String),
     /// Open this section, and give it the focus.

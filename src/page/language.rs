@@ -4,7 +4,7 @@ use inkling_core::language::set_table;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
-use super::app;
+use super::app::{self, FetchInspectors};
 
 #[wasm_bindgen]
 extern "C" {
@@ -13,15 +13,15 @@ extern "C" {
 }
 
 /// Starts the page, once its language is known.
-pub fn start() {
+pub fn start(fetch_inspectors: FetchInspectors) {
     let table = TABLE.with(JsValue::clone);
     if table.is_undefined() {
-        return app::start();
+        return app::start(fetch_inspectors);
     }
     spawn_local(async move {
         // A table that can't be read leaves the page in English.
         let table = JsFuture::from(js_sys::Promise::from(table)).await.ok();
         set_table(table.and_then(|table| serde_wasm_bindgen::from_value(table).ok()).unwrap_or_default());
-        app::start();
+        app::start(fetch_inspectors);
     });
 }

@@ -57,6 +57,10 @@ pub enum Msg {
     Warn(String),
     /// A section was opened or closed.
     Toggled(Section, bool),
+    /// The inspectors have arrived, or can't be fetched.
+    InspectorsFetched(bool),
+    /// The inspectors should have arrived by now.
+    InspectorsDue,
     /// The page looks different: another size or colour scheme.
     Resized,
     /// The visitor's preference for reduced motion has changed.

@@ -99,10 +99,11 @@ ${PAGE("")}
 const wasm = await init({ module_or_path: './page-1_bg.wasm' });
 </script>
 <link rel="modulepreload" href="./page-1.js" integrity="sha384-a">
+<link rel="modulepreload" href="./split-1.js" integrity="sha384-c">
 <link rel="preload" href="./page-1_bg.wasm" integrity="sha384-b">`;
   const { run, staged, folder } = await site(t, page, "true");
   const files = {
-    "page-1.js": "", "page-1_bg.wasm": "build=0.1.0-0123456789abcdef",
+    "page-1.js": "", "split-1.js": "", "page-1_bg.wasm": "build=0.1.0-0123456789abcdef",
     "worker-loader.js": "const DIGESTS = {};", "sw.js": "const VERSION = null;",
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, "staging", name), `${text}\n`);

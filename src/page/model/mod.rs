@@ -112,6 +112,8 @@ pub struct Model {
     pub course: Option<Course>,
     /// The section that is open.
     pub open: Option<Section>,
+    /// Whether the panels of sections are here.
+    pub inspectors: Inspectors,
 }
 
 /// A run that is offered.
@@ -168,6 +170,18 @@ pub enum FileWorker {
     Starting(Vec<FileTask>),
     /// It is working on this many tasks.
     Busy(usize),
+}
+
+/// The panels of sections, which are fetched when a section first opens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Inspectors {
+    /// Nobody has needed them, or they could not be fetched.
+    #[default]
+    Absent,
+    /// They are being fetched.
+    Fetching,
+    /// They are here.
+    Ready,
 }
 
 /// The images on show.
@@ -304,6 +318,7 @@ impl Model {
             saves: 0,
             course: None,
             open: None,
+            inspectors: Inspectors::default(),
         }
     }
 

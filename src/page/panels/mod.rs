@@ -58,26 +58,33 @@ pub trait Panel {
     }
 }
 
-/// All panels.
-pub fn all() -> Vec<Box<dyn Panel>> {
+/// The panels of the picture, of the bar and of the timeline.
+pub fn overview() -> Vec<Box<dyn Panel>> {
     vec![
         Box::new(sections::Sections),
         Box::new(controls::Controls::default()),
-        Box::new(network::Editor),
         Box::new(status::Status),
-        Box::new(time::Time),
         Box::new(data::Data),
-        Box::new(preview::Preview::default()),
         Box::new(curves::Curves),
         Box::new(matrix::Matrix::default()),
-        Box::new(report::Report),
-        Box::new(files::Files),
         Box::new(offer::Offer::default()),
         Box::new(input::Input::default()),
         Box::new(blocks::Blocks::default()),
         Box::new(answer::Answer),
         Box::new(sketch::Sketch),
         Box::new(lesson::Lesson),
+        Box::new(summary::Summary::default()),
+    ]
+}
+
+/// The panels of sections. They are the inspectors, a program of their own, which is fetched when a section first opens.
+pub fn inspectors() -> Vec<Box<dyn Panel>> {
+    vec![
+        Box::new(network::Editor),
+        Box::new(time::Time),
+        Box::new(preview::Preview::default()),
+        Box::new(report::Report),
+        Box::new(files::Files),
         Box::new(doctor::Doctor),
         Box::new(handwriting::Handwriting::default()),
         Box::new(camera::Camera),
@@ -86,6 +93,5 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(inside::Inside),
         Box::new(trust::Trust),
         Box::new(runs::Runs),
-        Box::new(summary::Summary::default()),
     ]
 }

@@ -14,13 +14,16 @@ mod workbench;
 pub use answers::PREPARATIONS;
 pub use controls::EDITOR;
 
-use inkling_core::{protocol::Command, settings::FIELDS};
+use inkling_core::{protocol::Command, say, settings::FIELDS};
 
 use super::{
     effect::Effect,
-    model::Model,
+    model::{Inspectors, Model},
     msg::{Msg, Section},
 };
+
+/// The inspectors should arrive within this time.
+const INSPECTORS_PATIENCE_MS: i32 = 10_000;
 
 /// Handles `msg`. Returns the effects to perform.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -88,6 +91,8 @@ impl Update<'_> {
             }
             Msg::Warn(words) => self.warn(words),
             Msg::Toggled(section, open) => self.toggled(section, open),
+            Msg::InspectorsFetched(here) => self.inspectors_fetched(here),
+            Msg::InspectorsDue => self.inspectors_due(),
             Msg::Resized => {}
             Msg::Motion { reduced } => self.model.picture.still = reduced,
         }
@@ -123,12 +128,41 @@ impl Update<'_> {
             return;
         }
         self.effects.extend(before.map(Effect::Close));
+        self.fetch_inspectors();
         // Asks for what it shows.
         match section {
             Section::Images => self.browse_again(),
             Section::Doctor => self.examine(),
             Section::Handwriting => self.read_digits(),
             _ => {}
+        }
+    }
+
+    fn fetch_inspectors(&mut self) {
+        if self.model.inspectors == Inspectors::Absent {
+            self.model.inspectors = Inspectors::Fetching;
+            let due = Effect::After(INSPECTORS_PATIENCE_MS, Box::new(Msg::InspectorsDue));
+            self.effects.extend([Effect::FetchInspectors, due]);
+        }
+    }
+
+    fn inspectors_fetched(&mut self, here: bool) {
+        if here {
+            self.model.inspectors = Inspectors::Ready;
+            return;
+        }
+        // The open section stays: what does not depend on them works.
+        self.model.inspectors = Inspectors::Absent;
+        self.warn_once(
+            say!("This part of the page could not be loaded. Check the connection, then open it again; if that does not help, reload the page.").into(),
+        );
+    }
+
+    fn inspectors_due(&mut self) {
+        if self.model.inspectors == Inspectors::Fetching {
+            self.warn_once(
+                say!("This part of the page has not arrived yet. If it stays empty, reload the page.").into(),
+            );
         }
     }
 
