@@ -16,10 +16,10 @@ self.inklingOffline = (() => {
   document.addEventListener("visibilitychange", look);
   setInterval(look, 3_600_000);
   return {
-    // Called once the session's worker is ready, with the programs that this page uses.
-    keep: async (programs, build) => {
+    // Called once the session's worker is ready, with the workers that this page uses.
+    keep: async (workers, build) => {
       const registration = await worker?.ready;
-      registration?.active?.postMessage({ programs, build });
+      registration?.active?.postMessage({ workers, build });
     },
     // Loads the page again because its worker is of another build; at most once for a build, or it would never end.
     renew: (build) => {

@@ -144,14 +144,15 @@ async function page(event) {
   return response ?? (await kept(PAGE, "")) ?? network;
 }
 
-// Once a page's worker is ready, the page says which programs it uses.
+// Once a page's worker is ready, the page says which workers it uses.
 self.addEventListener("message", (event) => {
-  const { programs, build } = event.data;
+  const { workers, build } = event.data;
   if (!VERSION || build !== VERSION.build) return; // a version that is about to take over, or was replaced
   const obtainAll = async () => {
     const cache = await caches.open(CACHE);
-    const known = programs.filter((name) => name in VERSION.programs);
-    await Promise.all([...Object.keys(VERSION.files), ...known].map((name) => obtain(cache, name)));
+    const isOf = (name, worker) => name.startsWith(`${worker}.`) || name.startsWith(`${worker}_bg.`);
+    const used = Object.keys(VERSION.programs).filter((name) => workers.some((worker) => isOf(name, worker)));
+    await Promise.all([...Object.keys(VERSION.files), ...used].map((name) => obtain(cache, name)));
     event.source?.postMessage("kept");
   };
   event.waitUntil(obtainAll().catch(() => {}));

@@ -13,7 +13,7 @@ use crate::{BUILD, tasks::error_message};
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_namespace = inklingOffline, js_name = keep, catch)]
-    fn keep_for_offline(programs: Vec<String>, build: &str) -> Result<JsValue, JsValue>;
+    fn keep_for_offline(workers: Vec<String>, build: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = inklingOffline, js_name = renew, catch)]
     fn renew_page(build: &str) -> Result<JsValue, JsValue>;
 }
@@ -22,8 +22,7 @@ extern "C" {
 /// browser can't, nothing happens.
 pub fn keep(address: &str, other: &str) {
     let worker = address.split('&').next().unwrap_or_default();
-    let programs = [worker, other].into_iter().flat_map(|name| [format!("{name}.js"), format!("{name}_bg.wasm")]);
-    let _ = keep_for_offline(programs.collect(), BUILD);
+    let _ = keep_for_offline([worker, other].map(String::from).to_vec(), BUILD);
 }
 
 /// Loads the page again from the network; at most once for this build.

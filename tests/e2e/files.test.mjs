@@ -195,7 +195,7 @@ test("files dropped on the page go where they belong", async () => {
 
 test("several formats requested in a row are all written, and the page says so when one can't be", async (t) => {
   let gone = false;
-  const intercept = (path, response) => gone && path.endsWith("worker_files_bg.wasm") && response.writeHead(404).end();
+  const intercept = (path, response) => gone && path.endsWith("worker_files_bg.wasm.zst") && response.writeHead(404).end();
   const own = await serve({ intercept });
   t.after(() => own.close());
   const page = await open(browser, `${own.url}${RUN}&images=120&autostart=1`);

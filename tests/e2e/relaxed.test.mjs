@@ -22,7 +22,7 @@ test("both programs train with replicas that run the same program, and their res
   const page = await open(browser, `${server.url}${RUN}&autostart=1`, { init });
   const fused = await finished(page);
   assert.match(await engine(page), FUSED);
-  assert.deepEqual([...programs()].sort(), ["worker_relaxed.js", "worker_relaxed_bg.wasm"]);
+  assert.deepEqual([...programs()].sort(), ["worker_relaxed.js", "worker_relaxed_bg.wasm.zst"]);
   await without(page, "1");
   await page.goto(`${server.url}${RUN}`);
   await page.getByRole("button", { name: "Discard it", exact: true }).click();
@@ -30,7 +30,7 @@ test("both programs train with replicas that run the same program, and their res
   const plain = await finished(page);
   assert.match(await engine(page), /CPU: burn-flex, SIMD \(/);
   assert.deepEqual([fused.workers, plain.workers, fused.warnings, plain.warnings], [2, 2, [], []]);
-  assert.deepEqual([...programs()].sort(), ["worker_cpu.js", "worker_cpu_bg.wasm"]);
+  assert.deepEqual([...programs()].sort(), ["worker_cpu.js", "worker_cpu_bg.wasm.zst"]);
   assert.notDeepEqual(curve(fused), curve(plain), "both rounded alike, so it was the same program twice");
   curve(fused).flat().forEach((value, at) => assert.ok(Math.abs(value - curve(plain).flat()[at]) < 0.05, `${value} ${curve(plain).flat()[at]}`));
   assert.deepEqual(page.problems, []);

@@ -30,6 +30,10 @@ function version(mark) {
   return folder;
 }
 
+/** A packed program of the site, without the packing. */
+const unpacked = (file) => execFileSync("zstd", ["-dcq", file], { maxBuffer: 1e9 });
+const repacked = (bytes) => execFileSync("zstd", ["-cq"], { input: bytes, maxBuffer: 1e9 });
+
 const which = (page) => page.evaluate(() => getComputedStyle(document.body).getPropertyValue("--version").trim());
 const ready = (page) => page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
 const kept = (page) => page.locator("body[data-offline=ready]").waitFor();
@@ -130,7 +134,7 @@ test("a version is replaced as a whole, and one that is broken leaves the one be
 test("a wrong answer for a worker's file is fetched once more and never kept", async () => {
   let wrong = 1;
   const intercept = (path, response) =>
-    path.endsWith(`${CPU_PROGRAM}_bg.wasm`) && wrong-- > 0 &&
+    path.endsWith(`${CPU_PROGRAM}_bg.wasm.zst`) && wrong-- > 0 &&
     (response.writeHead(200, { "content-type": "text/html", "cache-control": "max-age=1000" }).end("<html>Please log in</html>"), true);
   const server = await serve({ intercept });
   const page = await open(browser, `${server.url}?backend=cpu`, { serviceWorkers: "allow" });
@@ -146,11 +150,11 @@ test("a wrong answer for a worker's file is fetched once more and never kept", a
 
 test("a program with one byte changed is not run, and the page says so", async () => {
   const intercept = (path, response) => {
-    if (!path.endsWith(`${CPU_PROGRAM}_bg.wasm`)) return false;
+    if (!path.endsWith(`${CPU_PROGRAM}_bg.wasm.zst`)) return false;
     // The name of a data segment: it compiles as well as before.
-    const bytes = readFileSync(join(SITE, `${CPU_PROGRAM}_bg.wasm`));
+    const bytes = unpacked(join(SITE, `${CPU_PROGRAM}_bg.wasm.zst`));
     bytes[bytes.lastIndexOf(Buffer.from("checkpoint"))] ^= 1;
-    response.writeHead(200, { "content-type": "application/wasm" }).end(bytes);
+    response.writeHead(200).end(repacked(bytes));
     return true;
   };
   const server = await serve({ intercept });
@@ -180,8 +184,8 @@ for (const [name, answer] of [
 test("the progress of a download is visible through the service worker", async () => {
   let slow = false;
   const intercept = (path, response) => {
-    if (!slow || !path.endsWith(`${CPU_PROGRAM}_bg.wasm`)) return false;
-    const bytes = readFileSync(join(SITE, `${CPU_PROGRAM}_bg.wasm`));
+    if (!slow || !path.endsWith(`${CPU_PROGRAM}_bg.wasm.zst`)) return false;
+    const bytes = readFileSync(join(SITE, `${CPU_PROGRAM}_bg.wasm.zst`));
     response.writeHead(200, { "content-type": "application/wasm", "content-length": bytes.length });
     response.write(bytes.subarray(0, bytes.length / 2));
     setTimeout(() => response.end(bytes.subarray(bytes.length / 2)), 2500);
@@ -196,7 +200,7 @@ test("the progress of a download is visible through the service worker", async (
   }, CPU_PROGRAM);
   slow = true;
   await page.reload();
-  await page.locator("#backend-badge").getByText(/Fetching the CPU worker: [1-9]/).waitFor();
+  await page.locator("#backend-badge").getByText(/Fetching the CPU worker: 0\.[1-9]/).waitFor();
   await ready(page);
   await page.context().close();
   await server.close();
@@ -257,9 +261,10 @@ test("a returning visitor gets the loader of a new build, not the one that the b
   const build = readFileSync(join(folder, "sw.js"), "utf8").match(/"build":"[^"]*-([0-9a-f]{16})"/)[1];
   const program = readdirSync(folder).find((name) => /^page-.*_bg\.wasm$/.test(name));
   const decoder = new TextDecoder("latin1");
-  for (const file of [program, `${CPU_PROGRAM}_bg.wasm`]) {
-    writeFileSync(join(folder, file), Buffer.from(decoder.decode(readFileSync(join(folder, file))).replaceAll(build, NEXT), "latin1"));
-  }
+  const renamedBuild = (bytes) => Buffer.from(decoder.decode(bytes).replaceAll(build, NEXT), "latin1");
+  writeFileSync(join(folder, program), renamedBuild(readFileSync(join(folder, program))));
+  const worker = join(folder, `${CPU_PROGRAM}_bg.wasm.zst`);
+  writeFileSync(worker, repacked(renamedBuild(unpacked(worker))));
   // Another content has another name.
   const [page, renamed] = [program.replace("_bg.wasm", ""), "page-0123456789abcdef"];
   renameSync(join(folder, program), join(folder, `${renamed}_bg.wasm`));

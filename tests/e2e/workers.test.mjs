@@ -20,7 +20,7 @@ async function site(t, page, build) {
     await chmod(join(bin, name), 0o755);
   };
   await program("cargo", `case $1 in metadata) echo '{"target_directory":"${target}"}' ;; tree) echo a ;; build) ${build} ;; esac`);
-  await program("wasm-bindgen", `for word; do case $word in --out-dir=*) dir=\${word#*=} ;; --out-name=*) name=\${word#*=} ;; esac; done; echo code >"$dir/$name.js"`);
+  await program("wasm-bindgen", `for word; do case $word in --out-dir=*) dir=\${word#*=} ;; --out-name=*) name=\${word#*=} ;; esac; done; echo code >"$dir/$name.js"; echo code >"$dir/\${name}_bg.wasm"`);
   await writeFile(join(staging, "index.html"), page);
   const env = { ...process.env, PATH: `${bin}:${process.env.PATH}`, TRUNK_STAGING_DIR: staging, TRUNK_DIST_DIR: dist };
   delete env.INKLING_WORKERS;
@@ -43,6 +43,8 @@ async function site(t, page, build) {
   };
 }
 
+const programs = (...workers) => workers.flatMap((worker) => [`worker_${worker}.js`, `worker_${worker}_bg.wasm`]);
+
 async function waitFor(what, test) {
   for (let tries = 0; tries < 200; tries++) {
     if (await test()) return;
@@ -63,7 +65,7 @@ test("a served page lists the workers that are being built, and takes each when 
   await waitFor("the worker with relaxed SIMD", async () => /content="cpu files relaxed" data-building="webgpu ndarray"/.test(await served()));
   await writeFile(join(folder, "worker_webgpu"), "");
   await waitFor("the WebGPU worker", async () => /content="cpu files relaxed webgpu" data-building="ndarray"/.test(await served()));
-  assert.deepEqual(await files(), ["worker_files.js", "worker_relaxed.js", "worker_webgpu.js"]);
+  assert.deepEqual(await files(), programs("files", "relaxed", "webgpu"));
 });
 
 test("a worker that does not build is left out, and the others follow", async (t) => {
@@ -71,7 +73,7 @@ test("a worker that does not build is left out, and the others follow", async (t
   run("add");
   await move();
   await waitFor("the last worker", async () => /content="cpu files relaxed ndarray" data-building=""/.test(await served()));
-  assert.deepEqual(await files(), ["worker_files.js", "worker_ndarray.js", "worker_relaxed.js"]);
+  assert.deepEqual(await files(), programs("files", "ndarray", "relaxed"));
 });
 
 test("the next change stops the build in the background", async (t) => {
@@ -103,7 +105,7 @@ const wasm = await init({ module_or_path: './page-1_bg.wasm' });
 <link rel="preload" href="./page-1_bg.wasm" integrity="sha384-b">`;
   const { run, staged, folder } = await site(t, page, "true");
   const files = {
-    "page-1.js": "", "split-1.js": "", "page-1_bg.wasm": "build=0.1.0-0123456789abcdef",
+    "fzstd.js": "", "page-1.js": "", "split-1.js": "", "page-1_bg.wasm": "build=0.1.0-0123456789abcdef",
     "worker-loader.js": "const DIGESTS = {};", "sw.js": "const VERSION = null;",
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, "staging", name), `${text}\n`);
@@ -112,5 +114,6 @@ const wasm = await init({ module_or_path: './page-1_bg.wasm' });
   assert.match(await staged(), /Content-Security-Policy/);
   const read = (name) => readFile(join(folder, "staging", name), "utf8");
   assert.match(await read("worker-loader.js"), /"worker_webgpu\.js":"sha256-[^"]{44}"/);
+  assert.match(await read("worker-loader.js"), /"worker_webgpu_bg\.wasm\.zst":"sha256-[^"]{44}"/, "programs are packed");
   assert.match(await read("sw.js"), /"build":"0\.1\.0-0123456789abcdef"/);
 });
