@@ -84,7 +84,7 @@ bench: dist ## measure the numbers in docs/performance.md: every backend and rep
 	$(WASM) wasm-bindgen --target no-modules --out-dir "$$CARGO_TARGET_DIR/parts/plain" "$$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/examples/parts.wasm"
 	$(WASM) $(RELAXED) cargo build $(WASM_TARGET) --features cpu --example parts
 	$(WASM) wasm-bindgen --target no-modules --out-dir "$$CARGO_TARGET_DIR/parts/relaxed" "$$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/examples/parts.wasm"
-	$(WASM) node benches/bench.mjs
+	$(WASM) INKLING_ALL=1 node benches/bench.mjs
 
 fuzz: ## fuzz every parser and every restored record, EXECUTIONS times each (20000)
 	@scripts/setup build

@@ -7,7 +7,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { SEVEN, draw, launch, open, serve, until } from "../tests/e2e/lib.mjs";
+import { ENGINES, within } from "../tests/e2e/engines.mjs";
+import { NO_WEBGPU, SEVEN, draw, launch, open, sabotage, serve, summary, until } from "../tests/e2e/lib.mjs";
 
 const data = process.env.MNIST_DIR;
 if (!data) throw new Error("MNIST_DIR is not set: the benchmarks need real MNIST (scripts/data fetches it)");
@@ -53,6 +54,51 @@ async function inBrowser(query, init) {
   if (done.state !== "finished") throw new Error(`${query}: ${done.error}`);
   const last = done.history.at(-1);
   return { speed: last.images_per_second, seconds: clicked, test: done.test_accuracy, parts: last.parts, workers: done.workers };
+}
+
+/** The same in Firefox. */
+async function inFirefox(query) {
+  const [, launch, absent] = ENGINES.find(([name]) => name === "Firefox");
+  if (absent) return null;
+  const engine = await launch();
+  try {
+    await engine.goto(`${server.url}?dataset=mnist&autostart=1&${query}`);
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const look = () => document.getElementById("run-summary").textContent;
+      const now = JSON.parse(await within(300, "a look", engine.evaluate(look)));
+      if (now.state === "failed") throw new Error(`${query}: ${now.error}`);
+      if (now.state === "finished") return { speed: now.history.at(-1).images_per_second };
+    }
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Two browsers that train at the same time, and their speeds together: what two workers could reach. */
+async function twoPages(query) {
+  const runs = await Promise.all([inBrowser(query), inBrowser(query)]);
+  return { speed: runs[0].speed + runs[1].speed };
+}
+
+/** Dispatches of compute shaders for a training step on WebGPU, without the picture's questions. Their number does not depend on the batch. */
+async function dispatches() {
+  if (NO_WEBGPU) return null;
+  const count = `
+    self.dispatched = 0;
+    const { dispatchWorkgroups } = GPUComputePassEncoder.prototype;
+    GPUComputePassEncoder.prototype.dispatchWorkgroups = function (...size) { dispatched++; dispatchWorkgroups.apply(this, size); };`;
+  const own = await serve({ intercept: sabotage([count]) });
+  const browser = await launch({ webgpu: true });
+  const page = await open(browser, `${own.url}?dataset=synthetic&backend=webgpu&images=4000&batch=4&epochs=1&autostart=1`, { reducedMotion: "reduce" });
+  const look = async () => [(await summary(page)).progress?.step ?? 0, await page.workers()[0].evaluate(() => dispatched)];
+  await until(page, "steps on WebGPU", (s) => s.progress?.step > 4, 300);
+  const [from, before] = await look();
+  await until(page, "more steps", (s) => s.progress?.step >= from + 50, 300);
+  const [to, after] = await look();
+  await browser.close();
+  await own.close();
+  return (after - before) / (to - from);
 }
 
 /** The parts of a step, in the program `plain` or `relaxed`. */
@@ -142,6 +188,9 @@ const some = `images=${images}&epochs=2`;
 const contestants = [
   ["Inkling, 1 worker", () => inBrowser(`backend=cpu&replicas=1&${some}`)],
   ["Inkling, 1 worker, without relaxed SIMD", () => inBrowser(`backend=cpu&replicas=1&${some}`, "WebAssembly.validate = () => false;")],
+  ["Inkling, 1 worker, in Firefox", () => inFirefox(`backend=cpu&replicas=1&${some}`)],
+  ["Inkling, 2 workers, in Firefox", () => inFirefox(`backend=cpu&replicas=2&${some}`)],
+  ["Inkling, 1 worker in each of two browsers", () => twoPages(`backend=cpu&replicas=1&${some}`)],
   ["Inkling, 8 workers", () => inBrowser(`backend=cpu&replicas=8&${some}`)],
   ["Inkling, 2 workers", () => inBrowser(`backend=cpu&replicas=2&${some}`)],
   ["Inkling, 2 workers, batch 128", () => inBrowser(`backend=cpu&replicas=2&batch=128&${some}`)],
@@ -173,6 +222,7 @@ for (let round = 0; round < rounds; round++) {
 }
 const tables = [await parts("plain"), await parts("relaxed")];
 const page = await responsiveness();
+const dispatched = await dispatches();
 await server.close();
 
 console.log(`${cpus().length} x ${cpus()[0].model}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${new Date().toISOString().slice(0, 10)}; augmentation on; medians of ${rounds}\n`);
@@ -191,4 +241,5 @@ for (const [name, results] of until99) {
 const shared = found.get("Inkling, 2 workers").at(-1).parts;
 console.log("\nWhere the leading worker's time goes (2 workers, batch 64): " + Object.entries(shared).filter(([k]) => !["steps", "idle"].includes(k)).map(([k, v]) => `${k} ${((100 * v) / shared.steps).toFixed(0)} %`).join(", "));
 console.log(`\nWhile all replicas train: ${page.busy.length} tasks of more than 50 ms on the page's thread (longest ${Math.max(0, ...page.busy).toFixed(0)} ms); a sketch is answered after ${page.median?.toFixed(0)} ms (median of ${page.answers}), 95 % within ${page.p95?.toFixed(0)} ms`);
+if (dispatched) console.log(`\nA training step on WebGPU dispatches ${dispatched.toFixed(0)} compute shaders.`);
 console.log(`\nParts of a step in the browser (one worker, batch 64):\n\n${tables[0]}\n\nThe same with relaxed SIMD:\n\n${tables[1]}`);

@@ -21,6 +21,7 @@ use inkling_train::{
     trainer::Trainer,
 };
 use pollster::block_on;
+use std::{thread, time::Duration};
 
 const STEPS: u32 = 200;
 const BATCH: usize = 24;
@@ -57,7 +58,7 @@ fn train_from(
     let mut trainer = Trainer::new(recipe, device);
     let mut team = Team::new(crew);
     team.resize(workers);
-    assert_eq!(team.workers(), workers);
+    assert_eq!(team.workers(), if workers == 0 { team.most() } else { workers });
     let (mut metrics, mut losses) = (Vec::new(), Vec::new());
     for step in 0..steps {
         let from = step as usize * BATCH % 576;
@@ -71,7 +72,7 @@ fn train_from(
     assert!(
         parts.steps > 0.0 && parts.augment > 0.0 && parts.forward > 0.0 && parts.backward > 0.0 && parts.update > 0.0
     );
-    assert_eq!(workers > 1, parts.messages > 0.0);
+    assert_eq!(team.workers() > 1, parts.messages > 0.0);
     let images = Images { host: &digits.test, resident: test_set.as_ref() };
     let model = trainer.model().clone();
     let evaluated =
@@ -128,6 +129,42 @@ fn resident_images_train_as_uploaded_ones_do() {
     let (_, resident, _) = train_from(place, NoReplicas, 1, &flex, 5, Kernels::Fused);
     assert_eq!(uploaded[0].labels, resident[0].labels);
     assert!((uploaded[0].loss / resident[0].loss - 1.0).abs() < 1e-4, "{} {}", uploaded[0].loss, resident[0].loss);
+}
+
+/// A machine that has fewer cores than it says: all replicas but the first are slow.
+struct Crowded(Threads);
+
+impl Replicas for Crowded {
+    fn max_workers(&self) -> usize {
+        self.0.max_workers()
+    }
+    fn resize(&mut self, replicas: usize) {
+        self.0.resize(replicas);
+    }
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn publish(&mut self, common: Common) {
+        self.0.publish(common);
+    }
+    fn send(&mut self, replica: usize, task: Task) -> bool {
+        self.0.send(replica, task)
+    }
+    fn receive<'a>(&'a mut self, replica: usize, own: f64, waited: f64, sum: &'a mut [f32]) -> PendingReply<'a> {
+        if replica > 0 {
+            thread::sleep(Duration::from_millis(50));
+        }
+        self.0.receive(replica, own, waited, sum)
+    }
+}
+
+#[test]
+fn the_number_of_workers_is_found_by_measuring_and_the_run_is_the_one_with_that_number() {
+    let flex = Device::flex();
+    let found = train(Crowded(Threads::with_most(flex.clone(), 4)), 0, &flex, 20, Kernels::Fused);
+    let workers = found.1.len();
+    assert!(workers <= 2, "{workers} workers, of which two are slow");
+    assert_eq!(found, train(Threads::new(flex.clone()), workers, &flex, 20, Kernels::Fused));
 }
 
 /// Threads that refuse some tasks and lose some replies.

@@ -7,8 +7,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Log, finish, session, tiny};
+use common::{Log, all, finish, session, session_with, tiny};
 
+use burn::tensor::Device;
 use inkling_core::{
     checkpoint::{Checkpoint, Rounding, TrainerState},
     data::{IMAGE, handwriting::Handwriting, synthetic},
@@ -17,7 +18,7 @@ use inkling_core::{
     settings::{DatasetName, Settings},
     summary::RunSummary,
 };
-use inkling_train::session::Session;
+use inkling_train::{replicas::Threads, session::Session};
 use pollster::block_on;
 use proptest::prelude::*;
 
@@ -290,6 +291,7 @@ fn a_checkpoint_of_another_network_is_refused_with_a_reason() {
             best: None,
             data: None,
             rounding: None,
+            workers: None,
             trainer,
         };
         session.command(Command::Start { run: 1, settings: tiny(), from: Some(Box::new(from)) });
@@ -376,7 +378,7 @@ proptest! {
         data in proptest::option::of(any::<u32>()),
     ) {
         let trainer = TrainerState::new(step, &vec![weight; values]);
-        let from = Some(Box::new(Checkpoint { epoch, done, loss, hits, seconds, best, data, rounding: None, trainer }));
+        let from = Some(Box::new(Checkpoint { epoch, done, loss, hits, seconds, best, data, rounding: None, workers: None, trainer }));
         let (mut session, log) = session();
         session.command(Command::Start { run: 1, settings: tiny(), from });
         for _ in 0..3 {
@@ -411,6 +413,25 @@ fn a_run_does_not_go_on_with_other_images_than_it_had() {
     );
     // A checkpoint of an earlier version does not say which images they were.
     assert_eq!(resume(Checkpoint { data: None, ..*checkpoint }), RunState::Training);
+}
+
+#[test]
+fn a_run_that_goes_on_keeps_its_number_of_workers_unless_it_is_chosen_or_too_large() {
+    let four = || session_with(Threads::with_most(Device::flex(), 4));
+    let (mut first, log) = four();
+    first.command(Command::start(1, Settings { replicas: 3, ..tiny() }));
+    finish(&mut first);
+    let checkpoint = all(&log, |event| if let Event::Checkpoint(c) = event { Some(c.clone()) } else { None }).remove(0);
+    assert_eq!(checkpoint.workers, Some(3));
+    let workers = |recorded: u32, replicas: u32| {
+        let (mut session, log) = four();
+        let from = Some(Box::new(Checkpoint { workers: Some(recorded), ..*checkpoint.clone() }));
+        session.command(Command::Start { run: 1, settings: Settings { replicas, ..tiny() }, from });
+        block_on(session.work());
+        all(&log, |event| if let Event::Progress(progress) = event { Some(progress.workers) } else { None })[0]
+    };
+    assert_eq!([workers(3, 0), workers(1, 0), workers(3, 2)], [3, 1, 2]);
+    assert_eq!(workers(9, 0), 4, "of another machine: measured again, beginning with all");
 }
 
 #[test]

@@ -10,7 +10,7 @@ const name = query.get("worker");
 const build = query.get("build");
 const script = `${name}.js?build=${encodeURIComponent(build)}`;
 // A complete site has its programs packed with Zstandard, in two thirds of the space that gzip needs. Browsers don't unpack it.
-const UNPACKER = "fzstd.js";
+const UNPACKER = `fzstd.js?build=${encodeURIComponent(build)}`;
 const packed = `${name}_bg.wasm.zst` in DIGESTS;
 const file = packed ? `${name}_bg.wasm.zst` : `${name}_bg.wasm`;
 const program = `${file}?build=${encodeURIComponent(build)}`;

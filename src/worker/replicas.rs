@@ -2,7 +2,7 @@
 //! compiled. One buffer carries the weights to a replica and the gradients back. It is transferred, so that no step
 //! allocates another.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, task};
+use std::{cell::RefCell, future::Future, pin::Pin, rc::Rc, sync::Arc, task};
 
 use burn::tensor::Device;
 use js_sys::{Array, Float32Array, Function, Promise, Reflect};
@@ -31,6 +31,8 @@ const MIN_PATIENCE_MS: f64 = 5_000.0;
 const LEAST_PATIENCE_MS: f64 = 500.0;
 /// and at least this many times as long as the leader's own share took.
 const PATIENCE_SHARES: f64 = 30.0;
+/// New replicas are ready within this time, or are not waited for: a step does without them.
+const START_PATIENCE_MS: i32 = 3_000;
 /// Floats that are added up at a time: 64 KB, which stay in the processor's cache.
 const PIECE: usize = 16_384;
 
@@ -78,6 +80,16 @@ impl Replicas for ReplicaWorkers {
         self.places.len()
     }
 
+    fn ready(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(async {
+            let since = Instant::now();
+            for member in self.places.iter().filter_map(|place| place.member.as_ref()) {
+                let waited = since.elapsed().as_millis() as i32;
+                member.ready(START_PATIENCE_MS - waited).await;
+            }
+        })
+    }
+
     fn publish(&mut self, common: Common) {
         self.common = Some(common);
     }
@@ -121,7 +133,7 @@ struct Known {
     ready: bool,
     /// Its last reply, or why it is lost.
     said: Option<Result<JsValue, String>>,
-    /// Wakes the future that waits for the reply.
+    /// Wakes the future that waits for the replica.
     wake: Option<Function>,
     /// The buffer, while the leader has it.
     buffer: Option<Float32Array>,
@@ -130,6 +142,10 @@ struct Known {
 impl Known {
     fn hear(&mut self, said: Result<JsValue, String>) {
         self.said = Some(said);
+        self.wake();
+    }
+
+    fn wake(&mut self) {
         if let Some(wake) = self.wake.take() {
             let _ = wake.call0(&JsValue::NULL);
         }
@@ -160,7 +176,10 @@ impl Member {
             match said.as_string() {
                 // The reason why a replica can't continue; no other message is a string.
                 Some(reason) => known.hear(Err(reason)),
-                None if said.is_null() => known.ready = true,
+                None if said.is_null() => {
+                    known.ready = true;
+                    known.wake();
+                }
                 None => known.hear(Ok(said)),
             }
         });
@@ -194,10 +213,25 @@ impl Member {
         Ok(())
     }
 
+    /// Waits until it is ready or lost, for so many milliseconds at most.
+    async fn ready(&self, milliseconds: i32) {
+        let waits = {
+            let known = self.known.borrow();
+            !known.ready && known.said.is_none()
+        };
+        if waits && milliseconds > 0 {
+            let _ = within(milliseconds, self.news()).await;
+        }
+    }
+
+    /// Settles when the replica says something.
+    fn news(&self) -> Promise {
+        Promise::new(&mut |resolve, _| self.known.borrow_mut().wake = Some(resolve))
+    }
+
     async fn receive(&self, milliseconds: i32, sum: &mut [f32]) -> Result<Reply, String> {
         if self.known.borrow().said.is_none() {
-            let said = Promise::new(&mut |resolve, _| self.known.borrow_mut().wake = Some(resolve));
-            within(milliseconds, said).await.map_err(|error| error_message(&error))?;
+            within(milliseconds, self.news()).await.map_err(|error| error_message(&error))?;
         }
         let said = self.known.borrow_mut().said.take();
         let said = said.unwrap_or_else(|| Err("it sent no reply".into()))?;

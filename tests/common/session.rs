@@ -9,7 +9,7 @@ use inkling_core::{
 };
 use inkling_train::{
     device::{Backend, BackendKind},
-    replicas::NoReplicas,
+    replicas::{NoReplicas, Replicas},
     session::Session,
 };
 use pollster::block_on;
@@ -17,10 +17,15 @@ use pollster::block_on;
 pub type Log = Rc<RefCell<Vec<Envelope>>>;
 
 pub fn session() -> (Session, Log) {
+    session_with(NoReplicas)
+}
+
+/// A session with these replicas.
+pub fn session_with(replicas: impl Replicas + 'static) -> (Session, Log) {
     let log = Log::default();
     let sink = log.clone();
     let backend = block_on(Backend::open(BackendKind::Cpu)).unwrap();
-    (Session::new(backend, NoReplicas, move |envelope| sink.borrow_mut().push(envelope)), log)
+    (Session::new(backend, replicas, move |envelope| sink.borrow_mut().push(envelope)), log)
 }
 
 pub fn tiny() -> Settings {

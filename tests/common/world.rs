@@ -295,6 +295,7 @@ pub fn checkpoint(step: u32) -> Box<Checkpoint> {
         best: None,
         data: None,
         rounding: None,
+        workers: None,
         trainer,
     })
 }

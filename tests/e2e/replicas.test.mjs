@@ -102,6 +102,23 @@ test("replicas that hang again and again are removed, the run goes on with fewer
   assert.ok(Math.abs(left.test_accuracy - alone.test_accuracy) <= 0.02);
 });
 
+test("without a number of workers the fastest is found by measuring, and the run keeps it when it resumes", async () => {
+  const claims = (cores) => `Object.defineProperty(WorkerNavigator.prototype, "hardwareConcurrency", { get: () => ${cores} });`;
+  const server = await serve({ intercept: sabotage([claims(6), claims(6)]) });
+  const page = await open(browser, `${server.url}${RUN.replace("epochs=3", "epochs=60")}0`);
+  const first = await until(page, "second epoch", (s) => s.history?.length >= 2, 120);
+  assert.ok(first.workers >= 1 && first.workers <= 6, `${first.workers}`);
+  await page.getByRole("button", { name: "Pause", exact: true }).click();
+  await until(page, "pause", (s) => s.state === "paused");
+  await page.waitForTimeout(500); // the checkpoint that a pause makes is being kept
+  await page.reload();
+  await page.locator("#resume-run").click();
+  const second = await until(page, "epochs of the resumed run", (s) => s.state === "training" && s.history.length > first.history.length, 120);
+  assert.equal(second.workers, first.workers);
+  assert.deepEqual(page.problems, []);
+  await server.close();
+});
+
 test("a sketch is answered while all replicas train", async () => {
   const server = await serve();
   const page = await open(browser, `${server.url}?dataset=synthetic&backend=cpu&images=6000&epochs=30&replicas=2&autostart=1`);

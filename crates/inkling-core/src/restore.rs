@@ -16,7 +16,7 @@ use crate::{
     metrics::{ConfusionMatrix, Parts},
     network::Network,
     protocol::{EpochRecord, Knowledge, RobustnessPoint, TestResult},
-    settings::Settings,
+    settings::{MAX_REPLICAS, Settings},
     summary::{Curves, OLDEST_VERSION, SAVED_VERSION, SavedRun},
 };
 
@@ -209,6 +209,8 @@ impl Checkpoint {
         number("the loss of a checkpoint", self.loss, &(0.0..=f64::from(images) * f64::from(f32::MAX)))?;
         number("the number of right images of a checkpoint", self.hits, &(0.0..=f64::from(images) * 1.001))?;
         number("the time of a checkpoint", self.seconds, &SECONDS)?;
+        let possible = self.workers.is_none_or(|workers| (1..=MAX_REPLICAS).contains(&workers));
+        agree(possible, "its checkpoint has a number of workers that no run has")?;
         if let Some((epoch, loss)) = self.best {
             agree((1..self.epoch).contains(&epoch), "its best epoch is not one of its epochs")?;
             number("the loss of the best epoch", loss, &LOSS)?;
@@ -398,6 +400,7 @@ mod tests {
                 best,
                 data: Some(5),
                 rounding: None,
+                workers: None,
                 trainer,
             })
         };
@@ -419,7 +422,7 @@ mod tests {
     fn a_run_with_any_impossible_value_is_refused() {
         let good = run();
         assert_eq!(good.check(), Ok(()));
-        let changes: [Change<SavedRun>; 40] = [
+        let changes: [Change<SavedRun>; 42] = [
             ("version", |run| run.version = 1),
             ("later version", |run| run.version = SAVED_VERSION + 1),
             ("settings", |run| run.settings.batch = 0),
@@ -449,6 +452,8 @@ mod tests {
             ("loss of the checkpoint", |run| run.checkpoint.loss = f64::NEG_INFINITY),
             ("hits", |run| run.checkpoint.hits = 9.0),
             ("time", |run| run.checkpoint.seconds = -1.0),
+            ("no workers", |run| run.checkpoint.workers = Some(0)),
+            ("too many workers", |run| run.checkpoint.workers = Some(1000)),
             ("best epoch", |run| run.checkpoint.best = Some((2, 1.0))),
             ("step after the end", |run| run.checkpoint.trainer.step = 28),
             ("step 0 with an optimizer", |run| run.checkpoint.trainer.step = 0),
@@ -486,6 +491,7 @@ mod tests {
                 best,
                 data: Some(5),
                 rounding: None,
+                workers: None,
                 trainer,
             };
             messages.push(Event::Checkpoint(Box::new(at)));
@@ -621,6 +627,7 @@ mod tests {
                 best: None,
                 data: None,
                 rounding: None,
+                workers: None,
                 trainer,
             }))
         };

@@ -97,7 +97,8 @@ fn options(padding: usize) -> ConvOptions<2> {
 }
 
 fn composed<B: KernelBackend>(x: FloatTensor<B>, weight: FloatTensor<B>, bias: FloatTensor<B>) -> FloatTensor<B> {
-    B::max_pool2d(B::relu(B::convolution(x, weight, bias, 0)), [2, 2], [2, 2], [0, 0], [1, 1], false)
+    // The pool and ReLU commute. In this order, ReLU reads and writes a quarter as much.
+    B::relu(B::max_pool2d(B::convolution(x, weight, bias, 0), [2, 2], [2, 2], [0, 0], [1, 1], false))
 }
 
 /// Burn's operations, with the gradients of `patches.rs`.

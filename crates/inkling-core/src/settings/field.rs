@@ -299,7 +299,7 @@ settings! {
     images: u32 = 0, "Training images", "more: better, and slower", Rule::AllOr(24, 60_000), Control::Optional(Group::Reproducibility, "Use only some images", "6000"),
         "How many training and validation images to use; 0 means all of MNIST, or 6,000 synthetic ones.";
     replicas: u32 = 0, "Parallel workers", "more: faster, up to the number of cores", Rule::Whole(0, MAX_REPLICAS), Control::Optional(Group::Machine, "Choose the number of workers", "2"),
-        "Workers that share each batch on the CPU; 0 means as many as the machine can use.";
+        "Workers that share each batch on the CPU; 0 means the number that is fastest here, which is measured first.";
     net: Layers = Layers::default(), "Network", "as text, layer by layer", Rule::Layers, Control::Editor,
         "Its layers from the image to the second-to-last: conv 32, pool, avgpool, globalpool, dense 128, dropout 0.3. After conv may follow 1x1, 5x5 or 7x7, same, stride 2, and after conv and dense a function: leaky, gelu, silu, tanh, sigmoid or none. The last layer is always there: dense, with a unit for each class.";
     kernels: Kernels = Kernels::Fused, "CPU kernels", "whose code computes", KERNELS, Control::In(Group::Machine),

@@ -133,6 +133,10 @@ pub trait Replicas {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// Waits until all replicas are ready, but not for long: one may be lost.
+    fn ready(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(std::future::ready(()))
+    }
     /// Gives all replicas what the tasks that follow need: those of one step or of one evaluation.
     fn publish(&mut self, common: Common);
     /// Sends `replica` a task. Returns false if the replica is lost or not ready yet.

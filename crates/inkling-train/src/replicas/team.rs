@@ -1,6 +1,6 @@
 //! The leading worker and its replicas.
 
-use std::{mem, sync::Arc};
+use std::{iter, mem, ops::Range, sync::Arc};
 
 use burn::tensor::{Tensor, TensorData};
 use inkling_core::{
@@ -18,26 +18,120 @@ use crate::{
     trainer::Trainer,
 };
 
+/// With fewer workers, a step may take this many times as long as with the best number: the rest of the machine has more room.
+const WORTH: f64 = 1.05;
+/// A number of workers whose step takes this many times as long as the best is not measured again.
+const HOPELESS: f64 = 1.5;
+/// A step is measured with each number of workers at least this often, because a browser has not optimized the code at first,
+const LEAST_ROUNDS: usize = 3;
+/// and again until so many seconds have passed.
+const MEASURED_SECONDS: f64 = 0.5;
+
 /// The leading worker and its replicas.
 pub struct Team {
     replicas: Box<dyn Replicas>,
+    size: Size,
+    /// The last number of workers that was found by measuring, and for what.
+    measured: Option<(Job, usize)>,
     /// Why replicas were lost, until [`Team::losses`] asks.
     losses: Vec<String>,
     /// Whether the visitor knows that a replica was lost in this run.
     told: bool,
 }
 
+/// Whether the number of workers is the one that trains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    Settled,
+    /// All that the machine can use are there, to be measured.
+    Open,
+}
+
+/// What a number of workers was measured for: the weights of the network and the images of a batch.
+type Job = [usize; 2];
+
 impl Team {
     /// A team that is led from here.
     pub fn new(replicas: impl Replicas + 'static) -> Self {
-        Team { replicas: Box::new(replicas), losses: Vec::new(), told: false }
+        let replicas = Box::new(replicas);
+        Team { replicas, size: Size::Settled, measured: None, losses: Vec::new(), told: false }
     }
 
-    /// Sets the number of workers, the leader included; 0 means as many as this machine can use.
+    /// Sets the number of workers, the leader included. 0 means as many as this machine can use; [`Team::settle`] may choose fewer.
     pub fn resize(&mut self, workers: usize) {
-        let workers = if workers == 0 { self.replicas.max_workers() } else { workers };
+        self.size = if workers == 0 && self.most() > 2 { Size::Open } else { Size::Settled };
+        let workers = if workers == 0 { self.most() } else { workers };
         self.replicas.resize(workers - 1);
         self.told = false;
+    }
+
+    /// The largest number of workers that this machine can use.
+    pub fn most(&self) -> usize {
+        self.replicas.max_workers()
+    }
+
+    /// The number of workers that trains, if it is known.
+    pub fn settled(&self) -> Option<usize> {
+        self.is_settled().then(|| self.workers())
+    }
+
+    /// Whether the number of workers is the one that trains.
+    pub fn is_settled(&self) -> bool {
+        self.size == Size::Settled
+    }
+
+    /// Chooses the number of workers, the leader included, by measuring a step on `picked` with several. The machine's own number
+    /// is only a hint: some of its cores may be slow, or used by others. The network stays as it is.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the device is lost or out of memory.
+    pub async fn settle(
+        &mut self,
+        trainer: &mut Trainer,
+        picked: &Picked,
+        augmentation: Option<(Augmentation, u32)>,
+    ) -> Result<(), ReadError> {
+        let job = [trainer.model().network().count(), picked.images.len()];
+        let workers = match self.measured.filter(|(measured, _)| *measured == job) {
+            Some((_, workers)) => workers,
+            None => self.fastest(trainer, picked, augmentation).await?,
+        };
+        self.measured = Some((job, workers));
+        self.replicas.resize(workers - 1);
+        self.size = Size::Settled;
+        Ok(())
+    }
+
+    /// The smallest number of workers with which a step is about as fast as it can be.
+    async fn fastest(
+        &mut self,
+        trainer: &mut Trainer,
+        picked: &Picked,
+        augmentation: Option<(Augmentation, u32)>,
+    ) -> Result<usize, ReadError> {
+        self.replicas.ready().await;
+        let (parts, model) = (trainer.parts, trainer.model().clone());
+        // 8, 6, 4, 3, 2, 1, each with the seconds of its fastest step.
+        let fewer = |workers: &usize| Some(workers - workers.div_ceil(4)).filter(|fewer| *fewer > 0);
+        let numbers = iter::successors(Some(self.workers()), fewer);
+        let mut found: Vec<(usize, f64)> = numbers.map(|workers| (workers, f64::INFINITY)).collect();
+        let mut best = f64::INFINITY;
+        let (begun, mut rounds) = (Instant::now(), 0);
+        while rounds < LEAST_ROUNDS || begun.elapsed().as_secs_f64() < MEASURED_SECONDS {
+            // In turn, so that a slow moment of the machine affects all alike.
+            for (workers, seconds) in &mut found {
+                let tasks = tasks(trainer, picked, augmentation, *workers);
+                let step = Instant::now();
+                self.perform(trainer, &model, tasks).await?;
+                *seconds = seconds.min(step.elapsed().as_secs_f64());
+                best = best.min(*seconds);
+            }
+            found.retain(|(_, seconds)| *seconds <= best * HOPELESS);
+            rounds += 1;
+        }
+        trainer.parts = parts;
+        let fewest = found.into_iter().rfind(|(_, seconds)| *seconds <= best * WORTH);
+        Ok(fewest.map_or(1, |(workers, _)| workers))
     }
 
     /// Number of workers, the leader included.
@@ -72,16 +166,7 @@ impl Team {
         picked: &Picked,
         augmentation: Option<(Augmentation, u32)>,
     ) -> Result<StepMetrics, ReadError> {
-        let of = picked.images.len();
-        let tasks = shards(of, self.workers(), trainer.model().network()).into_iter().map(|range| {
-            let work = Work::Train {
-                shard: Shard { step: trainer.steps_done(), first: range.start, of },
-                augmentation,
-                numbers: picked.numbers[range.clone()].to_vec(),
-            };
-            Task::new(work, &picked.images, range)
-        });
-        let tasks = tasks.collect();
+        let tasks = tasks(trainer, picked, augmentation, self.workers());
         let model = trainer.model().clone();
         let mut sum = self.perform(trainer, &model, tasks).await?.sum;
         let unpacking = Instant::now();
@@ -155,6 +240,21 @@ impl Team {
         trainer.parts.idle += (start.elapsed().as_secs_f64() * workers as f64 - worked).max(0.0);
         Ok(results)
     }
+}
+
+/// The next step on `picked`, split over `workers`.
+fn tasks(trainer: &Trainer, picked: &Picked, augmentation: Option<(Augmentation, u32)>, workers: usize) -> Vec<Task> {
+    let of = picked.images.len();
+    let parts = shards(of, workers, trainer.model().network()).into_iter();
+    let task = |range: Range<usize>| {
+        let work = Work::Train {
+            shard: Shard { step: trainer.steps_done(), first: range.start, of },
+            augmentation,
+            numbers: picked.numbers[range.clone()].to_vec(),
+        };
+        Task::new(work, &picked.images, range)
+    };
+    parts.map(task).collect()
 }
 
 /// What the workers found, in their order.

@@ -18,6 +18,8 @@ struct Member {
 /// Replicas as threads of this process, for tests and native runs.
 pub struct Threads {
     device: Device,
+    /// The largest number of workers, the leader included.
+    most: usize,
     members: Vec<Member>,
     common: Option<Common>,
 }
@@ -25,13 +27,19 @@ pub struct Threads {
 impl Threads {
     /// Starts with no replicas; new ones compute on `device`.
     pub fn new(device: Device) -> Self {
-        Threads { device, members: Vec::new(), common: None }
+        let cores = thread::available_parallelism().map_or(1, |count| count.get());
+        Threads::with_most(device, cores)
+    }
+
+    /// The same, as if the machine had room for `most` workers.
+    pub fn with_most(device: Device, most: usize) -> Self {
+        Threads { device, most, members: Vec::new(), common: None }
     }
 }
 
 impl Replicas for Threads {
     fn max_workers(&self) -> usize {
-        thread::available_parallelism().map_or(1, |count| count.get())
+        self.most
     }
 
     fn resize(&mut self, replicas: usize) {

@@ -135,6 +135,7 @@ impl Session {
             best: None,
             data: None,
             rounding: None,
+            workers: None,
             trainer,
         };
         self.emit(Event::Imported { run: next });
@@ -155,7 +156,12 @@ impl Session {
 
     /// The data is here: splits it, makes the trainer and starts training.
     pub(super) fn prepare(&mut self) {
-        self.team.resize(self.settings.replicas as usize);
+        // A run that goes on keeps its number of workers, and with it every bit of its results.
+        let before = self.preparation.from.as_ref().and_then(|from| from.workers).unwrap_or_default();
+        match self.settings.replicas {
+            0 if (1..=self.team.most() as u32).contains(&before) => self.team.resize(before as usize),
+            replicas => self.team.resize(replicas as usize),
+        }
         let (data, source) = self.sources.choose(&self.settings);
         let images = self.settings.images as usize;
         let split = Split::stratified(&data.train.labels, (images > 0).then_some(images), self.settings.seed);
