@@ -8,7 +8,7 @@ import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ENGINES, within } from "../tests/e2e/engines.mjs";
-import { NO_WEBGPU, SEVEN, draw, launch, open, sabotage, serve, summary, until } from "../tests/e2e/lib.mjs";
+import { NO_WEBGPU, SEVEN, draw, launch, open, sabotage, serve, until } from "../tests/e2e/lib.mjs";
 
 const data = process.env.MNIST_DIR;
 if (!data) throw new Error("MNIST_DIR is not set: the benchmarks need real MNIST (scripts/data fetches it)");
@@ -36,8 +36,11 @@ function intercept(path, response) {
     return true;
   }
   const worker = `importScripts("parts.js"); wasm_bindgen("parts_bg.wasm").then(() => postMessage(wasm_bindgen.bench()));`;
-  const body = name.endsWith("worker.js") ? worker : readFileSync(join(target, "parts", name));
-  response.writeHead(200, { "content-type": name.endsWith("wasm") ? "application/wasm" : "text/javascript" }).end(body);
+  const made = { html: "<!doctype html><title>Parts of a step</title>", js: worker };
+  const end = name.split(".").at(-1);
+  const body = /\/(index\.html|worker\.js)$/.test(name) ? made[end] : readFileSync(join(target, "parts", name));
+  const type = { html: "text/html", wasm: "application/wasm" }[end] ?? "text/javascript";
+  response.writeHead(200, { "content-type": type, ...ISOLATED }).end(body); // with a finer clock
   return true;
 }
 
@@ -81,35 +84,61 @@ async function twoPages(query) {
   return { speed: runs[0].speed + runs[1].speed };
 }
 
-/** Dispatches of compute shaders for a training step on WebGPU, without the picture's questions. Their number does not depend on the batch. */
+/**
+ * Dispatches of compute shaders for a training step on WebGPU, without the picture's questions. Their number does not depend on the
+ * batch. A step augments its images once, and nothing else does, so the shader for that counts the steps.
+ */
 async function dispatches() {
   if (NO_WEBGPU) return null;
   const count = `
-    self.dispatched = 0;
-    const { dispatchWorkgroups } = GPUComputePassEncoder.prototype;
-    GPUComputePassEncoder.prototype.dispatchWorkgroups = function (...size) { dispatched++; dispatchWorkgroups.apply(this, size); };`;
+    self.counted = { dispatches: 0, steps: 0 };
+    const { dispatchWorkgroups, setPipeline } = GPUComputePassEncoder.prototype;
+    const { createShaderModule, createComputePipeline } = GPUDevice.prototype;
+    const augments = new WeakSet();
+    GPUDevice.prototype.createShaderModule = function (options) {
+      const module = createShaderModule.call(this, options);
+      if (/grid_sample/.test(options.code)) augments.add(module);
+      return module;
+    };
+    GPUDevice.prototype.createComputePipeline = function (options) {
+      const pipeline = createComputePipeline.call(this, options);
+      if (augments.has(options.compute.module)) augments.add(pipeline);
+      return pipeline;
+    };
+    GPUComputePassEncoder.prototype.setPipeline = function (pipeline) {
+      if (augments.has(pipeline)) counted.steps++;
+      setPipeline.call(this, pipeline);
+    };
+    GPUComputePassEncoder.prototype.dispatchWorkgroups = function (...size) {
+      counted.dispatches++;
+      dispatchWorkgroups.apply(this, size);
+    };`;
   const own = await serve({ intercept: sabotage([count]) });
   const browser = await launch({ webgpu: true });
   const page = await open(browser, `${own.url}?dataset=synthetic&backend=webgpu&images=4000&batch=4&epochs=1&autostart=1`, { reducedMotion: "reduce" });
-  const look = async () => [(await summary(page)).progress?.step ?? 0, await page.workers()[0].evaluate(() => dispatched)];
-  await until(page, "steps on WebGPU", (s) => s.progress?.step > 4, 300);
-  const [from, before] = await look();
-  await until(page, "more steps", (s) => s.progress?.step >= from + 50, 300);
-  const [to, after] = await look();
+  await until(page, "training on WebGPU", (s) => s.state === "training", 300);
+  const after = async (steps) => {
+    for (;;) {
+      const now = await page.workers()[0].evaluate(() => self.counted);
+      if (now.steps >= steps) return now;
+      await page.waitForTimeout(500);
+    }
+  };
+  const first = await after(10), last = await after(first.steps + 50);
   await browser.close();
   await own.close();
-  return (after - before) / (to - from);
+  return (last.dispatches - first.dispatches) / (last.steps - first.steps);
 }
 
 /** The parts of a step, in the program `plain` or `relaxed`. */
 async function parts(program) {
   const browser = await launch();
-  const page = await open(browser, server.url + "?dataset=synthetic&backend=cpu");
-  const table = await page.evaluate((program) => new Promise((resolve, reject) => {
-    const worker = new Worker(`parts/${program}/worker.js`);
+  const page = await open(browser, `${server.url}parts/${program}/index.html`); // the site's own policy allows no other workers
+  const table = await page.evaluate(() => new Promise((resolve, reject) => {
+    const worker = new Worker("worker.js");
     worker.onmessage = ({ data }) => resolve(data);
     worker.onerror = ({ message }) => reject(new Error(message));
-  }), program);
+  }));
   await browser.close();
   return table;
 }
