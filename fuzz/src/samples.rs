@@ -152,6 +152,7 @@ pub fn run() -> &'static Value {
             best,
             data: Some(5),
             rounding: Some(Rounding::Once),
+            workers: Some(2),
             trainer,
         })));
         let backend = BackendName::Cpu;
