@@ -25,6 +25,7 @@ fn the_build_id_changes_with_the_loader_the_page_the_crates_and_the_tools_but_no
         "crates/a/src/lib.rs",
         "index.html",
         "scripts/rustc-relaxed",
+        "scripts/split",
         "src/lib.rs",
         "www/worker-loader.js",
     ];
