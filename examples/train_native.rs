@@ -1,4 +1,5 @@
-//! Trains a whole session without a browser. The settings are those of the page's address, and give the same run.
+//! Trains a whole session without a browser. The settings are those of the page's address, and give the same run with
+//! the same number of workers (`replicas=2`).
 //!
 //! ```text
 //! MNIST_DIR=data cargo run --release --no-default-features --features cpu --example train_native -- 'epochs=1&augment=0'

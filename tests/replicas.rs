@@ -58,7 +58,12 @@ fn train_from(
     let mut trainer = Trainer::new(recipe, device);
     let mut team = Team::new(crew);
     team.resize(workers);
-    assert_eq!(team.workers(), if workers == 0 { team.most() } else { workers });
+    if workers == 0 {
+        let first: Vec<u32> = (0..BATCH as u32).collect();
+        block_on(team.settle(&mut trainer, &digits.train.pick(&first), Some((AUGMENTATION, 0)))).unwrap();
+    } else {
+        assert_eq!(team.workers(), workers);
+    }
     let (mut metrics, mut losses) = (Vec::new(), Vec::new());
     for step in 0..steps {
         let from = step as usize * BATCH % 576;
@@ -165,6 +170,14 @@ fn the_number_of_workers_is_found_by_measuring_and_the_run_is_the_one_with_that_
     let workers = found.1.len();
     assert!(workers <= 2, "{workers} workers, of which two are slow");
     assert_eq!(found, train(Threads::new(flex.clone()), workers, &flex, 20, Kernels::Fused));
+}
+
+#[test]
+fn replicas_that_are_lost_while_the_number_is_measured_change_no_bit() {
+    let flex = Device::flex();
+    let flaky = Flaky { threads: Threads::with_most(flex.clone(), 3), tasks: 0 };
+    let (lost, evaluated, _) = train(flaky, 0, &flex, 20, Kernels::Fused);
+    assert_eq!(lost, train(Threads::new(flex.clone()), evaluated.len(), &flex, 20, Kernels::Fused).0);
 }
 
 /// Threads that refuse some tasks and lose some replies.

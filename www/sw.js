@@ -24,7 +24,7 @@ const nameOf = (url) => {
   const name = decodeURIComponent(url.pathname.slice(SCOPE.pathname.length));
   return name === "" || name === "index.html" ? PAGE : name;
 };
-const isProgram = (name) => /^worker[-_]/.test(name);
+const isProgram = (name) => /^(worker[-_]|fzstd\.)/.test(name);
 // A program's name does not change with its content, so the build is part of the key. Other parameters do not change the file.
 const keyOf = (name, build) => new URL(name, SCOPE).href + (isProgram(name) ? `?build=${build}` : "");
 // A name with a hash, and a program's key, mean the same file in every version.
@@ -54,14 +54,19 @@ async function obtain(cache, name) {
   await keep(cache, name, response);
 }
 
-/** The programs that an earlier version kept: without them, this one could do less offline. */
+/** The worker that a program belongs to. Earlier versions packed no programs. */
+const workerOf = (name) => name?.match(/^(worker[-_].*?)(_bg\.wasm(\.zst)?|\.js)$/)?.[1];
+/** The programs of these workers in this version. */
+const programsOf = (workers) => Object.keys(VERSION.programs).filter((name) => workers.includes(workerOf(name)));
+
+/** The programs of the workers that an earlier version kept: without them, this one could do less offline. */
 async function programsInUse() {
   const used = new Set();
   for (const other of await caches.keys()) {
     if (!other.startsWith(OURS)) continue;
-    for (const { url } of await (await caches.open(other)).keys()) used.add(nameOf(new URL(url)));
+    for (const { url } of await (await caches.open(other)).keys()) used.add(workerOf(nameOf(new URL(url))));
   }
-  return Object.keys(VERSION.programs).filter((name) => used.has(name));
+  return programsOf([...used]);
 }
 
 async function install() {
@@ -150,9 +155,7 @@ self.addEventListener("message", (event) => {
   if (!VERSION || build !== VERSION.build) return; // a version that is about to take over, or was replaced
   const obtainAll = async () => {
     const cache = await caches.open(CACHE);
-    const isOf = (name, worker) => name.startsWith(`${worker}.`) || name.startsWith(`${worker}_bg.`);
-    const used = Object.keys(VERSION.programs).filter((name) => workers.some((worker) => isOf(name, worker)));
-    await Promise.all([...Object.keys(VERSION.files), ...used].map((name) => obtain(cache, name)));
+    await Promise.all([...Object.keys(VERSION.files), ...programsOf(workers)].map((name) => obtain(cache, name)));
     event.source?.postMessage("kept");
   };
   event.waitUntil(obtainAll().catch(() => {}));

@@ -9,7 +9,8 @@ const query = new URLSearchParams(self.location.search);
 const name = query.get("worker");
 const build = query.get("build");
 const script = `${name}.js?build=${encodeURIComponent(build)}`;
-// A complete site has its programs packed with Zstandard, in two thirds of the space that gzip needs. Browsers don't unpack it.
+// A complete site has its programs packed with Zstandard, in two thirds of the space that gzip needs. DecompressionStream does not
+// unpack it.
 const UNPACKER = `fzstd.js?build=${encodeURIComponent(build)}`;
 const packed = `${name}_bg.wasm.zst` in DIGESTS;
 const file = packed ? `${name}_bg.wasm.zst` : `${name}_bg.wasm`;
@@ -47,18 +48,21 @@ self.inklingEarly = Object.fromEntries(
 const digest = async (bytes) =>
   `sha256-${btoa(String.fromCharCode(...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))))}`;
 
-/** Unpacks what goes through it. */
-function unpacking() {
+/** Unpacks what goes through it, once the unpacker is here. */
+function unpacking(loaded) {
   let unpacker;
   return new TransformStream({
-    start: (controller) => (unpacker = new fzstd.Decompress((bytes) => bytes.length > 0 && controller.enqueue(bytes))),
+    start: async (controller) => {
+      await loaded;
+      unpacker = new fzstd.Decompress((bytes) => bytes.length > 0 && controller.enqueue(bytes));
+    },
     transform: (chunk) => unpacker.push(chunk),
     flush: () => unpacker.push(new Uint8Array(0), true),
   });
 }
 
 /** The compiled program. Reports the download's progress as `Event::Fetching`; it compiles while it downloads. */
-async function compiled(cache) {
+async function compiled(cache, unpacker) {
   const response = await fetch(program, { cache });
   if (!response.ok) throw new Error(`${program} returned ${response.status}`);
   let [received, told] = [0, 0];
@@ -75,7 +79,7 @@ async function compiled(cache) {
     flush: () => tell(true),
   });
   const [arrives, checked] = response.body.pipeThrough(count).tee();
-  const runs = packed ? arrives.pipeThrough(unpacking()) : arrives;
+  const runs = packed ? arrives.pipeThrough(unpacking(unpacker)) : arrives;
   const headers = { "content-type": "application/wasm" };
   const expected = DIGESTS[file];
   const [module, found] = await Promise.all([
@@ -110,13 +114,8 @@ async function check(address, cache) {
 
 /** The compiled program, and its script is checked. */
 async function load(cache) {
-  const checked = check(script, cache);
-  if (packed) {
-    await check(UNPACKER, cache);
-    importScripts(UNPACKER);
-  }
-  const module = await compiled(cache);
-  await checked;
+  const unpacker = packed ? check(UNPACKER, cache).then(() => importScripts(UNPACKER)) : undefined;
+  const [module] = await Promise.all([compiled(cache, unpacker), check(script, cache), unpacker]);
   return module;
 }
 

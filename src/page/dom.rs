@@ -41,6 +41,14 @@ pub fn set_hidden(id: &str, hidden: bool) {
     }
 }
 
+/// Makes the children of element `id` inert but for the first one, or no longer.
+pub fn set_inert_but_for_the_first(id: &str, inert: bool) {
+    let Some(children) = element::<Element>(id).map(|parent| parent.children()) else { return };
+    for child in (1..children.length()).filter_map(|place| children.item(place)) {
+        let _ = child.toggle_attribute_with_force("inert", inert);
+    }
+}
+
 /// Sets an attribute of element `id`.
 pub fn set_attribute(id: &str, name: &str, value: &str) {
     if let Some(element) = element::<Element>(id) {

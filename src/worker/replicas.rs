@@ -80,13 +80,17 @@ impl Replicas for ReplicaWorkers {
         self.places.len()
     }
 
-    fn ready(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+    fn ready(&mut self) -> Pin<Box<dyn Future<Output = bool> + '_>> {
         Box::pin(async {
             let since = Instant::now();
-            for member in self.places.iter().filter_map(|place| place.member.as_ref()) {
-                let waited = since.elapsed().as_millis() as i32;
-                member.ready(START_PATIENCE_MS - waited).await;
+            for place in &self.places {
+                let left = START_PATIENCE_MS - since.elapsed().as_millis() as i32;
+                match &place.member {
+                    Some(member) if member.ready(left).await => {}
+                    _ => return false,
+                }
             }
+            true
         })
     }
 
@@ -213,15 +217,13 @@ impl Member {
         Ok(())
     }
 
-    /// Waits until it is ready or lost, for so many milliseconds at most.
-    async fn ready(&self, milliseconds: i32) {
-        let waits = {
-            let known = self.known.borrow();
-            !known.ready && known.said.is_none()
-        };
-        if waits && milliseconds > 0 {
+    /// Waits until it is ready or lost, for so many milliseconds at most. Returns whether it is ready.
+    async fn ready(&self, milliseconds: i32) -> bool {
+        let waits = |known: &Known| !known.ready && known.said.is_none();
+        if waits(&self.known.borrow()) && milliseconds > 0 {
             let _ = within(milliseconds, self.news()).await;
         }
+        self.known.borrow().ready
     }
 
     /// Settles when the replica says something.

@@ -96,6 +96,8 @@ impl World {
                     tasks.push(task);
                 }
                 Effect::CloseFileWorker => self.file_worker = None,
+                // They come, or not, at any time.
+                Effect::FetchInspectors => self.timers.push(Msg::InspectorsFetched(self.network % 2 == 1)),
                 _ => {}
             }
         }

@@ -55,8 +55,12 @@ test("a section whose program is late says so, and shows what it should when it 
   await unfold(page, "runs");
   await page.getByText(/^This part of the page has not arrived yet\./).waitFor();
   assert.equal(held.length, 1);
+  const inert = () => page.locator("#runs-sheet > [inert]").count();
+  assert.ok((await inert()) > 0, "a click now would be lost");
+  assert.equal(await page.locator("#fold-sheet > [inert]").count(), 0, "the settings work");
   const name = readdirSync(SITE).find((name) => isInspectors(`/${name}`));
   held[0].writeHead(200, { "content-type": "application/wasm" }).end(readFileSync(join(SITE, name)));
   await page.locator("#run-rows tr").waitFor();
+  assert.equal(await inert(), 0);
   assert.deepEqual(page.problems, []);
 });

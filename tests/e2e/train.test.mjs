@@ -65,7 +65,7 @@ test("a run goes from Train to the test accuracy, with curves, matrix, report an
 test("the same link repeats the same run", async () => {
   const runs = [];
   for (let i = 0; i < 2; i++) {
-    const page = await open(browser, `${server.url}${RUN.replace("epochs=3", "epochs=1")}&autostart=1`);
+    const page = await open(browser, `${server.url}${RUN.replace("epochs=3", "epochs=1")}&replicas=2&autostart=1`);
     const { history, test_accuracy } = await until(page, "finished run", (s) => s.state === "finished");
     runs.push([test_accuracy, history.map((h) => [h.train_loss, h.validation_loss])]);
     await page.close();

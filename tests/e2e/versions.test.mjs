@@ -131,6 +131,33 @@ test("a version is replaced as a whole, and one that is broken leaves the one be
   await page.context().close();
 });
 
+test("a version that names its programs otherwise keeps those of the workers in use", async () => {
+  const options = { site: version("a") };
+  const { server, page } = await visit(options);
+  // As versions had them that packed no programs.
+  await page.evaluate(async () => {
+    for (const name of await self.caches.keys()) {
+      const cache = await self.caches.open(name);
+      for (const request of await cache.keys()) {
+        if (!request.url.includes(".wasm.zst")) continue;
+        await cache.put(request.url.replace(".wasm.zst", ".wasm"), await cache.match(request));
+        await cache.delete(request);
+      }
+    }
+  });
+  options.site = version("b");
+  await page.evaluate(() => navigator.serviceWorker.getRegistration().then((registration) => registration.update()));
+  for (let second = 0; !(await controls(page, "b")); second++) {
+    assert.ok(second < 20, "the second version does not take over");
+    await page.waitForTimeout(1000);
+  }
+  await server.close();
+  await page.goto(server.url + RUN);
+  await until(page, "run without a network", (s) => s.state === "finished");
+  assert.equal(await which(page), "b");
+  await page.context().close();
+});
+
 test("a wrong answer for a worker's file is fetched once more and never kept", async () => {
   let wrong = 1;
   const intercept = (path, response) =>

@@ -25,7 +25,8 @@ pub struct Checkpoint {
     /// How the CPU's kernels rounded; `None` on every other backend, and in a checkpoint of an earlier version.
     #[serde(default)]
     pub rounding: Option<Rounding>,
-    /// How many workers share a batch; `None` before the first step, and in a checkpoint of an earlier version.
+    /// How many workers share a batch; `None` where a batch can't be shared, before the first step, and in a checkpoint of an earlier
+    /// version.
     #[serde(default)]
     pub workers: Option<u32>,
     /// The state of the network.

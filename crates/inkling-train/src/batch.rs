@@ -25,9 +25,6 @@ pub async fn step(
     augmentation: Option<(Augmentation, u32)>,
     size: usize,
 ) -> Result<StepMetrics, ReadError> {
-    if !team.is_settled() {
-        team.settle(trainer, &images.host.pick(numbers), augmentation).await?;
-    }
     let start = Instant::now();
     let seed = trainer.recipe().seed;
     let metrics = if let Some(set) = images.resident.filter(|_| resident::POSSIBLE) {

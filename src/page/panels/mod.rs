@@ -61,7 +61,7 @@ pub trait Panel {
 /// The panels of the picture, of the bar and of the timeline.
 pub fn overview() -> Vec<Box<dyn Panel>> {
     vec![
-        Box::new(sections::Sections),
+        Box::new(sections::Sections::default()),
         Box::new(controls::Controls::default()),
         Box::new(status::Status),
         Box::new(data::Data),
@@ -77,7 +77,7 @@ pub fn overview() -> Vec<Box<dyn Panel>> {
     ]
 }
 
-/// The panels of sections. They are the inspectors, a program of their own, which is fetched when a section first opens.
+/// The panels of sections: the inspectors. They form a separate program, which is fetched when a section first opens.
 pub fn inspectors() -> Vec<Box<dyn Panel>> {
     vec![
         Box::new(network::Editor),

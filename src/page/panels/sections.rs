@@ -5,11 +5,16 @@ use web_sys::{Event, KeyboardEvent};
 use super::{Emit, Panel};
 use crate::page::{
     dom,
+    model::{Inspectors, Model},
     msg::{Msg, Section},
 };
 
 /// Reports which section is open, and closes it with Escape or its own button.
-pub struct Sections;
+#[derive(Default)]
+pub struct Sections {
+    /// Whether sections were drawn as ready.
+    ready: Option<bool>,
+}
 
 impl Panel for Sections {
     fn mount(&mut self, emit: Emit) {
@@ -29,5 +34,14 @@ impl Panel for Sections {
                 emit(Msg::Close);
             }
         });
+    }
+
+    /// Until the inspectors listen, a click in a section would be lost. The settings work without them.
+    fn draw(&mut self, model: &Model) {
+        let ready = model.inspectors == Inspectors::Ready;
+        if self.ready.replace(ready) != Some(ready) {
+            let sections = Section::ALL.into_iter().filter(|section| *section != Section::Settings);
+            sections.for_each(|section| dom::set_inert_but_for_the_first(&format!("{}-sheet", section.id()), !ready));
+        }
     }
 }

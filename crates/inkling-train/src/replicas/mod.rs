@@ -133,9 +133,9 @@ pub trait Replicas {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// Waits until all replicas are ready, but not for long: one may be lost.
-    fn ready(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
-        Box::pin(std::future::ready(()))
+    /// Waits until all replicas are ready, but not for long: one may be lost. Returns whether they are.
+    fn ready(&mut self) -> Pin<Box<dyn Future<Output = bool> + '_>> {
+        Box::pin(std::future::ready(true))
     }
     /// Gives all replicas what the tasks that follow need: those of one step or of one evaluation.
     fn publish(&mut self, common: Common);

@@ -6,6 +6,8 @@ use burn::tensor::{Tensor, TensorData};
 use inkling_core::{
     augment::Augmentation,
     data::{Labelled, Picked},
+    network::Network,
+    settings::Kernels,
 };
 use web_time::Instant;
 
@@ -24,8 +26,10 @@ const WORTH: f64 = 1.05;
 const HOPELESS: f64 = 1.5;
 /// A step is measured with each number of workers at least this often, because a browser has not optimized the code at first,
 const LEAST_ROUNDS: usize = 3;
-/// and again until so many seconds have passed.
+/// and again until so many seconds have passed,
 const MEASURED_SECONDS: f64 = 0.5;
+/// unless steps are so slow that even this takes longer than so many seconds.
+const MOST_SECONDS: f64 = 2.0;
 
 /// The leading worker and its replicas.
 pub struct Team {
@@ -39,16 +43,16 @@ pub struct Team {
     told: bool,
 }
 
-/// Whether the number of workers is the one that trains.
+/// Whether the number of workers is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Size {
     Settled,
-    /// All that the machine can use are there, to be measured.
+    /// [`Team::settle`] has still to find it.
     Open,
 }
 
-/// What a number of workers was measured for: the weights of the network and the images of a batch.
-type Job = [usize; 2];
+/// What a number of workers was measured for: the network, its kernels, and the images of a batch.
+type Job = (Network, Kernels, usize);
 
 impl Team {
     /// A team that is led from here.
@@ -57,12 +61,14 @@ impl Team {
         Team { replicas, size: Size::Settled, measured: None, losses: Vec::new(), told: false }
     }
 
-    /// Sets the number of workers, the leader included. 0 means as many as this machine can use; [`Team::settle`] may choose fewer.
+    /// Sets the number of workers, the leader included. 0 means the best one: [`Team::settle`] finds it.
     pub fn resize(&mut self, workers: usize) {
-        self.size = if workers == 0 && self.most() > 2 { Size::Open } else { Size::Settled };
-        let workers = if workers == 0 { self.most() } else { workers };
-        self.replicas.resize(workers - 1);
         self.told = false;
+        self.size = if workers == 0 && self.most() > 2 { Size::Open } else { Size::Settled };
+        if self.is_settled() {
+            let workers = if workers == 0 { self.most() } else { workers };
+            self.replicas.resize(workers - 1);
+        }
     }
 
     /// The largest number of workers that this machine can use.
@@ -70,18 +76,18 @@ impl Team {
         self.replicas.max_workers()
     }
 
-    /// The number of workers that trains, if it is known.
+    /// The number of workers that train, once it is known.
     pub fn settled(&self) -> Option<usize> {
         self.is_settled().then(|| self.workers())
     }
 
-    /// Whether the number of workers is the one that trains.
+    /// Whether the number of workers is known.
     pub fn is_settled(&self) -> bool {
         self.size == Size::Settled
     }
 
-    /// Chooses the number of workers, the leader included, by measuring a step on `picked` with several. The machine's own number
-    /// is only a hint: some of its cores may be slow, or used by others. The network stays as it is.
+    /// Finds the number of workers, the leader included, by measuring a step on `picked` with several. The browser's own number
+    /// is only a hint: some cores may be slow, or used by others. The network stays as it is.
     ///
     /// # Errors
     /// [`ReadError`] if the device is lost or out of memory.
@@ -91,47 +97,66 @@ impl Team {
         picked: &Picked,
         augmentation: Option<(Augmentation, u32)>,
     ) -> Result<(), ReadError> {
-        let job = [trainer.model().network().count(), picked.images.len()];
-        let workers = match self.measured.filter(|(measured, _)| *measured == job) {
-            Some((_, workers)) => workers,
-            None => self.fastest(trainer, picked, augmentation).await?,
+        let job = (trainer.model().network().clone(), trainer.recipe().kernels, picked.images.len());
+        let known = self.measured.as_ref().filter(|(measured, _)| *measured == job).map(|(_, workers)| *workers);
+        let workers = match known {
+            Some(workers) => workers,
+            None => {
+                let parts = trainer.parts;
+                let found = self.fastest(trainer, picked, augmentation).await?;
+                trainer.parts = parts;
+                self.measured = found.map(|workers| (job, workers));
+                found.unwrap_or(self.most())
+            }
         };
-        self.measured = Some((job, workers));
         self.replicas.resize(workers - 1);
         self.size = Size::Settled;
         Ok(())
     }
 
-    /// The smallest number of workers with which a step is about as fast as it can be.
+    /// The smallest number of workers with which a step is about as fast as it can be; `None` if that can't be measured: a replica is
+    /// late or lost, or the clock is too coarse.
     async fn fastest(
         &mut self,
         trainer: &mut Trainer,
         picked: &Picked,
         augmentation: Option<(Augmentation, u32)>,
-    ) -> Result<usize, ReadError> {
-        self.replicas.ready().await;
-        let (parts, model) = (trainer.parts, trainer.model().clone());
-        // 8, 6, 4, 3, 2, 1, each with the seconds of its fastest step.
+    ) -> Result<Option<usize>, ReadError> {
+        self.replicas.resize(self.most() - 1);
+        if !self.replicas.ready().await {
+            return Ok(None);
+        }
+        let (model, lost) = (trainer.model().clone(), self.losses.len());
+        // 8, 6, 4, 3, 2, 1, each with the seconds of its steps.
         let fewer = |workers: &usize| Some(workers - workers.div_ceil(4)).filter(|fewer| *fewer > 0);
-        let numbers = iter::successors(Some(self.workers()), fewer);
-        let mut found: Vec<(usize, f64)> = numbers.map(|workers| (workers, f64::INFINITY)).collect();
-        let mut best = f64::INFINITY;
-        let (begun, mut rounds) = (Instant::now(), 0);
-        while rounds < LEAST_ROUNDS || begun.elapsed().as_secs_f64() < MEASURED_SECONDS {
+        let numbers = iter::successors(Some(self.most().min(picked.images.len())), fewer);
+        let mut found: Vec<(usize, Vec<f64>)> = numbers.map(|workers| (workers, Vec::new())).collect();
+        let begun = Instant::now();
+        let passed = || begun.elapsed().as_secs_f64();
+        let mut rounds = 0;
+        while rounds < LEAST_ROUNDS || passed() < MEASURED_SECONDS {
             // In turn, so that a slow moment of the machine affects all alike.
-            for (workers, seconds) in &mut found {
+            for (workers, times) in found.iter_mut().take_while(|_| passed() < MOST_SECONDS) {
                 let tasks = tasks(trainer, picked, augmentation, *workers);
                 let step = Instant::now();
                 self.perform(trainer, &model, tasks).await?;
-                *seconds = seconds.min(step.elapsed().as_secs_f64());
-                best = best.min(*seconds);
+                times.push(step.elapsed().as_secs_f64());
             }
-            found.retain(|(_, seconds)| *seconds <= best * HOPELESS);
             rounds += 1;
+            // In the first round, whoever comes first is slow.
+            if rounds > 1 {
+                let best = best(&found);
+                found.retain(|(_, times)| typical(times) <= best * HOPELESS);
+            }
+            if passed() >= MOST_SECONDS {
+                break;
+            }
         }
-        trainer.parts = parts;
-        let fewest = found.into_iter().rfind(|(_, seconds)| *seconds <= best * WORTH);
-        Ok(fewest.map_or(1, |(workers, _)| workers))
+        let best = best(&found);
+        if self.losses.len() > lost || best <= 0.0 {
+            return Ok(None);
+        }
+        Ok(found.into_iter().rfind(|(_, times)| typical(times) <= best * WORTH).map(|(workers, _)| workers))
     }
 
     /// Number of workers, the leader included.
@@ -240,6 +265,18 @@ impl Team {
         trainer.parts.idle += (start.elapsed().as_secs_f64() * workers as f64 - worked).max(0.0);
         Ok(results)
     }
+}
+
+/// The mean of the faster half: neither the slow first steps nor a moment of other work count. Infinite if there are none.
+fn typical(times: &[f64]) -> f64 {
+    let mut times = times.to_vec();
+    times.sort_by(f64::total_cmp);
+    times.truncate(times.len().div_ceil(2));
+    if times.is_empty() { f64::INFINITY } else { times.iter().sum::<f64>() / times.len() as f64 }
+}
+
+fn best(found: &[(usize, Vec<f64>)]) -> f64 {
+    found.iter().map(|(_, times)| typical(times)).fold(f64::INFINITY, f64::min)
 }
 
 /// The next step on `picked`, split over `workers`.

@@ -156,7 +156,7 @@ impl Session {
 
     /// The data is here: splits it, makes the trainer and starts training.
     pub(super) fn prepare(&mut self) {
-        // A run that goes on keeps its number of workers, and with it every bit of its results.
+        // A run that goes on where it has enough room keeps its number of workers, and with it every bit of its results.
         let before = self.preparation.from.as_ref().and_then(|from| from.workers).unwrap_or_default();
         match self.settings.replicas {
             0 if (1..=self.team.most() as u32).contains(&before) => self.team.resize(before as usize),

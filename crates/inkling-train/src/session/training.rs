@@ -205,6 +205,11 @@ impl Training {
         let augmentation = settings.active_augmentation().map(|ranges| (*ranges, self.epoch));
         let images = Images { host: &self.data.train, resident: self.resident.train.as_ref() };
         let numbers = &self.order[self.done..end];
+        if !team.is_settled() {
+            self.watch.stop(); // it measures training
+            team.settle(&mut self.trainer, &images.host.pick(numbers), augmentation).await?;
+            self.watch.start();
+        }
         let metrics =
             batch::step(&mut self.trainer, team, images, numbers, augmentation, settings.batch as usize).await?;
         self.unread.push((metrics, end - self.done));
