@@ -52,7 +52,7 @@ const EVENTS = {
   "step": async (page) => (await press(page, "step"), page),
   "test": async (page) => (await press(page, "test"), page),
   "robustness": async (page) => (await press(page, "measure"), page),
-  "saved file": async (page) => (await press(page, one(["save-onnx", "save-safetensors", "save-run", "svg-loss"])), page),
+  "saved file": async (page) => (await press(page, "files-summary"), await press(page, one(["save-onnx", "save-safetensors", "save-run", "svg-loss"])), page),
   "panel": async (page) => {
     await page.locator(`#${one(["look", "inside", "doctor", "trust", "hand", "runs"])}`).evaluate((element) => (element.open = !element.open));
     return page;

@@ -102,6 +102,11 @@ for (const [name, launch, skip] of ENGINES) {
 
     test("weights and runs are saved and opened", async () => {
       const server = await serve();
+      const openFiles = async () => {
+        await engine.evaluate(press, "files-summary");
+        const waits = () => Boolean(document.getElementById("save-run").closest("[inert]"));
+        while (await engine.evaluate(waits)) await new Promise((resolve) => setTimeout(resolve, 100));
+      };
       await engine.goto(`${server.url}${RUN}&autostart=1`);
       const done = await finished();
       const saved = () => {
@@ -118,6 +123,7 @@ for (const [name, launch, skip] of ENGINES) {
         HTMLAnchorElement.prototype.click = () => {};
       };
       await engine.evaluate(saved);
+      await openFiles();
       await engine.evaluate(press, "save-safetensors");
       await until("weights", (seen) => seen.saved.length === 1);
       await engine.evaluate(press, "save-run");
@@ -127,6 +133,7 @@ for (const [name, launch, skip] of ENGINES) {
       writeFileSync(run, Buffer.from(await engine.evaluate(() => self.files[1]), "base64"));
       await engine.goto(`${server.url}?backend=cpu`);
       await until("worker", (seen) => seen.ready);
+      await openFiles();
       await engine.upload("#open-run", run);
       const opened = await finished();
       assert.deepEqual([opened.history, opened.test_accuracy], [done.history, done.test_accuracy]);

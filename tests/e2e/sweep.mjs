@@ -163,8 +163,14 @@ async function inject(lane, server, fault, number) {
   const outcome = await settle(page, (seen) => seen.state === "finished" || seen.state === "failed" || (seen.said !== "" && !seen.started), say, "the run ended in silence");
   const saves = fault.realm === "page" || fault.realm === "files";
   if (outcome.state === "finished" && saves) {
-    await page.evaluate(() => document.getElementById("save-onnx").click());
     const before = outcome.run.warnings.length;
+    // The section's program may be what does not come: then the page says so.
+    await page.evaluate(async () => {
+      document.getElementById("files-summary").click();
+      const button = document.getElementById("save-onnx");
+      for (let tries = 0; tries < 200 && button.closest("[inert]"); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+      button.click();
+    });
     await settle(page, (seen) => lane.downloads > 0 || seen.run.warnings.length > before || seen.state !== "finished", say, "a file was neither saved nor refused");
     // What was lost while saving comes back.
     await settle(page, (seen) => seen.state === "finished" || seen.state === "failed", say, "the network did not come back");
