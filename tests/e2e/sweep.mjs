@@ -168,7 +168,7 @@ async function inject(lane, server, fault, number) {
     await page.evaluate(async () => {
       document.getElementById("files-summary").click();
       const button = document.getElementById("save-onnx");
-      for (let tries = 0; tries < 200 && button.closest("[inert]"); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+      for (let tries = 0; tries < 600 && button.closest("[inert]"); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
       button.click();
     });
     await settle(page, (seen) => lane.downloads > 0 || seen.run.warnings.length > before || seen.state !== "finished", say, "a file was neither saved nor refused");
