@@ -217,7 +217,7 @@ impl Member {
         Ok(())
     }
 
-    /// Waits until it is ready or lost, for so many milliseconds at most. Returns whether it is ready.
+    /// Waits at most `milliseconds` until it is ready or lost. Returns whether it is ready.
     async fn ready(&self, milliseconds: i32) -> bool {
         let waits = |known: &Known| !known.ready && known.said.is_none();
         if waits(&self.known.borrow()) && milliseconds > 0 {

@@ -1,4 +1,4 @@
-// What sections show is a program of its own: fetched when the first one opens, and missed without harm.
+// The program that draws the sections is fetched when the first one opens. Without it, the page goes on and says what is missing.
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";

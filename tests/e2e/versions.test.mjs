@@ -61,6 +61,19 @@ async function visit(options = {}) {
   return { server, page };
 }
 
+/** Looks for the version `mark`, which then takes over, and trains without a network. */
+async function takesOver(mark, page, server) {
+  await page.evaluate(() => navigator.serviceWorker.getRegistration().then((registration) => registration.update()));
+  for (let second = 0; !(await controls(page, mark)); second++) {
+    assert.ok(second < 20, "the new version does not take over");
+    await page.waitForTimeout(1000);
+  }
+  await server.close();
+  await page.goto(server.url + RUN);
+  await until(page, "run without a network", (s) => s.state === "finished");
+  assert.equal(await which(page), mark);
+}
+
 test("with storage full, the page loads, trains and is reached again", async () => {
   const server = await serve();
   const page = await open(browser, "about:blank", { serviceWorkers: "allow" });
@@ -117,15 +130,7 @@ test("a version is replaced as a whole, and one that is broken leaves the one be
   renameSync(join(second, "away"), join(second, style));
   await page.reload();
   await ready(page);
-  await page.evaluate(() => navigator.serviceWorker.getRegistration().then((registration) => registration.update()));
-  for (let second = 0; !(await controls(page, "b")); second++) {
-    assert.ok(second < 20, "the second version does not take over");
-    await page.waitForTimeout(1000);
-  }
-  await server.close();
-  await page.goto(server.url + RUN);
-  await until(page, "run without a network", (s) => s.state === "finished");
-  assert.equal(await which(page), "b");
+  await takesOver("b", page, server);
   const names = Object.keys(await caches(page)).filter((name) => name.startsWith("inkling /"));
   assert.ok(names.length <= 2 && names.every((name) => name.startsWith(`inkling ${PREFIX} `)), `${names}`);
   await page.context().close();
@@ -146,15 +151,7 @@ test("a version that names its programs otherwise keeps those of the workers in 
     }
   });
   options.site = version("b");
-  await page.evaluate(() => navigator.serviceWorker.getRegistration().then((registration) => registration.update()));
-  for (let second = 0; !(await controls(page, "b")); second++) {
-    assert.ok(second < 20, "the second version does not take over");
-    await page.waitForTimeout(1000);
-  }
-  await server.close();
-  await page.goto(server.url + RUN);
-  await until(page, "run without a network", (s) => s.state === "finished");
-  assert.equal(await which(page), "b");
+  await takesOver("b", page, server);
   await page.context().close();
 });
 

@@ -24,11 +24,11 @@ use crate::{
 const WORTH: f64 = 1.05;
 /// A number of workers whose step takes this many times as long as the best is not measured again.
 const HOPELESS: f64 = 1.5;
-/// A step is measured with each number of workers at least this often, because a browser has not optimized the code at first,
+/// A step is measured at least this often with each number of workers: at first, a browser has not optimized the code.
 const LEAST_ROUNDS: usize = 3;
-/// and again until so many seconds have passed,
-const MEASURED_SECONDS: f64 = 0.5;
-/// unless steps are so slow that even this takes longer than so many seconds.
+/// Measuring takes at least this many seconds.
+const LEAST_SECONDS: f64 = 0.5;
+/// Measuring ends after this many seconds, however often a step was measured by then.
 const MOST_SECONDS: f64 = 2.0;
 
 /// The leading worker and its replicas.
@@ -76,9 +76,9 @@ impl Team {
         self.replicas.max_workers()
     }
 
-    /// The number of workers that train, once it is known.
+    /// The number of workers that share a batch, once it is known; `None` where a batch can't be shared.
     pub fn settled(&self) -> Option<usize> {
-        self.is_settled().then(|| self.workers())
+        (self.is_settled() && self.most() > 1).then(|| self.workers())
     }
 
     /// Whether the number of workers is known.
@@ -134,7 +134,7 @@ impl Team {
         let begun = Instant::now();
         let passed = || begun.elapsed().as_secs_f64();
         let mut rounds = 0;
-        while rounds < LEAST_ROUNDS || passed() < MEASURED_SECONDS {
+        while passed() < MOST_SECONDS && (rounds < LEAST_ROUNDS || passed() < LEAST_SECONDS) {
             // In turn, so that a slow moment of the machine affects all alike.
             for (workers, times) in found.iter_mut().take_while(|_| passed() < MOST_SECONDS) {
                 let tasks = tasks(trainer, picked, augmentation, *workers);
@@ -147,9 +147,6 @@ impl Team {
             if rounds > 1 {
                 let best = best(&found);
                 found.retain(|(_, times)| typical(times) <= best * HOPELESS);
-            }
-            if passed() >= MOST_SECONDS {
-                break;
             }
         }
         let best = best(&found);
@@ -267,7 +264,8 @@ impl Team {
     }
 }
 
-/// The mean of the faster half: neither the slow first steps nor a moment of other work count. Infinite if there are none.
+/// The mean of the faster half of `times`, so that slow first steps and other work of the machine do not count. Infinite if there are
+/// no times.
 fn typical(times: &[f64]) -> f64 {
     let mut times = times.to_vec();
     times.sort_by(f64::total_cmp);
@@ -275,6 +273,7 @@ fn typical(times: &[f64]) -> f64 {
     if times.is_empty() { f64::INFINITY } else { times.iter().sum::<f64>() / times.len() as f64 }
 }
 
+/// The seconds of a step with the best number of workers.
 fn best(found: &[(usize, Vec<f64>)]) -> f64 {
     found.iter().map(|(_, times)| typical(times)).fold(f64::INFINITY, f64::min)
 }

@@ -210,7 +210,7 @@ impl Session {
             seconds: training.watch.seconds(),
             data: Some(training.fingerprint),
             rounding: self.backend.rounding(),
-            workers: self.team.settled().filter(|_| self.team.most() > 1).map(|workers| workers as u32),
+            workers: self.team.settled().map(|workers| workers as u32),
             trainer,
         };
         self.emit(Event::Checkpoint(Box::new(checkpoint)));
