@@ -243,11 +243,18 @@ for (let round = 0; round < rounds; round++) {
   }
 }
 
-const until99 = new Map([["Inkling, preset fast", []], ["Keras script", []]]);
+const runners = [
+  ["Inkling, preset fast", () => inBrowser("backend=cpu&preset=fast")],
+  ["Keras script", () => keras("until99")],
+  ["Keras with the recipe of preset fast, without its shifts", () => keras("recipe")],
+];
+const until99 = new Map(runners.map(([name]) => [name, []]));
 for (let round = 0; round < rounds; round++) {
-  until99.get("Inkling, preset fast").push(await inBrowser("backend=cpu&preset=fast"));
-  const script = keras("until99");
-  if (script) until99.get("Keras script").push(script);
+  for (const [name, measure] of runners) {
+    const result = await measure();
+    if (result) until99.get(name).push(result);
+    console.error(`round ${round + 1}: ${name}: ${result ? `${result.seconds.toFixed(1)} s` : "not available"}`);
+  }
 }
 const tables = [await parts("plain"), await parts("relaxed")];
 const page = await responsiveness();
@@ -264,7 +271,7 @@ for (const [name, results] of found) {
 console.log("\n| to 99 % test accuracy | seconds | test accuracy |\n|---|---:|---:|");
 for (const [name, results] of until99) {
   const seconds = results.map((r) => r.seconds);
-  const cells = seconds.length ? [median(seconds).toFixed(0), results.map((r) => `${(100 * r.test).toFixed(2)} %`).join(", ")] : ["not available", ""];
+  const cells = seconds.length ? [median(seconds).toFixed(1), results.map((r) => `${(100 * r.test).toFixed(2)} %`).join(", ")] : ["not available", ""];
   console.log(`| ${name} | ${cells.join(" | ")} |`);
 }
 const shared = found.get("Inkling, 2 workers").at(-1).parts;

@@ -22,8 +22,8 @@ use inkling_core::{
     lesson::{self, Lesson, Until},
     occlusion::Patch,
     protocol::{
-        Answer, Command, Envelope, Event as RunEvent, Explanation, Maps, Question, RunState, Specimen, StepPoint,
-        StepView,
+        Answer, BackendName, Command, Envelope, Event as RunEvent, Explanation, Maps, Question, RunState, Specimen,
+        StepPoint, StepView,
     },
     settings::{FIELDS, PRESETS, Settings},
 };
@@ -228,6 +228,22 @@ fn the_network_that_a_preset_replaces_comes_back_with_undo() {
         world.act(Act::Click(ControlMsg::UndoEdit));
     }
     assert_eq!(world.model.settings.get("net"), own);
+}
+
+#[test]
+fn a_larger_batch_is_offered_to_many_workers_on_the_cpu_alone() {
+    let mut world = World::new();
+    world.settle();
+    world.act(Act::Click(ControlMsg::Changed("replicas", "8".into())));
+    for (name, offered) in [(BackendName::Webgpu, None), (BackendName::Cpu, Some((256, 0.008)))] {
+        world.model.run.backend.name = Some(name);
+        assert_eq!(world.model.scaled().map(|scaled| (scaled.batch, scaled.lr)), offered);
+    }
+    world.act(Act::Click(ControlMsg::Scale));
+    assert_eq!((world.model.settings.batch, world.model.settings.lr), (256, 0.008));
+    assert_eq!(world.model.scaled(), None);
+    world.act(Act::Click(ControlMsg::Scale));
+    assert_eq!(world.model.settings.batch, 256, "a click on a button that is just disappearing changes nothing");
 }
 
 #[test]

@@ -95,6 +95,8 @@ pub enum ControlMsg {
     Sliding(&'static str, String),
     /// Use a preset.
     Choose(Preset),
+    /// Use a batch and a learning rate that keep all workers busy.
+    Scale,
     /// Change a layer of the network.
     Edit(Edit),
     /// Undo the last change of the network.

@@ -17,7 +17,7 @@ use inkling_core::{
     metrics::argmax,
     network::{Layers, Network},
     occlusion::Patch,
-    protocol::{BackendInfo, Explanation, FileTask, Look, Query, RunState, Specimen},
+    protocol::{BackendInfo, BackendName, Explanation, FileTask, Look, Query, RunState, Specimen},
     say,
     settings::{DatasetName, SettingError, Settings},
     sketch::{Target, Unlike},
@@ -328,6 +328,15 @@ impl Model {
         let works = matches!(run.state, RunState::Loading | RunState::Training) || run.fine_tuning.is_some();
         let measures = run.testing || run.robustness_left > 0 || run.survey.looking.is_some();
         works || measures || self.questions().iter().any(|asked| asked.is_waiting()) || self.pending == Pending::Stop
+    }
+
+    /// The settings with a batch that keeps all workers busy, if theirs does not: the workers that the visitor chose, or those that the last
+    /// run found.
+    pub fn scaled(&self) -> Option<Settings> {
+        let Settings { replicas, .. } = self.settings;
+        let found = self.run.progress.map_or(0, |progress| progress.workers);
+        let shares = self.run.backend.name == Some(BackendName::Cpu);
+        self.settings.for_workers(if replicas == 0 { found } else { replicas }).filter(|_| shares)
     }
 
     /// All questions to the worker.

@@ -82,7 +82,8 @@ impl Panel for Controls {
                 _ => {} // the form is submitted
             }
         });
-        let buttons: [Button<ControlMsg>; 4] = [
+        let buttons: [Button<ControlMsg>; 5] = [
+            ("scale", || ControlMsg::Scale),
             ("step", || ControlMsg::Step),
             ("stop", || ControlMsg::Stop),
             ("reset", || ControlMsg::Reset),
@@ -107,6 +108,7 @@ impl Panel for Controls {
             let pressed = if Some(&preset) == chosen { "true" } else { "false" };
             dom::set_attribute(&format!("preset-{}", preset.key), "aria-pressed", pressed);
         }
+        draw_scaling(model);
         draw_network(model.network().ok().filter(|_| model.errors.get("net").is_none()).as_ref());
         let own = say!("Custom settings.");
         dom::set_text("preset-note", chosen.map_or(own, |preset| translate(preset.note)));
@@ -152,6 +154,16 @@ fn draw_network(net: Option<&Network>) {
     }
     dom::set_text("net-note", &net.map(Network::sentence).unwrap_or_default());
     dom::set_text("net-lesson", ready.map_or("", |ready| translate(ready.lesson)));
+}
+
+/// Offers a batch that keeps all workers busy, if the settings' does not.
+fn draw_scaling(model: &Model) {
+    let scaled = model.scaled();
+    dom::set_hidden("scaling", scaled.is_none());
+    if let Some(Settings { batch, lr, .. }) = scaled {
+        let words = say!("So many workers train faster with batches of {} and a learning rate of {}.", batch, lr);
+        dom::set_text("scaling-note", &words);
+    }
 }
 
 fn draw_buttons(model: &Model) {

@@ -37,6 +37,14 @@ impl Update<'_> {
                 }
             }
             ControlMsg::Choose(preset) => self.choose(&preset),
+            ControlMsg::Scale => {
+                if let Some(scaled) = self.model.scaled() {
+                    self.model.settings = scaled;
+                    self.show_settings();
+                    // The button is gone.
+                    self.effects.push(Effect::Focus("replicas-on".into()));
+                }
+            }
             ControlMsg::Edit(edit) => match self.model.settings.net.edited(&edit) {
                 Ok(layers) => {
                     self.changed("net", &layers.to_string());

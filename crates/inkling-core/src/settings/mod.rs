@@ -4,6 +4,7 @@
 mod choice;
 mod field;
 mod preset;
+mod scaling;
 
 use serde::{Deserialize, Serialize};
 
