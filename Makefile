@@ -76,7 +76,8 @@ test-site: ## test the release site with all its workers, used as a visitor woul
 	@$(SAY) "testing the release site"
 	$(WASM) INKLING_ALL=1 $(E2E)
 
-# PYTHON names a Python that has Keras, to measure Keras as well. QUICK=1 measures less.
+# PYTHON names a Python that has Keras, to measure Keras as well. QUICK=1 measures less, ROUNDS=5 more, and ONLY="2 workers|Keras" only
+# these contestants.
 bench: dist ## measure the numbers in docs/performance.md: every backend and replica count, the parts of a step, and Keras if installed
 	@scripts/setup bench
 	cargo build --release $(NATIVE) --example train_native

@@ -14,7 +14,9 @@ const data = process.env.MNIST_DIR;
 if (!data) throw new Error("MNIST_DIR is not set: the benchmarks need real MNIST (scripts/data fetches it)");
 const target = process.env.CARGO_TARGET_DIR;
 const quick = process.env.QUICK === "1";
-const rounds = quick ? 1 : 3;
+const rounds = Number(process.env.ROUNDS ?? (quick ? 1 : 3));
+/** With this, only the contestants whose names match take part, and nothing else is measured. */
+const only = process.env.ONLY && new RegExp(process.env.ONLY);
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 /** Where the files of each peer are; its page is here. */
@@ -234,13 +236,26 @@ const contestants = [
   ["jax-js, wasm, all cores", () => peer("jaxjs", "wasm")],
   ["native Keras, all cores", () => keras("speed", String(images))],
 ];
-const found = new Map(contestants.map(([name]) => [name, []]));
+const chosen = contestants.filter(([name]) => !only || only.test(name));
+const found = new Map(chosen.map(([name]) => [name, []]));
 for (let round = 0; round < rounds; round++) {
-  for (const [name, measure] of contestants) {
+  for (const [name, measure] of chosen) {
     const result = await measure();
     if (result) found.get(name).push(result);
     console.error(`round ${round + 1}: ${name}: ${result ? `${result.speed.toFixed(0)} images/s` : "not available"}`);
   }
+}
+
+console.log(`${cpus().length} x ${cpus()[0].model}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${new Date().toISOString().slice(0, 10)}; augmentation on; medians of ${rounds}\n`);
+console.log("| | images/s | lowest | highest |\n|---|---:|---:|---:|");
+for (const [name, results] of found) {
+  const speeds = results.map((r) => r.speed);
+  const cells = speeds.length ? [median(speeds), Math.min(...speeds), Math.max(...speeds)].map((v) => v.toFixed(0)) : ["not available", "", ""];
+  console.log(`| ${name} | ${cells.join(" | ")} |`);
+}
+if (only) {
+  await server.close();
+  process.exit();
 }
 
 const runners = [
@@ -261,13 +276,6 @@ const page = await responsiveness();
 const dispatched = await dispatches();
 await server.close();
 
-console.log(`${cpus().length} x ${cpus()[0].model}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${new Date().toISOString().slice(0, 10)}; augmentation on; medians of ${rounds}\n`);
-console.log("| | images/s | lowest | highest |\n|---|---:|---:|---:|");
-for (const [name, results] of found) {
-  const speeds = results.map((r) => r.speed);
-  const cells = speeds.length ? [median(speeds), Math.min(...speeds), Math.max(...speeds)].map((v) => v.toFixed(0)) : ["not available", "", ""];
-  console.log(`| ${name} | ${cells.join(" | ")} |`);
-}
 console.log("\n| to 99 % test accuracy | seconds | test accuracy |\n|---|---:|---:|");
 for (const [name, results] of until99) {
   const seconds = results.map((r) => r.seconds);
