@@ -34,6 +34,16 @@ fn dense_layers_of_any_size_agree_with_burns() {
 }
 
 #[test]
+fn the_logarithm_of_softmax_agrees_with_burns() {
+    block_on(kernels::the_logarithm_of_softmax_agrees_with_burns(60));
+}
+
+#[test]
+fn the_logarithm_of_softmax_has_the_same_bits_everywhere() {
+    block_on(kernels::the_logarithm_of_softmax_has_the_same_bits_everywhere());
+}
+
+#[test]
 fn non_finite_values_come_out_where_burn_has_them() {
     block_on(kernels::non_finite_values_come_out_where_burn_has_them(40));
 }

@@ -9,7 +9,7 @@ use inkling_core::{
     ink::Sheet,
     protocol::{Answer, Command, Event, Question, RunState},
     settings::Settings,
-    sketch::{PAD, normalise},
+    sketch::{PAD, Target, normalise},
 };
 use inkling_formats::mnist;
 use inkling_train::{
@@ -66,7 +66,7 @@ fn one_epoch_reaches_the_promised_accuracy_and_reads_sketches() {
     let mut right = 0;
     for index in 0..200 {
         log.borrow_mut().clear();
-        let pixels = normalise(&on_the_pad(test.image(index))).unwrap();
+        let pixels = normalise(&on_the_pad(test.image(index)), Target::MNIST).unwrap();
         session.command(Command::Ask { id: index as u32, question: Question::Predict { pixels, epoch: None } });
         while block_on(session.work()) {}
         let log = log.borrow();

@@ -20,7 +20,7 @@ use inkling_core::{
 };
 use inkling_formats::{
     own::Picture,
-    tasks::{Browser, perform},
+    tasks::{Host, perform},
     weights,
 };
 use pollster::block_on;
@@ -141,7 +141,7 @@ fn a_visitors_own_data_set_is_trained_on_and_a_bad_one_changes_nothing() {
 /// Performs a task of the file worker that needs no browser.
 fn perform_alone(task: FileTask) -> FileEvent {
     struct Nobody;
-    impl Browser for Nobody {
+    impl Host for Nobody {
         async fn decode(&self, _: &Picture, _: Look) -> Result<Vec<u8>, String> {
             Err("there is no browser".into())
         }

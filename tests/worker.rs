@@ -63,6 +63,8 @@ async fn the_kernels_equal_burns_operations() {
     kernels::other_shapes_give_correct_results_too().await;
     kernels::convolutions_of_any_size_agree_with_burns(30).await;
     kernels::dense_layers_of_any_size_agree_with_burns(40).await;
+    kernels::the_logarithm_of_softmax_agrees_with_burns(40).await;
+    kernels::the_logarithm_of_softmax_has_the_same_bits_everywhere().await;
     kernels::dead_windows_and_ties_behave_as_in_burn().await;
     kernels::every_output_is_written();
 }

@@ -12,7 +12,7 @@ use crate::{BUILD, tasks::error_message};
 use inkling_core::protocol::{Envelope, FileEvent, FileTask, Look};
 use inkling_formats::{
     own::Picture,
-    tasks::{Browser, perform},
+    tasks::{Host, perform},
 };
 
 // `www/worker-loader.js`
@@ -48,7 +48,7 @@ pub fn start() {
 /// The browser's own decoders.
 struct Decoder;
 
-impl Browser for Decoder {
+impl Host for Decoder {
     async fn decode(&self, picture: &Picture, look: Look) -> Result<Vec<u8>, String> {
         let pixels = decode(&picture.file.bytes, look.side).await.map_err(|error| error_message(&error))?;
         Ok(look.shape().of_rgba(&Uint8Array::new(&pixels).to_vec()))

@@ -1,11 +1,11 @@
 //! Compares the convolutions with Burn's own operations over random shapes, natively and in the browser.
 
-use burn::tensor::{Device, Tensor, TensorData, module, ops::ConvOptions};
+use burn::tensor::{Device, Tensor, TensorData, activation, module, ops::ConvOptions};
 use inkling_core::settings::Kernels;
 use inkling_kernels::{
     conv_block,
     conv_block::{Dims, Output, forward, forward_into},
-    convolution, dense, stock_conv_block,
+    convolution, dense, log_softmax, stock_conv_block,
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg32;
@@ -209,6 +209,50 @@ pub async fn dense_layers_of_any_size_agree_with_burns(cases: u64) {
             assert!(worst <= tolerance, "{what} of {sizes:?} differs by {worst}");
         }
     }
+}
+
+/// Logits of `images` rows, up to `most` in magnitude.
+fn logits(seed: u64, [images, classes]: [usize; 2], most: f32) -> Tensor<2> {
+    let mut rng = Pcg32::seed_from_u64(seed);
+    let values = (0..images * classes).map(|_| rng.random_range(-most..most)).collect::<Vec<f32>>();
+    Tensor::from_data(TensorData::new(values, [images, classes]), &Device::flex().autodiff())
+}
+
+/// Output and gradient, with logits so large that their exponentials overflow, and in another order in memory.
+pub async fn the_logarithm_of_softmax_agrees_with_burns(cases: u64) {
+    for seed in 0..cases {
+        let mut rng = Pcg32::seed_from_u64(5000 + seed);
+        let shape = [rng.random_range(1..20), rng.random_range(2..101)];
+        let most = [1.0, 10.0, 1000.0][seed as usize % 3];
+        let flow = logits(6000 + seed, shape, 1.0);
+        let run = async |own: bool| {
+            let x = logits(7000 + seed, shape, most).require_grad();
+            let turned = if seed % 2 == 0 { x.clone() * 1.0 } else { (x.clone().transpose() * 1.0).transpose() };
+            let out = if own { log_softmax(turned) } else { activation::log_softmax(turned, 1) };
+            let gradients = (out.clone() * flow.clone()).sum().backward();
+            [values(out.inner()).await, values(x.grad(&gradients).unwrap()).await]
+        };
+        let (found, expected) = (run(true).await, run(false).await);
+        for ((found, expected), what) in found.iter().zip(&expected).zip(["output", "gradient"]) {
+            let tolerance = if what == "output" { 1e-6 * most.max(1.0) } else { 2e-5 };
+            let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(found.len() == expected.len() && worst <= tolerance, "{what} of {shape:?} differs by {worst}");
+        }
+    }
+}
+
+/// A run can go on to the bit elsewhere only if this holds. The number was computed natively.
+pub async fn the_logarithm_of_softmax_has_the_same_bits_everywhere() {
+    let x = logits(1, [200, 10], 20.0).require_grad();
+    let out = log_softmax(x.clone());
+    let gradients = (out.clone() * logits(2, [200, 10], 1.0)).sum().backward();
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64; // FNV-1a
+    for value in [values(out.inner()).await, values(x.grad(&gradients).unwrap()).await].concat() {
+        for byte in value.to_le_bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+    assert_eq!(hash, 0xdde1_61d2_17b1_e666, "{hash:#x}");
 }
 
 /// NaN and infinities come out where Burn has them. This holds for the output only: in the gradients, Burn multiplies an

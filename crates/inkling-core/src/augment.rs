@@ -48,7 +48,7 @@ impl Augmentation {
 /// The map that enlarges an image of `side` rows and columns by the factors `zoom`, rotates it by `rotation` degrees, and shifts
 /// it by `shift`, fractions of the side.
 pub fn affine(side: usize, rotation: f32, shift: [f32; 2], zoom: [f32; 2]) -> AffineMap {
-    let (sin, cos) = rotation.to_radians().sin_cos();
+    let (sin, cos) = libm::sincosf(rotation.to_radians());
     let ([shift_x, shift_y], [zoom_x, zoom_y]) = (shift.map(|share| share * side as f32), zoom);
     // Output to input: undo the shift, then the rotation, then the zoom (a factor above 1 enlarges the image).
     let (a, b, c, d) = (cos / zoom_x, sin / zoom_x, -sin / zoom_y, cos / zoom_y);

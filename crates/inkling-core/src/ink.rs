@@ -42,7 +42,7 @@ impl Sheet {
             for column in columns.clone() {
                 let (px, py) = (column as f32 - from.0, row as f32 - from.1);
                 let along = if length > 0.0 { ((px * dx + py * dy) / length).clamp(0.0, 1.0) } else { 0.0 };
-                let distance = (px - along * dx).hypot(py - along * dy);
+                let distance = libm::hypotf(px - along * dx, py - along * dy);
                 // A pixel that the pen's edge covers by half gets half the ink.
                 let ink = (radius + 0.5 - distance).clamp(0.0, 1.0);
                 let pixel = &mut self.ink[row * self.side + column];

@@ -222,9 +222,9 @@ impl Preparation {
     pub const MNIST: Self = Preparation { fit: true, centre: true, smooth: true };
 }
 
-/// A sheet of any size as MNIST would have normalised it, `[28, 28]`, 0 to 255; `None` if there is no ink.
-pub fn normalise(sheet: &Sheet) -> Option<Vec<u8>> {
-    prepare(sheet, Preparation::MNIST, Target::MNIST)
+/// A sheet of any size as MNIST's preparation would have made it, `[side, side]`, 0 to 255; `None` if there is no ink.
+pub fn normalise(sheet: &Sheet, target: Target) -> Option<Vec<u8>> {
+    prepare(sheet, Preparation::MNIST, target)
 }
 
 fn prepare(sheet: &Sheet, preparation: Preparation, Target { side, fill, paper, .. }: Target) -> Option<Vec<u8>> {

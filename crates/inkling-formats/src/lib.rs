@@ -16,6 +16,8 @@ mod npy;
 pub mod onnx;
 #[cfg(feature = "files")]
 pub mod own;
+#[cfg(feature = "runs")]
+pub mod run;
 #[cfg(feature = "files")]
 pub mod svg;
 #[cfg(feature = "files")]

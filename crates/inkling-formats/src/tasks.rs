@@ -1,4 +1,4 @@
-//! What the file worker does for the page.
+//! What the file worker does for the page, and the command for itself.
 
 use std::sync::Arc;
 
@@ -14,23 +14,23 @@ use crate::{
     svg, weights,
 };
 
-/// The page hears how far a task is after this many pictures.
+/// A task says how far it is after this many pictures.
 const REPORT_EVERY: usize = 25;
 
-/// What a task needs from the browser.
-pub trait Browser {
+/// What a task needs from where it runs: a browser, or a command.
+pub trait Host {
     /// The pixels of a picture as `look` wants them, `[C, H, W]`.
     ///
     /// # Errors
     /// Why it can't be decoded.
     fn decode(&self, picture: &Picture, look: Look) -> impl Future<Output = Result<Vec<u8>, String>>;
 
-    /// Tells the page how far the task is.
+    /// Says how far the task is.
     fn report(&self, event: FileEvent);
 }
 
 /// Performs a task. If it fails, the answer is a sentence for the visitor.
-pub async fn perform(task: FileTask, browser: &impl Browser) -> FileEvent {
+pub async fn perform(task: FileTask, host: &impl Host) -> FileEvent {
     let done = match task {
         FileTask::Write { format, net, weights } => weights::file(format, &net, &weights.values())
             .map(|bytes| {
@@ -54,7 +54,7 @@ pub async fn perform(task: FileTask, browser: &impl Browser) -> FileEvent {
         FileTask::Read { net, file } => weights::open(&net, &file)
             .map(|(net, weights)| FileEvent::Opened { net, weights: TrainerState::new(0, &weights) })
             .map_err(|error| format!("The file was not opened: {error}.")),
-        FileTask::ReadData { files, look } => read(files, look, browser)
+        FileTask::ReadData { files, look } => read(files, look, host)
             .await
             .map(|(data, note)| FileEvent::DataRead { data, note })
             .or_else(|error| Ok(FileEvent::DataRefused(format!("The data set was not accepted: {error}.")))),
@@ -62,7 +62,7 @@ pub async fn perform(task: FileTask, browser: &impl Browser) -> FileEvent {
     done.unwrap_or_else(FileEvent::Failed)
 }
 
-async fn read(files: Vec<NamedFile>, look: Look, browser: &impl Browser) -> Result<(SharedDataset, String), OwnError> {
+async fn read(files: Vec<NamedFile>, look: Look, host: &impl Host) -> Result<(SharedDataset, String), OwnError> {
     let (data, note) = match own::open(files)? {
         Opened::Arrays(arrays) => own::assemble(arrays)?,
         Opened::Pictures(pictures) => {
@@ -71,10 +71,10 @@ async fn read(files: Vec<NamedFile>, look: Look, browser: &impl Browser) -> Resu
             let (mut decoded, mut broken) = (Vec::new(), Vec::new());
             for (done, picture) in pictures.into_iter().enumerate() {
                 if done % REPORT_EVERY == 0 {
-                    browser.report(FileEvent::Reading { done: done as u32, total });
+                    host.report(FileEvent::Reading { done: done as u32, total });
                 }
                 let pixels = match picture.is_decodable() {
-                    true => browser.decode(&picture, look).await.ok(),
+                    true => host.decode(&picture, look).await.ok(),
                     false => None,
                 };
                 match pixels.filter(|pixels| pixels.len() == look.shape().values()) {
@@ -112,7 +112,7 @@ mod tests {
     #[derive(Default)]
     struct Fake(RefCell<Vec<FileEvent>>);
 
-    impl Browser for Fake {
+    impl Host for Fake {
         async fn decode(&self, picture: &Picture, look: Look) -> Result<Vec<u8>, String> {
             let last = picture.file.bytes.last().copied().filter(|&byte| byte > 0).ok_or("broken")?;
             Ok(vec![last; look.shape().values()])

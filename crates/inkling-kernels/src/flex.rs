@@ -20,7 +20,7 @@ use crate::{
     KernelBackend, composed,
     conv_block::{self, Dims, Strided},
     convolution::{self, Bordered},
-    dense, linear, plain,
+    dense, linear, logarithms, plain, softmax,
 };
 
 impl KernelBackend for Flex {
@@ -48,6 +48,15 @@ impl KernelBackend for Flex {
                 tensor(values, &[dims.images, dims.outputs])
             }
             None => linear::<Flex>(x, weight, bias),
+        }
+    }
+
+    fn log_softmax_rows(logits: FlexTensor) -> FlexTensor {
+        match classes(&logits) {
+            Some(count) => {
+                tensor(softmax::log_softmax(&contiguous(&logits), count), logits.layout().shape().as_slice())
+            }
+            None => logarithms::<Flex>(logits),
         }
     }
 }
@@ -104,6 +113,41 @@ impl<C: CheckpointStrategy> KernelBackend for Autodiff<Flex, C> {
                 prep.finish(DenseState { x, weight, dims }, values)
             }
             OpsKind::UnTracked(prep) => prep.finish(Flex::dense(x, weight, bias)),
+        }
+    }
+
+    fn log_softmax_rows(logits: FloatTensor<Self>) -> FloatTensor<Self> {
+        let Some(classes) = classes(logits.primitive()) else { return logarithms::<Self>(logits) };
+        let output = Flex::log_softmax_rows(logits.primitive().clone());
+        match LogSoftmaxBackward.prepare::<C>([logits.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((output.clone(), classes), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+}
+
+/// The number of classes, if these are logits in single precision.
+fn classes(logits: &FlexTensor) -> Option<usize> {
+    match logits.layout().shape().as_slice() {
+        &[_, classes] if logits.dtype() == DType::F32 => Some(classes),
+        _ => None,
+    }
+}
+
+#[derive(Debug)]
+struct LogSoftmaxBackward;
+
+impl Backward<Flex, 1> for LogSoftmaxBackward {
+    /// The output, and the number of classes.
+    type State = (FlexTensor, usize);
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let [logits] = ops.parents;
+        let (output, classes) = ops.state;
+        let gradient = gradients.consume::<Flex>(&ops.node);
+        if let Some(node) = logits {
+            let values = softmax::gradient(&contiguous(&output), &contiguous(&gradient), classes);
+            gradients.register::<Flex>(node.id, tensor(values, output.layout().shape().as_slice()));
         }
     }
 }

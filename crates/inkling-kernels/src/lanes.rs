@@ -1,6 +1,6 @@
 //! Four floats in one register: SIMD128 on wasm, elsewhere an array that the compiler vectorizes. Both perform the same
-//! IEEE operations in the same order, so the array stands in for the instructions in native tests. The one exception is
-//! [`Lanes::add_product`] in a build with relaxed SIMD.
+//! IEEE operations in the same order, so the array stands in for the instructions natively. The one exception is
+//! [`Lanes::add_product`], which rounds once or twice, as the build says.
 
 #[cfg(target_arch = "wasm32")]
 use core::arch::wasm32::{
@@ -164,13 +164,19 @@ impl Lanes {
         out
     }
 
-    /// `self + a * b`. In a build with relaxed SIMD, the processor may round only the sum ([`rounds_once`]); otherwise the product is
-    /// rounded first.
+    /// `self + a * b`. In a build with relaxed SIMD, the processor may round only the sum ([`rounds_once`]), and in a native build for
+    /// processors with fused multiply-adds it does; otherwise the product is rounded first.
     #[inline(always)]
     pub fn add_product(self, a: Self, b: Self) -> Self {
         #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
         return Lanes(core::arch::wasm32::f32x4_relaxed_madd(a.0, b.0, self.0));
-        #[cfg(not(all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
+        #[cfg(any(target_feature = "fma", target_arch = "aarch64"))]
+        return Lanes(std::array::from_fn(|lane| a.0[lane].mul_add(b.0[lane], self.0[lane])));
+        #[cfg(not(any(
+            all(target_arch = "wasm32", target_feature = "relaxed-simd"),
+            target_feature = "fma",
+            target_arch = "aarch64"
+        )))]
         return self + a * b;
     }
 }

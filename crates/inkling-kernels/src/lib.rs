@@ -12,6 +12,7 @@ pub mod lanes;
 #[cfg(any(feature = "ndarray", feature = "webgpu"))]
 mod patches;
 mod products;
+mod softmax;
 mod winograd;
 
 #[cfg(any(feature = "ndarray", feature = "webgpu"))]
@@ -50,6 +51,11 @@ pub fn dense(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::dense(x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()))
 }
 
+/// The logarithm of softmax over the classes of `logits` `[N, classes]`.
+pub fn log_softmax(logits: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::log_softmax_rows(logits.into_dispatch()))
+}
+
 /// The operations of this crate, for each backend.
 #[backend_extension(
     Flex,
@@ -77,6 +83,11 @@ pub trait KernelBackend: Backend {
     fn dense(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
         linear::<Self>(x, weight, bias)
     }
+
+    /// See [`log_softmax()`].
+    fn log_softmax_rows(logits: FloatTensor<Self>) -> FloatTensor<Self> {
+        logarithms::<Self>(logits)
+    }
 }
 
 fn plain<B: Backend>(
@@ -90,6 +101,10 @@ fn plain<B: Backend>(
 
 fn linear<B: Backend>(x: FloatTensor<B>, weight: FloatTensor<B>, bias: FloatTensor<B>) -> FloatTensor<B> {
     B::linear(x, weight, Some(bias))
+}
+
+fn logarithms<B: Backend>(logits: FloatTensor<B>) -> FloatTensor<B> {
+    B::log_softmax(logits, 1)
 }
 
 fn options(padding: usize) -> ConvOptions<2> {

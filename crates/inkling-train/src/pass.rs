@@ -65,7 +65,7 @@ impl Pass {
         let packed = resident::POSSIBLE && weights.is_some();
         let dropout = dropout(model.network(), recipe.seed, shard, n, &images.device(), packed);
         let (logits, statistics) = model.forward_training(images, Training { dropout, counted });
-        let losses = smoothed(logits.clone(), labels.clone(), recipe.method.smoothing); // [N]
+        let losses = smoothed(logits.clone(), labels.clone(), recipe.method.smoothing, recipe.kernels); // [N]
         let losses = match &recipe.class_weights[..] {
             [] => losses,
             weights => losses * Tensor::from_floats(weights, &labels.device()).select(0, labels.clone()),
@@ -138,19 +138,27 @@ fn unpacked(bits: &[bool], shape: [usize; 2], device: &Device) -> Tensor<2> {
 
 /// Mean cross-entropy of `logits` `[N, classes]` against `labels` `[N]`, in nats.
 pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
-    cross_entropies(logits, labels).mean()
+    cross_entropies(logits, labels, Kernels::Fused).mean()
 }
 
-fn cross_entropies(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
-    log_softmax(logits, 1).gather(1, labels.unsqueeze_dim(1)).squeeze_dim::<1>(1).neg()
+/// The logarithm of softmax.
+fn logarithms(logits: Tensor<2>, kernels: Kernels) -> Tensor<2> {
+    match kernels {
+        Kernels::Fused => inkling_kernels::log_softmax(logits),
+        Kernels::Stock => log_softmax(logits, 1),
+    }
+}
+
+fn cross_entropies(logits: Tensor<2>, labels: Tensor<1, Int>, kernels: Kernels) -> Tensor<1> {
+    logarithms(logits, kernels).gather(1, labels.unsqueeze_dim(1)).squeeze_dim::<1>(1).neg()
 }
 
 /// Cross-entropies of `logits` against labels of which this share is spread over all classes: what training minimises.
-fn smoothed(logits: Tensor<2>, labels: Tensor<1, Int>, share: f64) -> Tensor<1> {
+fn smoothed(logits: Tensor<2>, labels: Tensor<1, Int>, share: f64, kernels: Kernels) -> Tensor<1> {
     if share == 0.0 {
-        return cross_entropies(logits, labels);
+        return cross_entropies(logits, labels, kernels);
     }
-    let logarithms = log_softmax(logits, 1);
+    let logarithms = logarithms(logits, kernels);
     let others = logarithms.clone().mean_dim(1).squeeze_dim::<1>(1);
     let right = logarithms.gather(1, labels.unsqueeze_dim(1)).squeeze_dim::<1>(1);
     (right * (1.0 - share) + others * share).neg()
@@ -160,7 +168,7 @@ fn smoothed(logits: Tensor<2>, labels: Tensor<1, Int>, share: f64) -> Tensor<1> 
 /// `[N, classes]`.
 pub fn loss(model: &Model, feed: Feed) -> (Tensor<1>, Tensor<4>, Tensor<2>) {
     let logits = model.forward(feed.images.clone());
-    let losses = cross_entropies(logits.clone(), feed.labels);
+    let losses = cross_entropies(logits.clone(), feed.labels, Kernels::Fused);
     (mean(losses, feed.weights), feed.images, logits)
 }
 

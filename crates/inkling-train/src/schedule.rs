@@ -31,7 +31,7 @@ impl Schedule {
         let done = f64::from(step) + 0.5;
         /// From 1 to 0 along half a cosine.
         fn fall(share: f64) -> f64 {
-            0.5 * (1.0 + (PI * share).cos())
+            0.5 * (1.0 + libm::cos(PI * share))
         }
         let part = if done < warm_up {
             let share = done / warm_up;

@@ -34,7 +34,8 @@ pub struct SavedRun {
     pub(crate) fine_tuned: Option<[Knowledge; 2]>,
     /// Steps of the whole run.
     pub(crate) steps: u32,
-    pub(crate) checkpoint: Box<Checkpoint>,
+    /// Where it resumes.
+    pub checkpoint: Box<Checkpoint>,
 }
 
 /// Version of the format of [`SavedRun`] that this build writes.
@@ -47,6 +48,16 @@ impl SavedRun {
     /// Whether nothing is left to train.
     pub fn is_finished(&self) -> bool {
         self.checkpoint.epoch > self.settings.epochs
+    }
+
+    /// One record per epoch.
+    pub fn history(&self) -> &[EpochRecord] {
+        &self.history
+    }
+
+    /// Accuracy on the test set, once nothing is left to train.
+    pub fn test_accuracy(&self) -> Option<f64> {
+        self.test.as_ref().map(|test| test.accuracy)
     }
 
     /// What it is, as a sentence for the page.

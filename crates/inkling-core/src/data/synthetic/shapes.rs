@@ -27,7 +27,7 @@ pub(super) fn draw(class: u8, rng: &mut Pcg32) -> Vec<u8> {
     let ground: [f32; 3] = std::array::from_fn(|_| within(0.0, 0.25));
     let reach = side as f32 / 2.0;
     let (radius, centre) = (within(0.4, 0.68) * reach, [within(-0.22, 0.22) * reach, within(-0.22, 0.22) * reach]);
-    let (sin, cos) = within(-0.5, 0.5).sin_cos();
+    let (sin, cos) = libm::sincosf(within(-0.5, 0.5));
     let inside = |x: f32, y: f32| {
         let (x, y) = (x - reach - centre[0], y - reach - centre[1]);
         let (x, y) = ((cos * x + sin * y) / radius, (cos * y - sin * x) / radius);

@@ -1,6 +1,7 @@
 //! Handwritten characters: the strokes of a skeleton are bent, jittered, transformed by a random affine map and drawn with a
 //! random pen.
 
+use libm::sinf;
 use rand::{Rng, RngExt};
 
 use crate::{
@@ -36,10 +37,10 @@ pub(super) fn write(skeleton: &[Stroke], rng: &mut impl Rng) -> Sheet {
     let pen = 1.25 + within(0.55);
     // Slight elastic deformation: one slow wave per axis.
     let wave = [within(0.05), within(3.0), within(0.05), within(3.0)];
-    let (sin, cos) = turn.sin_cos();
+    let (sin, cos) = libm::sincosf(turn);
     let place = |(x, y): Point| -> Point {
         let (x, y) = (x - 0.5, y - 0.5);
-        let (x, y) = (x + wave[0] * (5.0 * y + wave[1]).sin(), y + wave[2] * (5.0 * x + wave[3]).sin());
+        let (x, y) = (x + wave[0] * sinf(5.0 * y + wave[1]), y + wave[2] * sinf(5.0 * x + wave[3]));
         let (x, y) = ((x - shear * y) * scale_x, y * scale_y);
         (cos * x - sin * y + centre.0, sin * x + cos * y + centre.1)
     };

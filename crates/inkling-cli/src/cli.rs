@@ -1,0 +1,368 @@
+//! The command line. The settings' options come from the page's table of settings.
+
+use std::{fs, io, path::PathBuf, process::ExitCode};
+
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, builder::PossibleValuesParser, value_parser};
+use clap_complete::Shell;
+use inkling_core::{
+    protocol::{Format, Language},
+    settings::{BackendChoice, FIELDS, Field, PRESETS, Rule, Settings},
+};
+
+use crate::error::CliError;
+
+/// The page's name for a run file.
+const RUN: &str = "inkling-run.json.gz";
+
+/// The whole command.
+pub fn command() -> Command {
+    Command::new("inkling")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Trains Inkling's networks without a browser. Runs go back and forth between the page and this command.")
+        .after_help("Exit codes: 0 done, 2 wrong options, 3 a file or the data can't be used, 4 the run failed, 130 interrupted and saved.")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands([train(), resume(), test(), predict(), export(), info(), completions_command(), man_command()])
+}
+
+fn train() -> Command {
+    Command::new("train")
+        .args_override_self(true)
+        .about("Trains a network and keeps the run in a file, which `resume` and the page open")
+        .args([
+            Arg::new("preset")
+                .long("preset")
+                .value_name("NAME")
+                .value_parser(PossibleValuesParser::new(PRESETS.map(|preset| preset.key)))
+                .help("Settings that were found by measuring; other options change them"),
+            Arg::new("link")
+                .long("link")
+                .value_name("ADDRESS")
+                .help("The settings in an address of the page; other options change them"),
+            output().default_value(RUN).help("Where to keep the run"),
+            Arg::new("force").long("force").action(ArgAction::SetTrue).help("Overwrite the file"),
+        ])
+        .args(data())
+        .args(reporting())
+        .args(FIELDS.iter().map(setting))
+}
+
+fn resume() -> Command {
+    Command::new("resume")
+        .about("Goes on with a run from the page or from `train`, and keeps it in its file")
+        .args([
+            run_file("The run file"),
+            output().help("Where to keep the run; by default, in its file"),
+            Arg::new("exact").long("exact").action(ArgAction::SetTrue).help(
+                "Go on to the bit: with as many workers as before and arithmetic that rounds as before, or not at all",
+            ),
+            backend(),
+        ])
+        .args(data())
+        .args(reporting())
+}
+
+fn test() -> Command {
+    Command::new("test")
+        .about("Scores a network on the test set")
+        .args([network_file(), net(), dataset(), backend()])
+        .args(data())
+        .args([json()])
+}
+
+fn predict() -> Command {
+    Command::new("predict").about("Says what a network sees in pictures").args([
+        network_file(),
+        Arg::new("pictures")
+            .value_name("PICTURE")
+            .required(true)
+            .num_args(1..)
+            .value_parser(value_parser!(PathBuf))
+            .value_hint(ValueHint::FilePath)
+            .help("PNG, JPEG or WebP files"),
+        net(),
+        dataset(),
+        names(),
+        json(),
+    ])
+}
+
+fn export() -> Command {
+    let formats = Format::ALL.map(format_key).into_iter().chain(Language::ALL.map(language_key));
+    Command::new("export").about("Writes a network's weights, or a program that builds and trains it").args([
+        network_file(),
+        Arg::new("format")
+            .long("format")
+            .value_name("FORMAT")
+            .required(true)
+            .value_parser(PossibleValuesParser::new(formats))
+            .help("A file of weights, or a program for a framework"),
+        output().help("The file to write; by default, in this folder"),
+        Arg::new("force").long("force").action(ArgAction::SetTrue).help("Overwrite the file"),
+        net(),
+        dataset(),
+    ])
+}
+
+fn info() -> Command {
+    Command::new("info").about("Says what is in a run file or a file of weights").args([
+        network_file(),
+        net(),
+        dataset(),
+        json(),
+    ])
+}
+
+fn completions_command() -> Command {
+    Command::new("completions")
+        .about("Prints completions for a shell")
+        .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell)).help("The shell"))
+}
+
+fn man_command() -> Command {
+    Command::new("man").about("Writes the manual pages into a folder").arg(
+        Arg::new("folder")
+            .value_name("FOLDER")
+            .required(true)
+            .value_parser(value_parser!(PathBuf))
+            .value_hint(ValueHint::DirPath)
+            .help("The folder"),
+    )
+}
+
+/// The option of a setting: its key with dashes, and the page's own words.
+fn setting(field: &Field) -> Arg {
+    let usual = Settings::default().get(field.key);
+    let arg = Arg::new(field.key)
+        .long(field.key.replace('_', "-"))
+        .alias(field.key)
+        .help_heading("Settings")
+        .help(format!("{} [default: {usual}]", field.help));
+    match field.rule {
+        Rule::OneOf(_) => arg.value_name("NAME").value_parser(values(field.key)),
+        Rule::Switch => arg.value_name("0|1"),
+        Rule::Layers => arg.value_name("LAYERS"),
+        Rule::Whole(..) | Rule::AllOr(..) | Rule::Number(..) => arg.value_name("NUMBER").allow_negative_numbers(true),
+    }
+}
+
+/// Options that say where the images are.
+fn data() -> [Arg; 4] {
+    [
+        Arg::new("mnist")
+            .long("mnist")
+            .value_name("FOLDER")
+            .env("MNIST_DIR")
+            .default_value("data")
+            .value_parser(value_parser!(PathBuf))
+            .value_hint(ValueHint::DirPath)
+            .help("The folder with the four files of MNIST"),
+        Arg::new("data")
+            .long("data")
+            .value_name("FILE")
+            .num_args(1..)
+            .value_parser(value_parser!(PathBuf))
+            .value_hint(ValueHint::AnyPath)
+            .help("Your own images: IDX, NPZ, NPY, CSV or ZIP files, or a folder with a folder of pictures for each class"),
+        Arg::new("side")
+            .long("side")
+            .value_name("PIXELS")
+            .default_value("32")
+            .value_parser(value_parser!(u32).range(8..=64))
+            .help("Pictures become squares of this size"),
+        Arg::new("gray").long("gray").action(ArgAction::SetTrue).help("Pictures become gray"),
+    ]
+}
+
+/// Options that say what is printed.
+fn reporting() -> [Arg; 2] {
+    [
+        json(),
+        Arg::new("quiet")
+            .long("quiet")
+            .short('q')
+            .action(ArgAction::SetTrue)
+            .conflicts_with("json")
+            .help("Print only the score"),
+    ]
+}
+
+fn json() -> Arg {
+    Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON, a line for each event")
+}
+
+fn output() -> Arg {
+    Arg::new("output")
+        .long("output")
+        .short('o')
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .value_hint(ValueHint::FilePath)
+}
+
+fn run_file(help: &'static str) -> Arg {
+    Arg::new("file")
+        .value_name("FILE")
+        .required(true)
+        .value_parser(value_parser!(PathBuf))
+        .value_hint(ValueHint::FilePath)
+        .help(help)
+}
+
+fn network_file() -> Arg {
+    run_file("A run file, or weights as safetensors or burnpack")
+}
+
+/// The network of a file that does not name it.
+fn net() -> Arg {
+    Arg::new("net").long("net").value_name("LAYERS").help("The network, if a file of weights does not name it")
+}
+
+/// What the network of a file of weights was trained on.
+fn dataset() -> Arg {
+    Arg::new("dataset")
+        .long("dataset")
+        .value_name("NAME")
+        .value_parser(values("dataset"))
+        .help("What the network in a file of weights was trained on [default: mnist]")
+}
+
+fn names() -> Arg {
+    Arg::new("names")
+        .long("names")
+        .value_name("NAMES")
+        .value_delimiter(',')
+        .help("Names of the classes, separated by commas")
+}
+
+fn backend() -> Arg {
+    Arg::new("backend").long("backend").value_name("NAME").value_parser(values("backend")).help("What computes")
+}
+
+/// The values of a setting that is one of a few words.
+fn values(key: &str) -> PossibleValuesParser {
+    let names = match Field::of(key).map(|field| field.rule) {
+        Some(Rule::OneOf(names)) => names,
+        _ => &[],
+    };
+    PossibleValuesParser::new(names.iter().map(|name| name.0))
+}
+
+/// The name of a format of weights.
+fn format_key(format: Format) -> &'static str {
+    match format {
+        Format::Safetensors => "safetensors",
+        Format::Burnpack => "burnpack",
+        Format::Onnx => "onnx",
+    }
+}
+
+/// The name of a framework.
+fn language_key(language: Language) -> &'static str {
+    match language {
+        Language::Keras => "keras",
+        Language::PyTorch => "pytorch",
+        Language::Burn => "burn",
+    }
+}
+
+/// What `export` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// Weights.
+    Weights(Format),
+    /// A program.
+    Code(Language),
+}
+
+/// What the option `--format` asks for.
+pub fn written(matches: &ArgMatches) -> Option<Written> {
+    let key = matches.get_one::<String>("format")?;
+    let format = Format::ALL.into_iter().find(|&format| format_key(format) == key).map(Written::Weights);
+    format.or_else(|| Language::ALL.into_iter().find(|&language| language_key(language) == key).map(Written::Code))
+}
+
+/// The settings that the options ask for: first those of a link, then of a preset, then each by itself.
+pub fn settings(matches: &ArgMatches) -> Result<Settings, CliError> {
+    let mut settings = Settings::default();
+    let mut apply = |query: &str| settings.apply(query).into_iter().next().map_or(Ok(()), Err);
+    if let Some(link) = matches.get_one::<String>("link") {
+        let query = link.split_once('?').map_or(&link[..], |parts| parts.1);
+        apply(query.split('#').next().unwrap_or_default())?;
+    }
+    if let Some(preset) = matches.get_one::<String>("preset") {
+        apply(&format!("preset={preset}"))?;
+    }
+    for field in FIELDS {
+        if let Some(text) = matches.get_one::<String>(field.key) {
+            settings.set(field.key, text)?;
+        }
+    }
+    Ok(settings)
+}
+
+/// The backend that `--backend` asks for.
+pub fn backend_choice(matches: &ArgMatches) -> Result<BackendChoice, CliError> {
+    let mut settings = Settings::default();
+    if let Some(text) = matches.get_one::<String>("backend") {
+        settings.set("backend", text)?;
+    }
+    Ok(settings.backend)
+}
+
+/// Prints completions.
+pub fn completions(matches: &ArgMatches) -> Result<ExitCode, CliError> {
+    if let Some(&shell) = matches.get_one::<Shell>("shell") {
+        clap_complete::generate(shell, &mut command(), "inkling", &mut io::stdout());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the manual pages.
+pub fn man(matches: &ArgMatches) -> Result<ExitCode, CliError> {
+    if let Some(folder) = matches.get_one::<PathBuf>("folder") {
+        let failed = |source| CliError::Write { path: folder.clone(), source };
+        fs::create_dir_all(folder).map_err(failed)?;
+        clap_mangen::generate_to(command(), folder).map_err(failed)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(args: &[&str]) -> Result<Settings, CliError> {
+        let matches = command().try_get_matches_from([&["inkling", "train"], args].concat()).unwrap();
+        settings(matches.subcommand().unwrap().1)
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_is_an_option_and_keeps_its_value() {
+        for field in FIELDS {
+            let usual = Settings::default().get(field.key);
+            let found = parsed(&[&format!("--{}={usual}", field.key.replace('_', "-"))]).unwrap();
+            assert_eq!(found, Settings::default(), "{}", field.key);
+        }
+    }
+
+    #[test]
+    fn options_change_a_preset_which_changes_a_link() {
+        let link = "https://example.org/inkling/?epochs=9&seed=5&images=600#part";
+        let found = parsed(&["--preset", "fast", "--link", link, "--lr", "0.001", "--shift-x", "0.2"]).unwrap();
+        assert_eq!((found.epochs, found.seed, found.images), (1, 5, 600));
+        assert_eq!((found.lr, found.augmentation.shift_x, found.smoothing), (0.001, 0.2, 0.1));
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_setting() {
+        let error = parsed(&["--epochs", "0"]).unwrap_err();
+        assert_eq!(error.to_string(), "Epochs must be a whole number from 1 to 100; it is \"0\".");
+        assert!(parsed(&["--link", "?batch=no"]).unwrap_err().to_string().starts_with("Batch size must be"));
+    }
+}
