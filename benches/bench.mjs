@@ -4,7 +4,7 @@
 // The result is the median of the rounds. The benchmarks need real MNIST: MNIST_DIR must name its folder.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ENGINES, within } from "../tests/e2e/engines.mjs";
@@ -196,11 +196,14 @@ async function responsiveness() {
   return { busy, answers: waits.length, median: waits[waits.length >> 1], p95: waits[Math.floor(0.95 * waits.length)] };
 }
 
-/** One native run. */
-function native(query) {
-  const out = execFileSync(join(target, "release/examples/train_native"), [query], { env: { ...process.env, MNIST_DIR: data } }).toString();
-  const speeds = [...out.matchAll(/images_per_second: ([0-9.]+)/g)].map((m) => Number(m[1]));
-  return { speed: speeds.at(-1), test: Number(out.match(/test accuracy ([0-9.]+)/)?.[1]) };
+/** One run of the command, in this build of it. */
+function native(query, build = "release") {
+  const options = [...new URLSearchParams(query)].flatMap(([key, value]) => [`--${key}`, value]);
+  const run = join(tmpdir(), "inkling-bench.json.gz");
+  const out = execFileSync(join(target, build, "inkling"), ["train", "--backend", "cpu", "--mnist", data, "--json", "--output", run, "--force", ...options]);
+  const lines = out.toString().trim().split("\n").map(JSON.parse);
+  const of = (event) => lines.filter((line) => line.event === event).at(-1);
+  return { speed: of("epoch").images_per_second, test: of("test").accuracy };
 }
 
 /** Keras on all cores of this machine: images/s of the last epoch, seconds and accuracy. */
@@ -229,6 +232,8 @@ const contestants = [
   ["burn-ndarray, 1 worker", () => inBrowser("backend=ndarray&images=240&epochs=1")],
   ["native Inkling, 1 thread", () => native(`replicas=1&${some}`)],
   ["native Inkling, 2 threads", () => native(`replicas=2&${some}`)],
+  ["native Inkling, 1 thread, built for this processor", () => native(`replicas=1&${some}`, "this-cpu/release")],
+  ["native Inkling, 2 threads, built for this processor", () => native(`replicas=2&${some}`, "this-cpu/release")],
   ["native unmodified burn-flex, 1 thread", () => native(`replicas=1&kernels=stock&images=${images / 4}&epochs=2`)],
   ["TensorFlow.js, cpu", () => peer("tfjs", "cpu")],
   ["TensorFlow.js, wasm", () => peer("tfjs", "wasm")],
