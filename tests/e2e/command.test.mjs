@@ -16,9 +16,9 @@ const folder = mkdtempSync(join(tmpdir(), "inkling-command-"));
 before(async () => ([server, browser] = [await serve(), await launch()]));
 after(async () => (await browser.close(), await server.close(), rmSync(folder, { recursive: true })));
 
-const RUN = "?backend=cpu&dataset=synthetic&images=1200&batch=24&epochs=3&seed=3&replicas=2&autostart=1";
-// The command's arithmetic rounds products and sums, as that of a browser without relaxed SIMD.
-const PLAIN = "WebAssembly.validate = () => false;";
+const RUN = "?backend=cpu&dataset=synthetic&images=1200&batch=24&epochs=12&seed=3&replicas=2&autostart=1";
+// On x86-64, the command's arithmetic rounds products and sums, as that of a browser without relaxed SIMD.
+const PLAIN = process.arch === "x64" ? "WebAssembly.validate = () => false;" : undefined;
 const inkling = (...options) => execFileSync(COMMAND, options, { cwd: folder, encoding: "utf8" });
 const checkpoint = (path) => JSON.parse(gunzipSync(readFileSync(path))).checkpoint;
 
@@ -48,7 +48,7 @@ test("the command goes on with the page's run to the bit, and the page opens wha
   await page.locator("#train").click(); // pauses
   await until(page, "a pause", (s) => s.state === "paused");
   const file = await saved(page, "run.json.gz");
-  assert.match(inkling("info", file), /epoch [12] of 3, step \d+, unfinished/);
+  assert.match(inkling("info", file), /epoch \d+ of 12, step \d+, unfinished/);
   const lines = inkling("resume", file, "--exact", "--json").trim().split("\n").map(JSON.parse);
   const found = checkpoint(file);
   assert.equal(found.trainer.step, expected.trainer.step);
@@ -61,7 +61,7 @@ test("the command goes on with the page's run to the bit, and the page opens wha
   await unfold(back, "files");
   await back.locator("#open-run").setInputFiles(file);
   const opened = await until(back, "the run", (s) => s.state === "finished", 60);
-  assert.equal(opened.history.length, 3);
+  assert.equal(opened.history.length, 12);
   assert.equal(opened.test_accuracy, done.test_accuracy);
   assert.deepEqual(back.problems, []);
   await back.context().close();

@@ -2,7 +2,10 @@
 
 use std::{num::NonZero, thread};
 
-use inkling_core::{protocol::Envelope, settings::BackendChoice};
+use inkling_core::{
+    protocol::Envelope,
+    settings::{BackendChoice, MAX_REPLICAS},
+};
 use inkling_train::{
     device::{Backend, BackendKind},
     replicas::{NoReplicas, Threads},
@@ -21,7 +24,11 @@ pub fn open(choice: BackendChoice) -> Result<Backend, CliError> {
         BackendChoice::Ndarray => ndarray(),
         BackendChoice::Auto => match gpu() {
             Ok(backend) => Ok(backend),
-            Err(_) => open(BackendChoice::Cpu),
+            Err(CliError::Device(error)) => {
+                eprintln!("inkling: no GPU can be used ({error}), so the CPU computes");
+                open(BackendChoice::Cpu)
+            }
+            Err(_) => open(BackendChoice::Cpu), // this build has no WebGPU
         },
     }
 }
@@ -53,7 +60,7 @@ fn ndarray() -> Result<Backend, CliError> {
 #[cfg(not(all(feature = "webgpu", feature = "ndarray")))]
 fn without(feature: &str) -> CliError {
     CliError::Usage(format!(
-        "this inkling was built without {feature}; `cargo install --path crates/inkling-cli --features {feature}` builds it with it"
+        "this inkling was built without {feature}; `cargo install --locked --path crates/inkling-cli --features {feature}` builds it with it"
     ))
 }
 
@@ -62,7 +69,9 @@ fn without(feature: &str) -> CliError {
 pub fn session(backend: Backend, workers: usize, emit: impl FnMut(Envelope) + 'static) -> Session {
     if backend.rounding().is_some() {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let threads = Threads::with_most(backend.device.clone(), cores.max(workers));
+        // A checkpoint has no more.
+        let most = cores.max(workers).min(MAX_REPLICAS as usize);
+        let threads = Threads::with_most(backend.device.clone(), most);
         Session::new(backend, threads, emit)
     } else {
         Session::new(backend, NoReplicas, emit)

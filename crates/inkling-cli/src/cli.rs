@@ -5,7 +5,7 @@ use std::{fs, io, path::PathBuf, process::ExitCode};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, builder::PossibleValuesParser, value_parser};
 use clap_complete::Shell;
 use inkling_core::{
-    protocol::{Format, Language},
+    protocol::{Format, Language, Look},
     settings::{BackendChoice, FIELDS, Field, PRESETS, Rule, Settings},
 };
 
@@ -40,9 +40,10 @@ fn train() -> Command {
                 .value_name("ADDRESS")
                 .help("The settings in an address of the page; other options change them"),
             output().default_value(RUN).help("Where to keep the run"),
-            Arg::new("force").long("force").action(ArgAction::SetTrue).help("Overwrite the file"),
+            force(),
         ])
         .args(data())
+        .args(look())
         .args(reporting())
         .args(FIELDS.iter().map(setting))
 }
@@ -53,6 +54,7 @@ fn resume() -> Command {
         .args([
             run_file("The run file"),
             output().help("Where to keep the run; by default, in its file"),
+            force(),
             Arg::new("exact").long("exact").action(ArgAction::SetTrue).help(
                 "Go on to the bit: with as many workers as before and arithmetic that rounds as before, or not at all",
             ),
@@ -98,7 +100,7 @@ fn export() -> Command {
             .value_parser(PossibleValuesParser::new(formats))
             .help("A file of weights, or a program for a framework"),
         output().help("The file to write; by default, in this folder"),
-        Arg::new("force").long("force").action(ArgAction::SetTrue).help("Overwrite the file"),
+        force(),
         net(),
         dataset(),
     ])
@@ -147,7 +149,7 @@ fn setting(field: &Field) -> Arg {
 }
 
 /// Options that say where the images are.
-fn data() -> [Arg; 4] {
+fn data() -> [Arg; 2] {
     [
         Arg::new("mnist")
             .long("mnist")
@@ -161,9 +163,16 @@ fn data() -> [Arg; 4] {
             .long("data")
             .value_name("FILE")
             .num_args(1..)
+            .action(ArgAction::Append)
             .value_parser(value_parser!(PathBuf))
             .value_hint(ValueHint::AnyPath)
             .help("Your own images: IDX, NPZ, NPY, CSV or ZIP files, or a folder with a folder of pictures for each class"),
+    ]
+}
+
+/// Options that say what pictures become. Later, the run knows.
+fn look() -> [Arg; 2] {
+    [
         Arg::new("side")
             .long("side")
             .value_name("PIXELS")
@@ -198,6 +207,10 @@ fn output() -> Arg {
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
         .value_hint(ValueHint::FilePath)
+}
+
+fn force() -> Arg {
+    Arg::new("force").long("force").action(ArgAction::SetTrue).help("Overwrite the file")
 }
 
 fn run_file(help: &'static str) -> Arg {
@@ -282,6 +295,12 @@ pub fn written(matches: &ArgMatches) -> Option<Written> {
     format.or_else(|| Language::ALL.into_iter().find(|&language| language_key(language) == key).map(Written::Code))
 }
 
+/// What pictures become, by the options of `train`.
+pub fn look_of(matches: &ArgMatches) -> Look {
+    let side = matches.get_one("side").copied().unwrap_or_default();
+    Look { side, colour: !matches.get_flag("gray") }
+}
+
 /// The settings that the options ask for: first those of a link, then of a preset, then each by itself.
 pub fn settings(matches: &ArgMatches) -> Result<Settings, CliError> {
     let mut settings = Settings::default();
@@ -343,11 +362,22 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_is_an_option_and_keeps_its_value() {
+    fn every_setting_is_an_option() {
+        let usual = Settings::default();
         for field in FIELDS {
-            let usual = Settings::default().get(field.key);
-            let found = parsed(&[&format!("--{}={usual}", field.key.replace('_', "-"))]).unwrap();
-            assert_eq!(found, Settings::default(), "{}", field.key);
+            let before = usual.get(field.key);
+            let other = match field.rule {
+                Rule::OneOf(names) => names.iter().map(|name| name.0.to_string()).find(|name| *name != before).unwrap(),
+                Rule::Switch => if before == "1" { "0" } else { "1" }.into(),
+                Rule::Layers => "dense 8".into(),
+                Rule::Whole(low, high) | Rule::AllOr(low, high) => {
+                    if before == low.to_string() { high } else { low }.to_string()
+                }
+                Rule::Number(low, high) => if before == low.to_string() { high } else { low }.to_string(),
+            };
+            let found = parsed(&[&format!("--{}={other}", field.key.replace('_', "-"))]).unwrap();
+            assert_eq!(found.get(field.key), other, "{}", field.key);
+            assert!(FIELDS.iter().all(|other| other.key == field.key || found.get(other.key) == usual.get(other.key)));
         }
     }
 

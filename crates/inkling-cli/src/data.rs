@@ -9,7 +9,10 @@ use clap::ArgMatches;
 use image::{DynamicImage, ImageDecoder, ImageReader, Rgba, RgbaImage, imageops};
 use inkling_core::{
     data::{Dataset, NamedFile, SharedDataset},
+    image::{DataShape, Shape},
     protocol::{FileEvent, FileTask, Look},
+    settings::DatasetName,
+    summary::SavedRun,
 };
 use inkling_formats::{
     mnist::{FILES, SOURCES, read_folder},
@@ -29,20 +32,35 @@ pub fn mnist(folder: &Path) -> Result<(Dataset, String), String> {
     })
 }
 
-/// The visitor's own images, if `--data` names some, and a note on what they are.
-pub fn own(matches: &ArgMatches) -> Result<Option<(SharedDataset, String)>, CliError> {
+/// The visitor's own images, if `--data` names some, and a note on what they are. Pictures become what `look` says.
+pub fn own(matches: &ArgMatches, look: Look) -> Result<Option<(SharedDataset, String)>, CliError> {
     let Some(paths) = matches.get_many::<PathBuf>("data") else { return Ok(None) };
     let mut files = Vec::new();
     for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         collect(path, &name, &mut files)?;
     }
-    let side = matches.get_one("side").copied().unwrap_or_default();
-    let task = FileTask::ReadData { files, look: Look { side, colour: !matches.get_flag("gray") } };
+    let task = FileTask::ReadData { files, look };
     match block_on(perform(task, &Decoder)) {
         FileEvent::DataRead { data, note } => Ok(Some((data, note))),
         FileEvent::DataRefused(reason) | FileEvent::Failed(reason) => Err(CliError::Data(reason)),
         _ => Err(CliError::Data("The data set was not read.".into())),
+    }
+}
+
+/// What pictures become, so that they look like the images of a run.
+pub fn look(data: DataShape) -> Look {
+    let Shape { channels, side } = data.image();
+    Look { side: side as u32, colour: channels > 1 }
+}
+
+/// Checks that `--data` is there if and only if the run is on the visitor's own images.
+pub fn check(matches: &ArgMatches, run: Option<&SavedRun>) -> Result<(), CliError> {
+    let own = run.is_some_and(|run| run.settings.dataset == DatasetName::Own);
+    match (own, matches.contains_id("data")) {
+        (true, false) => Err(CliError::Usage("this run is on your own images: name their files with --data".into())),
+        (false, true) => Err(CliError::Usage("--data is for runs on your own images, and this is none".into())),
+        _ => Ok(()),
     }
 }
 
@@ -65,7 +83,7 @@ fn collect(path: &Path, name: &str, files: &mut Vec<NamedFile>) -> Result<(), Cl
     Ok(())
 }
 
-/// Decodes pictures as the browser does for the page.
+/// Decodes pictures as the page does, but for the rounding of the browser's scaling.
 struct Decoder;
 
 impl Host for Decoder {

@@ -25,7 +25,7 @@ pub fn obstacle(
         (None, _) => Some("it was not trained on the CPU".into()),
         (Some(Rounding::Once), _) if rounding != Some(Rounding::Once) => Some(
             "it was trained in a browser that rounds the sum of a number and a product once, and this build rounds twice; \
-             RUSTFLAGS=\"-C target-cpu=native\" cargo install --path crates/inkling-cli makes one that rounds once"
+             RUSTFLAGS=\"-C target-cpu=native\" cargo install --locked --path crates/inkling-cli makes one that rounds once"
                 .into(),
         ),
         (before, _) if before != rounding => {

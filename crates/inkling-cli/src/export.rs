@@ -8,6 +8,7 @@ use inkling_formats::{code, weights};
 use crate::{
     cli::{self, Written},
     error::CliError,
+    report::put,
     run_file,
     trained::Trained,
 };
@@ -28,6 +29,6 @@ pub fn export(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Written::Code(language) => code::script(language, &trained.net, &trained.settings).into_bytes(),
     };
     run_file::whole(&path, &contents)?;
-    println!("{}", path.display());
+    put(&format!("{}", path.display()));
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,11 @@ use clap::ArgMatches;
 use inkling_core::settings::{FIELDS, Settings};
 use serde::Serialize;
 
-use crate::{error::CliError, report::print, trained::Trained};
+use crate::{
+    error::CliError,
+    report::{print, put},
+    trained::Trained,
+};
 
 /// What is in a file, for programs.
 #[derive(Serialize)]
@@ -57,16 +61,16 @@ pub fn info(matches: &ArgMatches) -> Result<ExitCode, CliError> {
 }
 
 fn people(info: &Info, trained: &Trained) {
-    println!("network     {}", info.network);
-    println!("            {}", trained.net.sentence());
+    put(&format!("network     {}", info.network));
+    put(&format!("            {}", trained.net.sentence()));
     match &info.run {
         None => println!("run         none: a file of weights"),
         Some(Place { finished, epoch, epochs, step, validation_accuracy, test_accuracy }) => {
             let state = if *finished { "finished" } else { "unfinished; `inkling resume` goes on" };
-            println!("run         epoch {epoch} of {epochs}, step {step}, {state}");
+            put(&format!("run         epoch {epoch} of {epochs}, step {step}, {state}"));
             for (name, share) in [("validation", validation_accuracy), ("test", test_accuracy)] {
                 if let Some(share) = share {
-                    println!("{name:<11} {:.2} %", 100.0 * share);
+                    put(&format!("{name:<11} {:.2} %", 100.0 * share));
                 }
             }
             let usual = Settings::default();
@@ -74,7 +78,7 @@ fn people(info: &Info, trained: &Trained) {
             let changed =
                 changed.map(|field| format!("--{} {:?}", field.key.replace('_', "-"), info.settings.get(field.key)));
             let changed: Vec<String> = changed.collect();
-            println!("settings    {}", if changed.is_empty() { "the defaults".into() } else { changed.join(" ") });
+            put(&format!("settings    {}", if changed.is_empty() { "the defaults".into() } else { changed.join(" ") }));
         }
     }
 }

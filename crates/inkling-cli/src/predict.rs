@@ -19,7 +19,13 @@ use inkling_train::{pass::Recipe, schedule::Schedule, trainer::Trainer};
 use pollster::block_on;
 use serde::Serialize;
 
-use crate::{backend, data::square, error::CliError, report::print, trained::Trained};
+use crate::{
+    backend,
+    data::square,
+    error::CliError,
+    report::{print, put},
+    trained::Trained,
+};
 
 /// A picture is looked at with this many pixels before it is made as small as the network's images.
 const SHEET: u32 = 280;
@@ -54,7 +60,7 @@ pub fn predict(matches: &ArgMatches) -> Result<ExitCode, CliError> {
                 .iter()
                 .take(SHOWN)
                 .map(|&class| format!("{} {:.1} %", trained.class(class, &names), 100.0 * probabilities[class]));
-            println!("{file}: {}", shown.collect::<Vec<_>>().join(", "));
+            put(&format!("{file}: {}", shown.collect::<Vec<_>>().join(", ")));
         }
     }
     Ok(ExitCode::SUCCESS)

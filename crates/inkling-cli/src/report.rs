@@ -1,6 +1,9 @@
 //! What a run prints: lines and a progress bar for people, JSON for programs.
 
-use std::time::Duration;
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use inkling_core::protocol::{Activity, EpochRecord, Event, Loaded, Progress, TestResult};
@@ -23,7 +26,7 @@ pub struct Score {
     accuracy: f64,
     interval: [f64; 2],
     loss: f64,
-    /// Expected calibration error.
+    /// Seconds that scoring took.
     seconds: f64,
     /// Test images by true and predicted class.
     confusion: Vec<Vec<u32>>,
@@ -96,12 +99,9 @@ impl Reporter {
     }
 
     fn score(&self, test: &TestResult) {
-        let percent = |share: f64| 100.0 * share;
-        let [low, high] = test.interval.map(percent);
-        let accuracy = percent(test.accuracy);
-        let text = format!("test accuracy {accuracy:.2} % (95 %: {low:.2} to {high:.2}), loss {:.4}", test.loss);
+        let text = score(test);
         match self {
-            Reporter::Quiet => println!("{text}"),
+            Reporter::Quiet => put(&text),
             _ => self.say(text, &Line::Test(test.into())),
         }
     }
@@ -110,7 +110,7 @@ impl Reporter {
         match self {
             Reporter::Json => print(line),
             Reporter::Quiet => {}
-            Reporter::Lines(bar) => bar.suspend(|| println!("{text}")),
+            Reporter::Lines(bar) => bar.suspend(|| put(&text)),
         }
     }
 
@@ -137,6 +137,12 @@ impl Drop for Reporter {
     }
 }
 
+/// The score on the test set, as a line.
+pub fn score(test: &TestResult) -> String {
+    let [accuracy, low, high] = [test.accuracy, test.interval[0], test.interval[1]].map(|share| 100.0 * share);
+    format!("test accuracy {accuracy:.2} % (95 %: {low:.2} to {high:.2}), loss {:.4}", test.loss)
+}
+
 /// A line for an epoch.
 fn epoch(record: &EpochRecord) -> String {
     let EpochRecord { epoch, train_loss, validation_loss, images_per_second, seconds, .. } = record;
@@ -151,6 +157,11 @@ fn epoch(record: &EpochRecord) -> String {
 pub fn print(value: &impl Serialize) {
     // All that is printed here has string keys and no maps that could fail.
     if let Ok(text) = serde_json::to_string(value) {
-        println!("{text}");
+        put(&text);
     }
+}
+
+/// Prints a line. A reader that has gone, as `head` does, must not end a run.
+pub fn put(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
 }

@@ -13,7 +13,7 @@ use std::{
 
 use clap::ArgMatches;
 use inkling_core::{
-    protocol::{BackendInfo, Command, Envelope, Event},
+    protocol::{BackendInfo, Command, Envelope, Event, Look},
     settings::{BackendChoice, DatasetName},
     summary::RunSummary,
 };
@@ -49,15 +49,15 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// A session on `backend`, with the images that the options name and room for at least `workers`.
-    pub fn new(backend: Backend, workers: usize, matches: &ArgMatches) -> Result<Self, CliError> {
+    /// A session on `backend`, with the images that the options name, as `look` says, and room for at least `workers`.
+    pub fn new(backend: Backend, workers: usize, matches: &ArgMatches, look: Look) -> Result<Self, CliError> {
         let heard: Rc<RefCell<VecDeque<Envelope>>> = Rc::default();
         let sink = heard.clone();
         let info = backend.info.clone();
         let session = backend::session(backend, workers, move |envelope| sink.borrow_mut().push_back(envelope));
         let mnist = matches.get_one::<PathBuf>("mnist").cloned().unwrap_or_default();
         let mut driver = Driver { session, info, heard, mnist, without_mnist: None };
-        if let Some((images, note)) = data::own(matches)? {
+        if let Some((images, note)) = data::own(matches, look)? {
             eprintln!("inkling: {note}");
             driver.session.command(Command::UseData(images));
         }
@@ -87,10 +87,12 @@ pub fn train(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let mut settings = cli::settings(matches)?;
     if matches.contains_id("data") {
         settings.dataset = DatasetName::Own;
+    } else if settings.dataset == DatasetName::Own {
+        return Err(CliError::Usage("your own images need --data with their files".into()));
     }
     let file = matches.get_one::<PathBuf>("output").cloned().unwrap_or_default();
     run_file::check_absent(&file, matches.get_flag("force"))?;
-    let driver = Driver::new(backend::open(settings.backend)?, 1, matches)?;
+    let driver = Driver::new(backend::open(settings.backend)?, 1, matches, cli::look_of(matches))?;
     let summary = RunSummary::new(RUN, settings.clone(), driver.info.clone(), None);
     finish(driver, summary, Command::start(RUN, settings), &file, &reporter(matches))
 }
@@ -100,9 +102,14 @@ pub fn resume(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let from = matches.get_one::<PathBuf>("file").cloned().unwrap_or_default();
     let mut saved = run_file::read(&from)?;
     let reporter = reporter(matches);
-    if saved.is_finished() {
-        reporter.warn("This run is finished; `inkling test` scores it.");
+    // One that ended before its test was done goes on with that.
+    if saved.is_finished() && saved.test_accuracy().is_some() {
+        reporter.warn("This run is finished; `inkling test` scores it again.");
         return Ok(ExitCode::SUCCESS);
+    }
+    let file = matches.get_one::<PathBuf>("output").cloned().unwrap_or_else(|| from.clone());
+    if file != from {
+        run_file::check_absent(&file, matches.get_flag("force"))?;
     }
     let exact = matches.get_flag("exact");
     let backend = backend::open(if exact { BackendChoice::Cpu } else { cli::backend_choice(matches)? })?;
@@ -112,12 +119,13 @@ pub fn resume(matches: &ArgMatches) -> Result<ExitCode, CliError> {
             return Err(CliError::Usage(format!("without --exact, the run goes on, but not to the bit: {reason}")));
         }
     } else {
-        saved.checkpoint.workers = None; // as many as are fastest here
+        saved.checkpoint.workers = None;
     }
-    let workers = saved.checkpoint.workers.unwrap_or(1) as usize;
-    let driver = Driver::new(backend, workers, matches)?;
+    // As many workers as before, or as many as are fastest here.
+    saved.settings.replicas = saved.checkpoint.workers.unwrap_or(0);
+    data::check(matches, Some(&saved))?;
+    let driver = Driver::new(backend, saved.settings.replicas as usize, matches, data::look(saved.data))?;
     let start = Command::Start { run: RUN, settings: saved.settings.clone(), from: Some(saved.checkpoint.clone()) };
-    let file = matches.get_one::<PathBuf>("output").cloned().unwrap_or(from);
     let summary = RunSummary::restored(RUN, saved, driver.info.clone());
     finish(driver, summary, start, &file, &reporter)
 }
@@ -135,7 +143,8 @@ fn finish(
     reporter: &Reporter,
 ) -> Result<ExitCode, CliError> {
     watch_for_interrupts();
-    let mut keeper = Keeper { file, epoch: 0, last: Instant::now() };
+    run_file::check_writable(file)?;
+    let mut keeper = Keeper { file, unkept: false, kept: false, epoch: 0, last: Instant::now() };
     let mut failure = None;
     driver.session.command(start);
     while let Some(heard) = driver.work() {
@@ -148,19 +157,23 @@ fn finish(
             reporter.event(&envelope.event);
             match envelope.event {
                 Event::Failed(reason) => failure = Some(reason),
-                Event::Checkpoint(_) if interrupted => {
-                    keeper.keep(&summary)?;
-                    reporter.saved(&file.display().to_string());
-                    return Ok(ExitCode::from(INTERRUPTED));
+                Event::Test(_) => keeper.unkept = true,
+                Event::Checkpoint(checkpoint) => {
+                    keeper.unkept = true;
+                    if interrupted {
+                        keeper.keep(&summary, reporter)?;
+                        return Ok(ExitCode::from(INTERRUPTED));
+                    }
+                    // A full disk must not end the run: it may have room again at the end.
+                    if let Err(error) = keeper.keep_if_due(&summary, checkpoint.epoch) {
+                        reporter.warn(&format!("{error}; the run goes on"));
+                    }
                 }
-                Event::Checkpoint(checkpoint) => keeper.keep_if_due(&summary, checkpoint.epoch)?,
                 _ => {}
             }
         }
     }
-    if keeper.keep(&summary)? {
-        reporter.saved(&file.display().to_string());
-    }
+    keeper.keep(&summary, reporter)?;
     failure.map_or(Ok(ExitCode::SUCCESS), |reason| Err(driver.failure(reason)))
 }
 
@@ -171,32 +184,50 @@ fn watch_for_interrupts() {
         if INTERRUPT.swap(true, Ordering::Relaxed) {
             exit(INTERRUPTED.into());
         }
-        eprintln!("inkling: stopping after this step; press Ctrl-C again to stop at once");
+        eprintln!(
+            "inkling: stopping and keeping the run after this step, or this validation; Ctrl-C again stops at once"
+        );
     });
 }
 
 /// Keeps a run in its file.
 struct Keeper<'a> {
     file: &'a Path,
+    /// Whether the run has come further than its file.
+    unkept: bool,
+    /// Whether this process has written the file.
+    kept: bool,
     /// Epoch of the checkpoint that was kept last.
     epoch: u32,
     last: Instant,
 }
 
 impl Keeper<'_> {
-    /// Writes the run if there is something to keep. Returns whether there is.
-    fn keep(&mut self, summary: &RunSummary) -> Result<bool, CliError> {
-        let Some(run) = summary.saved() else { return Ok(false) };
-        run_file::write(self.file, &run)?;
-        self.last = Instant::now();
-        Ok(true)
+    /// Writes the run and says so, if there is anything new.
+    fn keep(&mut self, summary: &RunSummary, reporter: &Reporter) -> Result<(), CliError> {
+        if self.unkept {
+            self.write(summary)?;
+        }
+        if self.kept {
+            reporter.saved(&self.file.display().to_string());
+        }
+        Ok(())
     }
 
     /// Writes it after each epoch, and once a minute.
     fn keep_if_due(&mut self, summary: &RunSummary, epoch: u32) -> Result<(), CliError> {
         if epoch != self.epoch || self.last.elapsed() >= KEEP_AFTER {
             self.epoch = epoch;
-            self.keep(summary)?;
+            self.last = Instant::now();
+            self.write(summary)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, summary: &RunSummary) -> Result<(), CliError> {
+        if let Some(run) = summary.saved() {
+            run_file::write(self.file, &run)?;
+            (self.unkept, self.kept) = (false, true);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use inkling_core::summary::SavedRun;
@@ -37,16 +37,31 @@ pub fn write(path: &Path, run: &SavedRun) -> Result<(), CliError> {
 
 /// Writes a file that is there as a whole or not at all: first under another name.
 pub fn whole(path: &Path, contents: &[u8]) -> Result<(), CliError> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".part");
-    let part = path.with_file_name(name);
+    let part = part(path);
     let write = || {
         let mut file = fs::File::create(&part)?;
         file.write_all(contents)?;
         file.sync_all()?;
         fs::rename(&part, path)
     };
-    write().map_err(|source| CliError::Write { path: path.into(), source })
+    write().map_err(|source| {
+        let _ = fs::remove_file(&part);
+        CliError::Write { path: path.into(), source }
+    })
+}
+
+/// Whether a file can be written there, before hours of work that end in it.
+pub fn check_writable(path: &Path) -> Result<(), CliError> {
+    let part = part(path);
+    let tried = fs::File::create(&part).and_then(|_| fs::remove_file(&part));
+    tried.map_err(|source| CliError::Write { path: path.into(), source })
+}
+
+/// What a file is called until it is complete.
+fn part(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".part");
+    path.with_file_name(name)
 }
 
 /// Refuses to overwrite a file, unless it is `forced`.

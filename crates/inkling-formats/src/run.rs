@@ -68,11 +68,12 @@ pub fn read(file: &[u8]) -> Result<SavedRun, RunError> {
     Ok(run)
 }
 
-/// The file of a run.
+/// The file of a run. It is checked first: a file that can't be read must not take the place of one that can.
 ///
 /// # Errors
-/// [`RunError::Json`] if a number of the run is not finite in a place where JSON needs one.
+/// [`RunError::Damaged`] if no run could have these values.
 pub fn file(run: &SavedRun) -> Result<Vec<u8>, RunError> {
+    run.check()?;
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     run.serialize(&mut serde_json::Serializer::with_formatter(&mut encoder, Base64))?;
     encoder.finish().map_err(RunError::Packed)

@@ -7,6 +7,10 @@ use super::{OptimizerName, Settings};
 const IMAGES_PER_WORKER: u32 = 32;
 /// Larger batches than this lose accuracy, whatever the learning rate (docs/performance.md, "Replicas").
 const LARGEST_BATCH: u32 = 256;
+/// An epoch has at least so many steps.
+const LEAST_STEPS: u32 = 20;
+/// A data set of which all images are used has at least so many: those that are drawn.
+const FEWEST_IMAGES: u32 = 6_000;
 
 impl Settings {
     /// The same recipe with a batch that is large enough for `workers`, or `None` if this one is.
@@ -14,7 +18,8 @@ impl Settings {
     /// A larger batch has less noise and fewer steps, so the learning rate grows: with the batch for SGD (Goyal et al. 2017), and with its
     /// square root for Adam and RMSprop, whose steps do not grow with the gradient (Malladi et al. 2022).
     pub fn for_workers(&self, workers: u32) -> Option<Settings> {
-        let batch = (IMAGES_PER_WORKER * workers).min(LARGEST_BATCH);
+        let images = if self.images == 0 { FEWEST_IMAGES } else { self.images };
+        let batch = (IMAGES_PER_WORKER * workers).min(LARGEST_BATCH).min((images / LEAST_STEPS).max(1));
         let growth = f64::from(batch) / f64::from(self.batch);
         let rate = match self.optimizer {
             OptimizerName::Sgd | OptimizerName::Momentum | OptimizerName::Nesterov => growth,
@@ -41,6 +46,8 @@ mod tests {
         assert_eq!(found(OptimizerName::Adam, 8), Some((256, 0.008)));
         assert_eq!(found(OptimizerName::Adam, 16), Some((256, 0.008)));
         assert_eq!(found(OptimizerName::Nesterov, 8), Some((256, 0.016)));
+        let few = Settings { images: 2_000, ..Settings::default() };
+        assert_eq!(few.for_workers(8).map(|scaled| scaled.batch), Some(100));
     }
 
     #[test]
