@@ -241,7 +241,7 @@ pub async fn the_logarithm_of_softmax_agrees_with_burns(cases: u64) {
     }
 }
 
-/// A run can go on to the bit elsewhere only if this holds. The number was computed natively.
+/// A run can continue elsewhere bit for bit only if this holds. The number was computed natively.
 pub async fn the_logarithm_of_softmax_has_the_same_bits_everywhere() {
     let x = logits(1, [200, 10], 20.0).require_grad();
     let out = log_softmax(x.clone());

@@ -1,4 +1,4 @@
-// A run goes back and forth between the page and the command `inkling`: to the bit, and with everything that the page shows of it.
+// A run goes back and forth between the page and the command `inkling`: bit for bit, and with everything that the page shows of it.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -37,7 +37,7 @@ async function saved(page, name) {
   return join(folder, name);
 }
 
-test("the command goes on with the page's run to the bit, and the page opens what it has made", { skip }, async () => {
+test("the command continues the page's run bit for bit, and the page opens what it has made", { skip }, async () => {
   const whole = await open(browser, `${server.url}${RUN}`, { init: PLAIN });
   const done = await until(whole, "finished run", (s) => s.state === "finished", 120);
   const expected = checkpoint(await saved(whole, "whole.json.gz"));
@@ -67,7 +67,7 @@ test("the command goes on with the page's run to the bit, and the page opens wha
   await back.context().close();
 });
 
-test("the page goes on with a run of the command", { skip }, async () => {
+test("the page opens a run of the command", { skip }, async () => {
   const options = new URLSearchParams(RUN.replace("&autostart=1", ""));
   inkling("train", ...[...options].flatMap(([key, value]) => [`--${key}`, value]), "--output", "new.json.gz", "--quiet");
   assert.match(inkling("test", "new.json.gz"), /weighted avg/);

@@ -42,7 +42,7 @@ test("a recipe is chosen under More, trains on two workers, and is resumed with 
   // A preset stands for the whole recipe.
   await unfold(page, "fold");
   await page.getByRole("button", { name: "Fast", exact: true }).click();
-  await page.waitForFunction(() => document.getElementById("optimizer").value === "adam" && document.getElementById("smoothing").value === "0");
+  await page.waitForFunction(() => document.getElementById("optimizer").value === "adam" && document.getElementById("decay").value === "0");
   assert.deepEqual(page.problems, []);
   await page.context().close();
 });

@@ -55,8 +55,9 @@ fn resume() -> Command {
             run_file("The run file"),
             output().help("Where to keep the run; by default, in its file"),
             force(),
-            Arg::new("exact").long("exact").action(ArgAction::SetTrue).help(
-                "Go on to the bit: with as many workers as before and arithmetic that rounds as before, or not at all",
+            Arg::new("exact").long("exact").action(ArgAction::SetTrue).conflicts_with("backend")
+            .help(
+                "Continue bit for bit, as if there had been no break: with as many workers, and arithmetic that rounds as before",
             ),
             backend(),
         ])

@@ -1,4 +1,4 @@
-//! Whether a run can go on to the bit.
+//! Whether a run can continue bit for bit.
 //!
 //! Inkling's own kernels give the same bits in a browser and here; they take exponentials and sines from `libm`, and sums in order. Burn's own
 //! operations take sums in the order of the processor's registers, and exponentials from the system.
@@ -9,7 +9,7 @@ use inkling_core::{
     settings::{Kernels, Settings},
 };
 
-/// Why the run would not go on to the bit with kernels that round as `rounding` says; `None` if it would.
+/// Why the run would not continue bit for bit with kernels that round as `rounding` says; `None` if it would.
 pub fn obstacle(
     settings: &Settings,
     net: &Network,

@@ -64,7 +64,7 @@ fn people(info: &Info, trained: &Trained) {
     put(&format!("network     {}", info.network));
     put(&format!("            {}", trained.net.sentence()));
     match &info.run {
-        None => println!("run         none: a file of weights"),
+        None => put("run         none: a file of weights"),
         Some(Place { finished, epoch, epochs, step, validation_accuracy, test_accuracy }) => {
             let state = if *finished { "finished" } else { "unfinished; `inkling resume` goes on" };
             put(&format!("run         epoch {epoch} of {epochs}, step {step}, {state}"));

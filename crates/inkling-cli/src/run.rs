@@ -116,7 +116,9 @@ pub fn resume(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     if exact {
         let net = saved.settings.network(saved.data)?;
         if let Some(reason) = obstacle(&saved.settings, &net, &saved.checkpoint, backend.rounding()) {
-            return Err(CliError::Usage(format!("without --exact, the run goes on, but not to the bit: {reason}")));
+            return Err(CliError::Usage(format!(
+                "the run can't continue bit for bit: {reason}. Without --exact, it continues with small differences"
+            )));
         }
     } else {
         saved.checkpoint.workers = None;
