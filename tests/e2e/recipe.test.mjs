@@ -33,6 +33,7 @@ test("a recipe is chosen under More, trains on two workers, and is resumed with 
   const last = done.history.at(-1).averaged;
   await page.getByText(`last epoch; averaged weights: ${(100 * last.accuracy).toFixed(2)}%`).waitFor();
   await unfold(page, "epochs-table");
+  await page.locator("#history td").first().waitFor(); // its program arrives with the first section
   assert.deepEqual(await page.locator("#history tr").last().locator("td").evaluateAll((all) => all.slice(4, 6).map((cell) => cell.textContent)), [last.loss.toFixed(4), last.accuracy.toFixed(4)]);
   await page.waitForTimeout(300);
   await page.goto(`${server.url}?backend=cpu`);
