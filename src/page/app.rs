@@ -300,7 +300,7 @@ impl App {
             Effect::DownloadCanvas(name, canvas) => files::save_png(&name, canvas),
             Effect::DownloadHistory(history) => files::save("inkling-history.json", dom::json(&history).as_bytes()),
             Effect::DownloadRun(run) => spawn_local(async move {
-                if let Err(error) = files::save_run("inkling-run.json.gz", &run).await {
+                if let Err(error) = files::save_run(SavedRun::FILE_NAME, &run).await {
                     emit(Msg::Warn(say!("The run could not be saved: {}.", error)));
                 }
             }),

@@ -2,10 +2,7 @@
 
 use std::{num::NonZero, thread};
 
-use inkling_core::{
-    protocol::Envelope,
-    settings::{BackendChoice, MAX_REPLICAS},
-};
+use inkling_core::{protocol::Envelope, settings::BackendChoice};
 use inkling_train::{
     device::{Backend, BackendKind},
     replicas::{NoReplicas, Threads},
@@ -69,9 +66,7 @@ fn without(feature: &str) -> CliError {
 pub fn session(backend: Backend, workers: usize, emit: impl FnMut(Envelope) + 'static) -> Session {
     if backend.rounding().is_some() {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        // A checkpoint has no more.
-        let most = cores.max(workers).min(MAX_REPLICAS as usize);
-        let threads = Threads::with_most(backend.device.clone(), most);
+        let threads = Threads::with_most(backend.device.clone(), cores.max(workers));
         Session::new(backend, threads, emit)
     } else {
         Session::new(backend, NoReplicas, emit)

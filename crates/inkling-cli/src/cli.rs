@@ -7,12 +7,10 @@ use clap_complete::Shell;
 use inkling_core::{
     protocol::{Format, Language, Look},
     settings::{BackendChoice, FIELDS, Field, PRESETS, Rule, Settings},
+    summary::SavedRun,
 };
 
 use crate::error::CliError;
-
-/// The page's name for a run file.
-const RUN: &str = "inkling-run.json.gz";
 
 /// The whole command.
 pub fn command() -> Command {
@@ -39,7 +37,7 @@ fn train() -> Command {
                 .long("link")
                 .value_name("ADDRESS")
                 .help("The settings in an address of the page; other options change them"),
-            output().default_value(RUN).help("Where to keep the run"),
+            output().default_value(SavedRun::FILE_NAME).help("Where to keep the run"),
             force(),
         ])
         .args(data())
@@ -55,9 +53,8 @@ fn resume() -> Command {
             run_file("The run file"),
             output().help("Where to keep the run; by default, in its file"),
             force(),
-            Arg::new("exact").long("exact").action(ArgAction::SetTrue).conflicts_with("backend")
-            .help(
-                "Continue bit for bit, as if there had been no break: with as many workers, and arithmetic that rounds as before",
+            Arg::new("exact").long("exact").action(ArgAction::SetTrue).conflicts_with("backend").help(
+                "Continue bit for bit, as if there had been no break: with as many workers, and the same rounding",
             ),
             backend(),
         ])

@@ -59,7 +59,9 @@ pub fn check(matches: &ArgMatches, run: Option<&SavedRun>) -> Result<(), CliErro
     let own = run.is_some_and(|run| run.settings.dataset == DatasetName::Own);
     match (own, matches.contains_id("data")) {
         (true, false) => Err(CliError::Usage("this run is on your own images: name their files with --data".into())),
-        (false, true) => Err(CliError::Usage("--data is for runs on your own images, and this is none".into())),
+        (false, true) => {
+            Err(CliError::Usage("--data is for runs on your own images, and this run uses another data set".into()))
+        }
         _ => Ok(()),
     }
 }

@@ -15,7 +15,7 @@ use inkling_core::{
     settings::{BackendChoice, DatasetName},
     sketch::{Target, normalise},
 };
-use inkling_train::{pass::Recipe, schedule::Schedule, trainer::Trainer};
+use inkling_train::{pass::Recipe, trainer::Trainer};
 use pollster::block_on;
 use serde::Serialize;
 
@@ -68,15 +68,7 @@ pub fn predict(matches: &ArgMatches) -> Result<ExitCode, CliError> {
 
 fn trainer(trained: &Trained) -> Result<Trainer, CliError> {
     let backend = backend::open(BackendChoice::Cpu)?;
-    let settings = &trained.settings;
-    let recipe = Recipe {
-        seed: settings.seed,
-        net: trained.net.clone(),
-        schedule: Schedule::new(settings.lr, 1),
-        method: settings.method(),
-        kernels: settings.kernels,
-        class_weights: Vec::new(),
-    };
+    let recipe = Recipe::to_ask(&trained.settings, trained.net.clone());
     let restored = Trainer::restored(recipe, &TrainerState::new(0, &trained.weights), &backend.device);
     restored.ok_or_else(|| CliError::Failed("these are not the network's weights".into()))
 }

@@ -4,6 +4,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
+    mem,
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -90,7 +91,7 @@ fn a_run_is_trained_scored_described_and_exported() {
 }
 
 #[test]
-fn an_interrupted_run_goes_on_to_the_bit() {
+fn an_interrupted_run_continues_bit_for_bit() {
     let folder = tempdir().unwrap();
     done(&folder, &format!("train {SMALL} {LONG} -o whole.json.gz --quiet"));
     interrupted(&folder, "parts.json.gz");
@@ -105,35 +106,26 @@ fn an_interrupted_run_goes_on_to_the_bit() {
 }
 
 #[test]
-fn a_run_that_rounded_otherwise_does_not_pretend_to_go_on_to_the_bit() {
+fn a_run_that_cannot_continue_bit_for_bit_says_why() {
     let folder = tempdir().unwrap();
     let mut run_of_page = interrupted(&folder, "part.json.gz");
     assert_eq!(run_of_page["checkpoint"]["rounding"], ROUNDINGS[0]);
-    for (key, value, words) in [
-        ("rounding", ROUNDINGS[1].into(), "the sum of a number and a product"),
-        ("rounding", Value::Null, "not trained on the CPU"),
-        ("workers", Value::Null, "how many workers"),
+    let write = |run: &Value| fs::write(folder.path().join("other.json.gz"), gzipped(&run.to_string())).unwrap();
+    for (part, key, value, words) in [
+        ("checkpoint", "rounding", ROUNDINGS[1].into(), "the sum of a number and a product"),
+        ("checkpoint", "rounding", Value::Null, "not trained on the CPU"),
+        ("checkpoint", "workers", Value::Null, "how many workers"),
+        ("settings", "clip", 1.into(), "clipping"),
+        ("settings", "kernels", "stock".into(), "Burn's own kernels"),
+        ("settings", "net", "dense 24 gelu".into(), "dense 24 gelu is computed by Burn"),
     ] {
-        let before = run_of_page["checkpoint"][key].take();
-        run_of_page["checkpoint"][key] = value;
-        fs::write(folder.path().join("other.json.gz"), gzipped(&run_of_page.to_string())).unwrap();
-        run_of_page["checkpoint"][key] = before;
+        let before = mem::replace(&mut run_of_page[part][key], value);
+        write(&run_of_page);
+        run_of_page[part][key] = before;
         let (code, _, stderr) = run(&folder, "resume other.json.gz --exact");
         assert!(code == 2 && stderr.contains(words), "{stderr}");
     }
-    for (key, value, words) in [
-        ("clip", 1.into(), "clipping"),
-        ("kernels", "stock".into(), "Burn's own kernels"),
-        ("net", "dense 24 gelu".into(), "dense 24 gelu is computed by Burn"),
-    ] {
-        let before = run_of_page["settings"][key].take();
-        run_of_page["settings"][key] = value;
-        fs::write(folder.path().join("other.json.gz"), gzipped(&run_of_page.to_string())).unwrap();
-        run_of_page["settings"][key] = before;
-        let (code, _, stderr) = run(&folder, "resume other.json.gz --exact");
-        assert!(code == 2 && stderr.contains(words), "{stderr}");
-    }
-    fs::write(folder.path().join("other.json.gz"), gzipped(&run_of_page.to_string())).unwrap();
+    write(&run_of_page);
     assert!(done(&folder, "resume other.json.gz").contains("test accuracy"), "without --exact, it goes on");
 }
 
@@ -246,7 +238,7 @@ fn pictures_are_read_and_predicted() {
     let (code, _, stderr) = run(&folder, "test own.json.gz");
     assert!(code == 2 && stderr.contains("name their files with --data"), "{stderr}");
     let (code, _, stderr) = run(&folder, "test digits.json.gz --data own");
-    assert!(code == 2 && stderr.contains("this is none"), "{stderr}");
+    assert!(code == 2 && stderr.contains("this run uses another data set"), "{stderr}");
 }
 
 #[test]

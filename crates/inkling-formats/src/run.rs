@@ -39,7 +39,7 @@ pub enum RunError {
     /// It is the JSON of something else.
     #[error("it is not the file of a run: {0}")]
     Shape(String),
-    /// Its values are none that a run can have.
+    /// A run can't have these values.
     #[error("{0}")]
     Damaged(#[from] Damage),
 }

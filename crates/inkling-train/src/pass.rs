@@ -5,7 +5,7 @@ use inkling_core::{
     metrics::Parts,
     network::Network,
     random::{Purpose, generator},
-    settings::{Kernels, Method},
+    settings::{Kernels, Method, Settings},
 };
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,15 @@ pub struct Recipe {
     pub kernels: Kernels,
     /// How much an image of each class counts in the loss; empty if all count the same.
     pub class_weights: Vec<f32>,
+}
+
+impl Recipe {
+    /// The recipe of a network that only answers questions.
+    pub fn to_ask(settings: &Settings, net: Network) -> Self {
+        let Settings { seed, kernels, lr, .. } = *settings;
+        let schedule = Schedule::new(lr, 1);
+        Recipe { seed, net, schedule, method: settings.method(), kernels, class_weights: Vec::new() }
+    }
 }
 
 /// The part of a step's batch that a pass works on: a replica computes only a shard.

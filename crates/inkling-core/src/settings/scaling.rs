@@ -1,16 +1,15 @@
 //! Which batch and learning rate keep several workers busy.
 
 use super::{OptimizerName, Settings};
+use crate::data::synthetic::DEFAULT_LEN;
 
 /// Images that each worker should have in a batch: with fewer, weights and gradients take too much of its time
 /// (docs/performance.md, "Replicas").
 const IMAGES_PER_WORKER: u32 = 32;
 /// Larger batches than this lose accuracy, whatever the learning rate (docs/performance.md, "Replicas").
 const LARGEST_BATCH: u32 = 256;
-/// An epoch has at least so many steps.
+/// The batch stays so small that an epoch has this many steps.
 const LEAST_STEPS: u32 = 20;
-/// A data set of which all images are used has at least so many: those that are drawn.
-const FEWEST_IMAGES: u32 = 6_000;
 
 impl Settings {
     /// The same recipe with a batch that is large enough for `workers`, or `None` if this one is.
@@ -18,7 +17,8 @@ impl Settings {
     /// A larger batch has less noise and fewer steps, so the learning rate grows: with the batch for SGD (Goyal et al. 2017), and with its
     /// square root for Adam and RMSprop, whose steps do not grow with the gradient (Malladi et al. 2022).
     pub fn for_workers(&self, workers: u32) -> Option<Settings> {
-        let images = if self.images == 0 { FEWEST_IMAGES } else { self.images };
+        // Whole data sets are at least as large as the drawn ones.
+        let images = if self.images == 0 { DEFAULT_LEN as u32 } else { self.images };
         let batch = (IMAGES_PER_WORKER * workers).min(LARGEST_BATCH).min((images / LEAST_STEPS).max(1));
         let growth = f64::from(batch) / f64::from(self.batch);
         let rate = match self.optimizer {

@@ -45,6 +45,9 @@ pub(crate) const SAVED_VERSION: u32 = 3;
 pub(crate) const OLDEST_VERSION: u32 = 2;
 
 impl SavedRun {
+    /// What its file is called, if nobody chooses another name.
+    pub const FILE_NAME: &str = "inkling-run.json.gz";
+
     /// Whether nothing is left to train.
     pub fn is_finished(&self) -> bool {
         self.checkpoint.epoch > self.settings.epochs

@@ -7,7 +7,7 @@ use inkling_core::{
     augment::Augmentation,
     data::{Labelled, Picked},
     network::Network,
-    settings::Kernels,
+    settings::{Kernels, MAX_REPLICAS},
 };
 use web_time::Instant;
 
@@ -71,9 +71,9 @@ impl Team {
         }
     }
 
-    /// The largest number of workers that this machine can use.
+    /// The largest number of workers that this machine can use, and a checkpoint can name.
     pub fn most(&self) -> usize {
-        self.replicas.max_workers()
+        self.replicas.max_workers().min(MAX_REPLICAS as usize)
     }
 
     /// The number of workers that share a batch, once it is known; `None` where a batch can't be shared.

@@ -214,10 +214,7 @@ impl Session {
     pub(super) fn untrained(&self, settings: &Settings) -> Option<Trainer> {
         let own = self.sources.own.as_ref().map(|data| data.shape);
         let net = settings.network(settings.dataset.shape(own)).ok()?;
-        let Settings { seed, kernels, lr, .. } = *settings;
-        let schedule = Schedule::new(lr, 1);
-        let recipe = Recipe { seed, net, schedule, method: settings.method(), kernels, class_weights: Vec::new() };
-        Some(Trainer::new(recipe, &self.backend.device))
+        Some(Trainer::new(Recipe::to_ask(settings, net), &self.backend.device))
     }
 
     /// The network to train on this many images: fresh, or as it was at `from`.
