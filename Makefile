@@ -81,7 +81,6 @@ test-site: ## test the release site with all its workers, used as a visitor woul
 bench: dist ## measure the numbers in docs/performance.md: every backend and replica count, the parts of a step, and Keras if installed
 	@scripts/setup bench
 	cargo build --release -p inkling-cli
-	RUSTFLAGS="-C target-cpu=native" cargo build --release -p inkling-cli --target-dir "$(CARGO_TARGET_DIR)/this-cpu"
 	$(WASM) cargo build $(WASM_TARGET) --features cpu --example parts
 	$(WASM) wasm-bindgen --target no-modules --out-dir "$$CARGO_TARGET_DIR/parts/plain" "$$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/examples/parts.wasm"
 	$(WASM) $(RELAXED) cargo build $(WASM_TARGET) --features cpu --example parts

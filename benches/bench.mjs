@@ -196,11 +196,11 @@ async function responsiveness() {
   return { busy, answers: waits.length, median: waits[waits.length >> 1], p95: waits[Math.floor(0.95 * waits.length)] };
 }
 
-/** One run of the command, in this build of it. */
-function native(query, build = "release") {
+/** One run of the command. */
+function native(query) {
   const options = [...new URLSearchParams(query)].flatMap(([key, value]) => [`--${key}`, value]);
   const run = join(tmpdir(), "inkling-bench.json.gz");
-  const out = execFileSync(join(target, build, "inkling"), ["train", "--backend", "cpu", "--mnist", data, "--json", "--output", run, "--force", ...options]);
+  const out = execFileSync(join(target, "release", "inkling"), ["train", "--backend", "cpu", "--mnist", data, "--json", "--output", run, "--force", ...options]);
   const lines = out.toString().trim().split("\n").map(JSON.parse);
   const of = (event) => lines.filter((line) => line.event === event).at(-1);
   return { speed: of("epoch").images_per_second, test: of("test").accuracy };
@@ -232,8 +232,6 @@ const contestants = [
   ["burn-ndarray, 1 worker", () => inBrowser("backend=ndarray&images=240&epochs=1")],
   ["native Inkling, 1 thread", () => native(`replicas=1&${some}`)],
   ["native Inkling, 2 threads", () => native(`replicas=2&${some}`)],
-  ["native Inkling, 1 thread, built for this processor", () => native(`replicas=1&${some}`, "this-cpu/release")],
-  ["native Inkling, 2 threads, built for this processor", () => native(`replicas=2&${some}`, "this-cpu/release")],
   ["native unmodified burn-flex, 1 thread", () => native(`replicas=1&kernels=stock&images=${images / 4}&epochs=2`)],
   ["TensorFlow.js, cpu", () => peer("tfjs", "cpu")],
   ["TensorFlow.js, wasm", () => peer("tfjs", "wasm")],

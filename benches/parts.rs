@@ -19,7 +19,7 @@ use inkling_core::{
 use inkling_kernels::{
     conv_block::{self, Dims, Strided},
     dense,
-    lanes::{LANES, Lanes},
+    lanes::{LANES, Lanes, Usual},
 };
 use inkling_train::{
     device::{Backend, BackendKind},
@@ -52,7 +52,7 @@ fn peak_flops(steps: usize) -> f64 {
 
 /// Runs enough independent chains of multiply-adds to hide their latency: the best that a core can do.
 fn peak(steps: usize) {
-    let (factor, term) = (Lanes::splat(black_box(0.999)), Lanes::splat(black_box(0.001)));
+    let (factor, term) = (Lanes::<Usual>::splat(black_box(0.999)), Lanes::splat(black_box(0.001)));
     let next = |chain| term.add_product(chain, factor);
     // Twelve variables: this is built for size, so an array would stay in memory.
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h, mut i, mut j, mut k, mut l] =

@@ -2,9 +2,9 @@
 
 use std::{num::NonZero, thread};
 
-use inkling_core::{protocol::Envelope, settings::BackendChoice};
+use inkling_core::{checkpoint::Rounding, protocol::Envelope, settings::BackendChoice};
 use inkling_train::{
-    device::{Backend, BackendKind},
+    device::{self, Backend, BackendKind},
     replicas::{NoReplicas, Threads},
     session::Session,
 };
@@ -13,10 +13,10 @@ use pollster::block_on;
 use crate::error::CliError;
 
 /// Opens the backend that `choice` asks for. `auto` is a GPU where this build has WebGPU and an adapter passes the self-test, and
-/// otherwise the CPU.
+/// otherwise the CPU, with the fastest kernels that the processor can run.
 pub fn open(choice: BackendChoice) -> Result<Backend, CliError> {
     match choice {
-        BackendChoice::Cpu => Ok(block_on(Backend::open(BackendKind::Cpu))?),
+        BackendChoice::Cpu => cpu(Rounding::Once),
         BackendChoice::Webgpu => gpu(),
         BackendChoice::Ndarray => ndarray(),
         BackendChoice::Auto => match gpu() {
@@ -28,6 +28,12 @@ pub fn open(choice: BackendChoice) -> Result<Backend, CliError> {
             Err(_) => open(BackendChoice::Cpu), // this build has no WebGPU
         },
     }
+}
+
+/// The CPU, with kernels that round as `rounding` says, if this processor can.
+pub fn cpu(rounding: Rounding) -> Result<Backend, CliError> {
+    device::round(rounding);
+    Ok(block_on(Backend::open(BackendKind::Cpu))?)
 }
 
 #[cfg(feature = "webgpu")]

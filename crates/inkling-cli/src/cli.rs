@@ -20,26 +20,25 @@ pub fn command() -> Command {
         .after_help("Exit codes: 0 done, 2 wrong options, 3 a file or the data can't be used, 4 the run failed, 130 interrupted and saved.")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([train(), resume(), test(), predict(), export(), info(), completions_command(), man_command()])
+        .subcommands([
+            train(),
+            resume(),
+            test(),
+            predict(),
+            export(),
+            info(),
+            speed(),
+            completions_command(),
+            man_command(),
+        ])
 }
 
 fn train() -> Command {
     Command::new("train")
         .args_override_self(true)
         .about("Trains a network and keeps the run in a file, which `resume` and the page open")
-        .args([
-            Arg::new("preset")
-                .long("preset")
-                .value_name("NAME")
-                .value_parser(PossibleValuesParser::new(PRESETS.map(|preset| preset.key)))
-                .help("Settings that were found by measuring; other options change them"),
-            Arg::new("link")
-                .long("link")
-                .value_name("ADDRESS")
-                .help("The settings in an address of the page; other options change them"),
-            output().default_value(SavedRun::FILE_NAME).help("Where to keep the run"),
-            force(),
-        ])
+        .args([output().default_value(SavedRun::FILE_NAME).help("Where to keep the run"), force()])
+        .args(recipe())
         .args(data())
         .args(look())
         .args(reporting())
@@ -113,6 +112,31 @@ fn info() -> Command {
     ])
 }
 
+fn speed() -> Command {
+    Command::new("speed")
+        .args_override_self(true)
+        .about("Measures how many images a second this machine trains with")
+        .args([
+            Arg::new("batches")
+                .long("batches")
+                .value_name("NUMBERS")
+                .value_delimiter(',')
+                .default_value("64,128,256,512,1024")
+                .help("Batch sizes to measure, separated by commas"),
+            Arg::new("seconds")
+                .long("seconds")
+                .value_name("SECONDS")
+                .default_value("3")
+                .value_parser(value_parser!(u32).range(1..))
+                .help("How long to measure each"),
+        ])
+        .args(recipe())
+        .args(data())
+        .args(look())
+        .args([json()])
+        .args(FIELDS.iter().filter(|field| field.key != "batch").map(setting))
+}
+
 fn completions_command() -> Command {
     Command::new("completions")
         .about("Prints completions for a shell")
@@ -144,6 +168,21 @@ fn setting(field: &Field) -> Arg {
         Rule::Layers => arg.value_name("LAYERS"),
         Rule::Whole(..) | Rule::AllOr(..) | Rule::Number(..) => arg.value_name("NUMBER").allow_negative_numbers(true),
     }
+}
+
+/// Options that stand for several settings.
+fn recipe() -> [Arg; 2] {
+    [
+        Arg::new("preset")
+            .long("preset")
+            .value_name("NAME")
+            .value_parser(PossibleValuesParser::new(PRESETS.map(|preset| preset.key)))
+            .help("Settings that were found by measuring; other options change them"),
+        Arg::new("link")
+            .long("link")
+            .value_name("ADDRESS")
+            .help("The settings in an address of the page; other options change them"),
+    ]
 }
 
 /// Options that say where the images are.
@@ -311,7 +350,8 @@ pub fn settings(matches: &ArgMatches) -> Result<Settings, CliError> {
         apply(&format!("preset={preset}"))?;
     }
     for field in FIELDS {
-        if let Some(text) = matches.get_one::<String>(field.key) {
+        // `speed` has no option for the batch.
+        if let Ok(Some(text)) = matches.try_get_one::<String>(field.key) {
             settings.set(field.key, text)?;
         }
     }

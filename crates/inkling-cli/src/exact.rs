@@ -9,7 +9,7 @@ use inkling_core::{
     settings::{Kernels, Settings},
 };
 
-/// Why the run would not continue bit for bit with kernels that round as `rounding` says; `None` if it would.
+/// Why the run would not continue bit for bit on kernels that round as `rounding` says; `None` if it would.
 pub fn obstacle(
     settings: &Settings,
     net: &Network,
@@ -23,13 +23,11 @@ pub fn obstacle(
         _ if layer.is_some() => layer.map(|(layer, _)| format!("{layer} is computed by Burn's own operations")),
         _ if checkpoint.trainer.step == 0 => None,
         (None, _) => Some("it was not trained on the CPU".into()),
-        (Some(Rounding::Once), _) if rounding != Some(Rounding::Once) => Some(
-            "it was trained in a browser that rounds the sum of a number and a product once, and this build rounds twice; \
-             RUSTFLAGS=\"-C target-cpu=native\" cargo install --locked --path crates/inkling-cli makes one that rounds once"
-                .into(),
-        ),
+        (Some(Rounding::Once), _) if rounding != Some(Rounding::Once) => {
+            Some("it was trained with fused multiply-adds, which this processor lacks".into())
+        }
         (before, _) if before != rounding => {
-            Some("it was trained where the sum of a number and a product is rounded twice, and this build rounds once".into())
+            Some("it was trained without fused multiply-adds, which this processor's kernels always use".into())
         }
         (_, None) => Some("it does not say how many workers shared its batches".into()),
         _ => None,

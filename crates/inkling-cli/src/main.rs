@@ -15,6 +15,7 @@ mod report;
 mod run;
 mod run_file;
 mod score;
+mod speed;
 mod trained;
 
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ fn perform(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("train", matches)) => run::train(matches),
         Some(("resume", matches)) => run::resume(matches),
         Some(("test", matches)) => score::test(matches),
+        Some(("speed", matches)) => speed::speed(matches),
         Some(("predict", matches)) => predict::predict(matches),
         Some(("export", matches)) => export::export(matches),
         Some(("info", matches)) => info::info(matches),

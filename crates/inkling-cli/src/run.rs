@@ -14,7 +14,7 @@ use std::{
 use clap::ArgMatches;
 use inkling_core::{
     protocol::{BackendInfo, Command, Envelope, Event, Look},
-    settings::{BackendChoice, DatasetName},
+    settings::{BackendChoice, DatasetName, Settings},
     summary::RunSummary,
 };
 use inkling_train::{device::Backend, session::Session};
@@ -84,17 +84,23 @@ impl Driver {
 
 /// Trains a new run.
 pub fn train(matches: &ArgMatches) -> Result<ExitCode, CliError> {
+    let settings = settings(matches)?;
+    let file = matches.get_one::<PathBuf>("output").cloned().unwrap_or_default();
+    run_file::check_absent(&file, matches.get_flag("force"))?;
+    let driver = Driver::new(backend::open(settings.backend)?, 1, matches, cli::look_of(matches))?;
+    let summary = RunSummary::new(RUN, settings.clone(), driver.info.clone(), None);
+    finish(driver, summary, Command::start(RUN, settings), &file, &reporter(matches))
+}
+
+/// The settings that the options ask for, with the data set that they name.
+pub fn settings(matches: &ArgMatches) -> Result<Settings, CliError> {
     let mut settings = cli::settings(matches)?;
     if matches.contains_id("data") {
         settings.dataset = DatasetName::Own;
     } else if settings.dataset == DatasetName::Own {
         return Err(CliError::Usage("your own images need --data with their files".into()));
     }
-    let file = matches.get_one::<PathBuf>("output").cloned().unwrap_or_default();
-    run_file::check_absent(&file, matches.get_flag("force"))?;
-    let driver = Driver::new(backend::open(settings.backend)?, 1, matches, cli::look_of(matches))?;
-    let summary = RunSummary::new(RUN, settings.clone(), driver.info.clone(), None);
-    finish(driver, summary, Command::start(RUN, settings), &file, &reporter(matches))
+    Ok(settings)
 }
 
 /// Goes on with a run.
@@ -112,7 +118,11 @@ pub fn resume(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         run_file::check_absent(&file, matches.get_flag("force"))?;
     }
     let exact = matches.get_flag("exact");
-    let backend = backend::open(if exact { BackendChoice::Cpu } else { cli::backend_choice(matches)? })?;
+    let backend = match (exact, saved.checkpoint.rounding) {
+        (true, Some(rounding)) => backend::cpu(rounding)?,
+        (true, None) => backend::open(BackendChoice::Cpu)?,
+        (false, _) => backend::open(cli::backend_choice(matches)?)?,
+    };
     if exact {
         let net = saved.settings.network(saved.data)?;
         if let Some(reason) = obstacle(&saved.settings, &net, &saved.checkpoint, backend.rounding()) {

@@ -18,11 +18,6 @@ const SMALL: &str = "--dataset synthetic --images 600 --net dense+24 --batch 32 
 
 /// Epochs that take a second or two.
 const LONG: u32 = 60;
-/// How this build rounds, and how others do.
-const ROUNDINGS: [&str; 2] = match cfg!(any(target_feature = "fma", target_arch = "aarch64")) {
-    true => ["Once", "Twice"],
-    false => ["Twice", "Once"],
-};
 
 fn inkling(folder: &TempDir, args: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inkling"));
@@ -109,10 +104,8 @@ fn an_interrupted_run_continues_bit_for_bit() {
 fn a_run_that_cannot_continue_bit_for_bit_says_why() {
     let folder = tempdir().unwrap();
     let mut run_of_page = interrupted(&folder, "part.json.gz");
-    assert_eq!(run_of_page["checkpoint"]["rounding"], ROUNDINGS[0]);
     let write = |run: &Value| fs::write(folder.path().join("other.json.gz"), gzipped(&run.to_string())).unwrap();
     for (part, key, value, words) in [
-        ("checkpoint", "rounding", ROUNDINGS[1].into(), "the sum of a number and a product"),
         ("checkpoint", "rounding", Value::Null, "not trained on the CPU"),
         ("checkpoint", "workers", Value::Null, "how many workers"),
         ("settings", "clip", 1.into(), "clipping"),
@@ -127,6 +120,35 @@ fn a_run_that_cannot_continue_bit_for_bit_says_why() {
     }
     write(&run_of_page);
     assert!(done(&folder, "resume other.json.gz").contains("test accuracy"), "without --exact, it goes on");
+}
+
+#[test]
+fn an_exact_run_rounds_as_it_did_before_or_the_command_says_that_this_processor_cannot() {
+    let folder = tempdir().unwrap();
+    let mut run_of_page = interrupted(&folder, "part.json.gz");
+    let own = run_of_page["checkpoint"]["rounding"].clone();
+    for rounding in ["Once", "Twice"] {
+        run_of_page["checkpoint"]["rounding"] = rounding.into();
+        fs::write(folder.path().join("other.json.gz"), gzipped(&run_of_page.to_string())).unwrap();
+        let (code, _, stderr) = run(&folder, "resume other.json.gz --exact");
+        match code {
+            0 => assert_eq!(run_file(&folder.path().join("other.json.gz"))["checkpoint"]["rounding"], rounding),
+            _ => assert!(code == 2 && stderr.contains("fused multiply-adds") && own != rounding, "{stderr}"),
+        }
+    }
+}
+
+#[test]
+fn speed_measures_each_batch_size_or_says_that_the_run_is_too_short() {
+    let folder = tempdir().unwrap();
+    let small = "speed --dataset synthetic --net dense+8 --replicas 1 --backend cpu --seconds 1 --json";
+    let lines = json(&done(&folder, &format!("{small} --images 20000 --epochs 100 --batches 64,256")));
+    assert_eq!(lines.iter().map(|line| &line["batch"]).collect::<Vec<_>>(), [64, 256]);
+    assert!(lines.iter().all(|line| line["images_per_second"].as_f64().unwrap() > 100.0), "{lines:?}");
+    let (code, _, stderr) = run(&folder, &format!("{small} --images 600 --epochs 1"));
+    assert!(code == 2 && stderr.contains("more --epochs"), "{stderr}");
+    let (code, _, stderr) = run(&folder, &format!("{small} --batches 0"));
+    assert!(code == 2 && stderr.contains("Batch size must be"), "{stderr}");
 }
 
 /// A run that was interrupted as soon as its images were there, long before its end.

@@ -5,7 +5,7 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 
-use super::lanes::{LANES, Lanes};
+use super::lanes::{LANES, Lanes, Products, kernel};
 
 /// Decay rates of the mean of the gradients and of the mean of their squares, as in the paper.
 pub const BETAS: [f32; 2] = [0.9, 0.999];
@@ -66,15 +66,20 @@ fn with_slices(
     }
 }
 
-/// Updates all values by one step. `time` counts from 1.
-fn update(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], rate: f64, time: usize) {
+kernel! {
+    /// Updates all values by one step. `time` counts from 1.
+    fn update(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], rate: f64, time: usize) = update_with
+}
+
+#[inline(always)]
+fn update_with<P: Products>(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], rate: f64, time: usize) {
     let [beta1, beta2] = BETAS;
     let time = i32::try_from(time).unwrap_or(i32::MAX);
     // Both bias corrections, folded into rate and epsilon (section 2 of the paper, last paragraph).
     let root = (1.0 - beta2.powi(time)).sqrt();
     let rate = rate as f32 * root / (1.0 - beta1.powi(time));
     let epsilon = EPSILON * root;
-    let step = |p: Lanes, m: Lanes, v: Lanes, g: Lanes| {
+    let step = |p: Lanes<P>, m: Lanes<P>, v: Lanes<P>, g: Lanes<P>| {
         let m = m * Lanes::splat(beta1) + g * Lanes::splat(1.0 - beta1);
         let v = v * Lanes::splat(beta2) + g * g * Lanes::splat(1.0 - beta2);
         (p - Lanes::splat(rate) * m / (v.sqrt() + Lanes::splat(epsilon)), m, v)

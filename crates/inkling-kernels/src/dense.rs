@@ -3,7 +3,7 @@
 //! The input gradient needs no packed copy of the weights.
 
 use crate::{
-    lanes::{BLOCK, LANES, Lanes, halves, store},
+    lanes::{BLOCK, LANES, Lanes, Products, Usual, halves, kernel, store},
     products::{ROWS, multiply},
 };
 
@@ -28,8 +28,13 @@ impl Dims {
     }
 }
 
-/// `x` `[N, I]` times `weight` `[I, O]` plus `bias` `[O]`: `[N, O]`.
-pub fn forward(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims) -> Vec<f32> {
+kernel! {
+    /// `x` `[N, I]` times `weight` `[I, O]` plus `bias` `[O]`: `[N, O]`.
+    pub fn forward(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims) -> Vec<f32> = forward_with
+}
+
+#[inline(always)]
+fn forward_with<P: Products>(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims) -> Vec<f32> {
     let Dims { images, inputs, outputs } = dims;
     let mut out = bias.repeat(images);
     let (mut block, mut groups) = (Vec::new(), vec![Vec::new(); images.div_ceil(ROWS)]);
@@ -43,7 +48,7 @@ pub fn forward(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims) -> Vec<f32> 
         for column in (0..outputs).step_by(BLOCK) {
             pack(&weight[from * outputs..to * outputs], outputs, column, &mut block);
             for (rows, out) in groups.iter().zip(out.chunks_mut(ROWS * outputs)) {
-                for (out, sums) in out.chunks_exact_mut(outputs).zip(multiply(rows, &block)) {
+                for (out, sums) in out.chunks_exact_mut(outputs).zip(multiply::<P>(rows, &block)) {
                     add(&mut out[column..], sums);
                 }
             }
@@ -52,8 +57,13 @@ pub fn forward(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims) -> Vec<f32> 
     out
 }
 
-/// The gradient at the input, `[N, I]`, from the output's `gradient` `[N, O]`.
-pub fn input_gradient(gradient: &[f32], weight: &[f32], dims: Dims) -> Vec<f32> {
+kernel! {
+    /// The gradient at the input, `[N, I]`, from the output's `gradient` `[N, O]`.
+    pub fn input_gradient(gradient: &[f32], weight: &[f32], dims: Dims) -> Vec<f32> = input_gradient_with
+}
+
+#[inline(always)]
+fn input_gradient_with<P: Products>(gradient: &[f32], weight: &[f32], dims: Dims) -> Vec<f32> {
     let Dims { images, inputs, outputs } = dims;
     let mut out = vec![0.0; images * inputs];
     for first in (0..inputs).step_by(LANES) {
@@ -63,7 +73,7 @@ pub fn input_gradient(gradient: &[f32], weight: &[f32], dims: Dims) -> Vec<f32> 
         });
         for image in (0..images).step_by(2) {
             let pair = [image, (image + 1).min(images - 1)];
-            let sums = dot(pair.map(|image| &gradient[image * outputs..][..outputs]), weights);
+            let sums = dot::<P>(pair.map(|image| &gradient[image * outputs..][..outputs]), weights);
             for (image, sums) in pair.into_iter().zip(sums) {
                 let to = &mut out[image * inputs + first..(image + 1) * inputs];
                 match to.first_chunk_mut() {
@@ -76,8 +86,13 @@ pub fn input_gradient(gradient: &[f32], weight: &[f32], dims: Dims) -> Vec<f32> 
     out
 }
 
-/// The gradients at the weights, `[I, O]`, and at the bias, `[O]`, from the output's `gradient` `[N, O]`.
-pub fn weight_gradient(x: &[f32], gradient: &[f32], dims: Dims) -> (Vec<f32>, Vec<f32>) {
+kernel! {
+    /// The gradients at the weights, `[I, O]`, and at the bias, `[O]`, from the output's `gradient` `[N, O]`.
+    pub fn weight_gradient(x: &[f32], gradient: &[f32], dims: Dims) -> (Vec<f32>, Vec<f32>) = weight_gradient_with
+}
+
+#[inline(always)]
+fn weight_gradient_with<P: Products>(x: &[f32], gradient: &[f32], dims: Dims) -> (Vec<f32>, Vec<f32>) {
     let Dims { inputs, outputs, .. } = dims;
     let mut weight = vec![0.0; inputs * outputs];
     let blocks: Vec<_> = (0..outputs)
@@ -92,7 +107,7 @@ pub fn weight_gradient(x: &[f32], gradient: &[f32], dims: Dims) -> (Vec<f32>, Ve
     for (first, out) in weight.chunks_mut(ROWS * outputs).enumerate() {
         pack(x, inputs, first * ROWS, &mut columns);
         for (block, column) in blocks.iter().zip((0..outputs).step_by(BLOCK)) {
-            for (out, sums) in out.chunks_exact_mut(outputs).zip(multiply(&columns, block)) {
+            for (out, sums) in out.chunks_exact_mut(outputs).zip(multiply::<P>(&columns, block)) {
                 set(&mut out[column..], sums);
             }
         }
@@ -120,14 +135,14 @@ fn interleave(rows: [&[f32]; ROWS], out: &mut Vec<[f32; ROWS]>) {
     let [a, b, c, d] = rows.map(<[f32]>::as_chunks::<LANES>);
     out.clear();
     for (((a, b), c), d) in a.0.iter().zip(b.0).zip(c.0).zip(d.0) {
-        out.extend(Lanes::transposed([a, b, c, d].map(Lanes::load)).map(Lanes::to_array));
+        out.extend(Lanes::<Usual>::transposed([a, b, c, d].map(Lanes::load)).map(Lanes::to_array));
     }
     out.extend((0..a.1.len()).map(|at| [a.1[at], b.1[at], c.1[at], d.1[at]]));
 }
 
 /// Dot products of each of two rows with each of four: `[2][4]`.
 #[inline(always)]
-fn dot(rows: [&[f32]; 2], others: [&[f32]; LANES]) -> [Lanes; 2] {
+fn dot<P: Products>(rows: [&[f32]; 2], others: [&[f32]; LANES]) -> [Lanes<P>; 2] {
     let mut sums = [[Lanes::splat(0.0); LANES]; 2];
     let ([a, b], [c, d, e, f]) = (rows.map(<[f32]>::as_chunks::<LANES>), others.map(<[f32]>::as_chunks::<LANES>));
     for (((((a, b), c), d), e), f) in a.0.iter().zip(b.0).zip(c.0).zip(d.0).zip(e.0).zip(f.0) {
@@ -153,7 +168,7 @@ fn dot(rows: [&[f32]; 2], others: [&[f32]; LANES]) -> [Lanes; 2] {
 
 /// Adds the sums to the values of a row, as many as it has.
 #[inline(always)]
-fn add(to: &mut [f32], sums: [Lanes; 2]) {
+fn add<P: Products>(to: &mut [f32], sums: [Lanes<P>; 2]) {
     match to.first_chunk_mut::<BLOCK>() {
         Some(to) => {
             let [low, high] = halves(to);
@@ -165,7 +180,7 @@ fn add(to: &mut [f32], sums: [Lanes; 2]) {
 
 /// Writes the sums to a row, as many as it has room for.
 #[inline(always)]
-fn set(to: &mut [f32], sums: [Lanes; 2]) {
+fn set<P: Products>(to: &mut [f32], sums: [Lanes<P>; 2]) {
     match to.first_chunk_mut::<BLOCK>() {
         Some(to) => store(sums, to),
         None => to.iter_mut().zip(sums.map(Lanes::to_array).as_flattened()).for_each(|(to, sum)| *to = *sum),

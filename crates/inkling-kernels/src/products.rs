@@ -1,6 +1,6 @@
 //! Products of small matrices, in registers.
 
-use crate::lanes::{BLOCK, Lanes, halves};
+use crate::lanes::{BLOCK, Lanes, Products, halves};
 
 /// Rows that one pass of the inner loops computes. Two registers each make eight sums; x86-64 has sixteen registers, which leaves no room
 /// for many more.
@@ -8,7 +8,7 @@ pub(crate) const ROWS: usize = 4;
 
 /// `rows` `[4][n]`, column by column as `[n][4]`, times `columns` `[n][8]`.
 #[inline(always)]
-pub(crate) fn multiply(rows: &[[f32; ROWS]], columns: &[[f32; BLOCK]]) -> [[Lanes; 2]; ROWS] {
+pub(crate) fn multiply<P: Products>(rows: &[[f32; ROWS]], columns: &[[f32; BLOCK]]) -> [[Lanes<P>; 2]; ROWS] {
     let mut sums = [[Lanes::splat(0.0); 2]; ROWS];
     for (row, columns) in rows.iter().zip(columns) {
         let [low, high] = halves(columns);
@@ -23,7 +23,7 @@ pub(crate) fn multiply(rows: &[[f32; ROWS]], columns: &[[f32; BLOCK]]) -> [[Lane
 
 /// The same with `rows` one after another.
 #[inline(always)]
-pub(crate) fn multiply_rows(rows: [&[f32]; ROWS], columns: &[[f32; BLOCK]]) -> [[Lanes; 2]; ROWS] {
+pub(crate) fn multiply_rows<P: Products>(rows: [&[f32]; ROWS], columns: &[[f32; BLOCK]]) -> [[Lanes<P>; 2]; ROWS] {
     let mut sums = [[Lanes::splat(0.0); 2]; ROWS];
     let [a, b, c, d] = rows;
     for ((((columns, a), b), c), d) in columns.iter().zip(a).zip(b).zip(c).zip(d) {

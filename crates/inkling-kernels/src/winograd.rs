@@ -1,7 +1,7 @@
 //! The transforms of Winograd's F(2x2, 3x3) (Lavin, Gray 2016, "Fast algorithms for convolutional neural networks", section 4.1): a tile
 //! of 2x2 outputs takes 16 products instead of 36.
 
-use crate::lanes::{BLOCK, Lanes, halves, store};
+use crate::lanes::{BLOCK, Lanes, Products, Usual, halves, store};
 
 /// Weights of one channel pair.
 pub(crate) const TAPS: usize = 9;
@@ -10,8 +10,8 @@ pub(crate) const FREQUENCIES: usize = 16;
 
 /// B'dB. (Loops, not `map`: the compiler keeps these in registers.)
 #[inline(always)]
-pub(crate) fn transform_tile(d: &mut [[Lanes; 4]; 4]) {
-    let line = |d: [Lanes; 4]| [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]];
+pub(crate) fn transform_tile<P: Products>(d: &mut [[Lanes<P>; 4]; 4]) {
+    let line = |d: [Lanes<P>; 4]| [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]];
     #[allow(clippy::needless_range_loop)] // a column has no iterator
     for column in 0..4 {
         let down = line([d[0][column], d[1][column], d[2][column], d[3][column]]);
@@ -26,13 +26,15 @@ pub(crate) fn transform_tile(d: &mut [[Lanes; 4]; 4]) {
 
 /// GgG' for the weights of eight outputs.
 #[inline(always)]
-fn transform_weights(g: &[[f32; BLOCK]; TAPS]) -> [[Lanes; 2]; FREQUENCIES] {
+fn transform_weights(g: &[[f32; BLOCK]; TAPS]) -> [[Lanes<Usual>; 2]; FREQUENCIES] {
     let half = Lanes::splat(0.5);
-    let line = |g: [Lanes; 3]| [g[0], (g[0] + g[1] + g[2]) * half, (g[0] - g[1] + g[2]) * half, g[2]];
-    let of = |side: usize| -> [Lanes; FREQUENCIES] {
+    let line = |g: [Lanes<Usual>; 3]| [g[0], (g[0] + g[1] + g[2]) * half, (g[0] - g[1] + g[2]) * half, g[2]];
+    let of = |side: usize| -> [Lanes<Usual>; FREQUENCIES] {
         let tap = |tap: usize| halves(&g[tap])[side];
-        let down: [[Lanes; 4]; 3] = std::array::from_fn(|column| line([tap(column), tap(3 + column), tap(6 + column)]));
-        let across: [[Lanes; 4]; 4] = std::array::from_fn(|row| line([down[0][row], down[1][row], down[2][row]]));
+        let down: [[Lanes<Usual>; 4]; 3] =
+            std::array::from_fn(|column| line([tap(column), tap(3 + column), tap(6 + column)]));
+        let across: [[Lanes<Usual>; 4]; 4] =
+            std::array::from_fn(|row| line([down[0][row], down[1][row], down[2][row]]));
         std::array::from_fn(|frequency| across[frequency / 4][frequency % 4])
     };
     let [low, high] = [of(0), of(1)];
@@ -65,9 +67,9 @@ pub(crate) fn pack_weights(
 
 /// A'mA: the window's four sums, row by row.
 #[inline(always)]
-pub(crate) fn transform_output(m: [Lanes; FREQUENCIES]) -> [Lanes; 4] {
-    let line = |m: [Lanes; 4]| [m[0] + m[1] + m[2], m[1] - m[2] - m[3]];
-    let down: [[Lanes; 2]; 4] =
+pub(crate) fn transform_output<P: Products>(m: [Lanes<P>; FREQUENCIES]) -> [Lanes<P>; 4] {
+    let line = |m: [Lanes<P>; 4]| [m[0] + m[1] + m[2], m[1] - m[2] - m[3]];
+    let down: [[Lanes<P>; 2]; 4] =
         std::array::from_fn(|column| line([m[column], m[4 + column], m[8 + column], m[12 + column]]));
     let [top, bottom] = [0, 1].map(|row| line(down.map(|column| column[row])));
     [top[0], top[1], bottom[0], bottom[1]]

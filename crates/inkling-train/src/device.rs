@@ -18,7 +18,7 @@ use inkling_core::{
     protocol::{BackendInfo, BackendName},
     settings::Kernels,
 };
-use inkling_kernels::lanes::rounds_once;
+use inkling_kernels::lanes::{round_once, rounds_once};
 
 /// A backend that this build can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +159,13 @@ impl Backend {
         }
         Ok(largest)
     }
+}
+
+/// Lets the CPU's kernels round as `rounding` says, in the whole process, from before a backend is opened. Returns whether they do: see
+/// [`round_once`].
+pub fn round(rounding: Rounding) -> bool {
+    let once = rounding == Rounding::Once;
+    round_once(once) == once
 }
 
 /// Largest accepted difference between a tensor and burn-flex's, relative to the tensor's largest value.

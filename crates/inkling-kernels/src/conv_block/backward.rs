@@ -1,7 +1,7 @@
 //! The gradients: a few rows of products for each winner.
 
 use super::{Dims, NONE, Patches, TAPS, single};
-use crate::lanes::{LANES, Lanes};
+use crate::lanes::{LANES, Lanes, Products, kernel};
 
 /// Gradients of the block.
 pub struct Gradients {
@@ -29,8 +29,20 @@ impl Strided<'_> {
     }
 }
 
-/// The gradients at `x`, `weight` and the bias, from the winners that [`forward`] found and the output's gradient.
-pub fn backward(
+kernel! {
+    /// The gradients at `x`, `weight` and the bias, from the winners that [`forward`](super::forward) found and the output's gradient.
+    pub fn backward(
+        x: &[f32],
+        weight: &[f32],
+        winners: &[u8],
+        gradient: Strided,
+        dims: Dims,
+        with_input: bool,
+    ) -> Gradients = backward_with
+}
+
+#[inline(always)]
+fn backward_with<P: Products>(
     x: &[f32],
     weight: &[f32],
     winners: &[u8],
@@ -45,7 +57,7 @@ pub fn backward(
     let mut bias = vec![0.0; outputs];
     let mut input = with_input.then(|| vec![0.0; dims.images * dims.image()]);
     if inputs == 1 {
-        single::gradients(x, winners, gradient, dims, &mut weight_gradient, &mut bias);
+        single::gradients::<P>(x, winners, gradient, dims, &mut weight_gradient, &mut bias);
         if !with_input {
             return Gradients { weight: weight_gradient, bias, input };
         }
@@ -61,7 +73,7 @@ pub fn backward(
                 let flows = flows.of_channel(channel, winners, gradient);
                 *bias += flows.iter().map(|flow| flow.gradient).sum::<f32>();
                 for (index, to) in rows.chunks_exact_mut(row).enumerate() {
-                    add_rows(flows, &x[index * image_row..], to);
+                    add_rows::<P>(flows, &x[index * image_row..], to);
                 }
             }
         }
@@ -70,7 +82,7 @@ pub fn backward(
             flows.sort_by_position(winners, gradient);
             for index in 0..3 {
                 for (at, flows) in flows.by_position() {
-                    add_rows(flows, &weight[index * row..], &mut input[at + index * image_row..][..row]);
+                    add_rows::<P>(flows, &weight[index * row..], &mut input[at + index * image_row..][..row]);
                 }
             }
         }
@@ -168,7 +180,7 @@ impl Flows {
 
 /// `to += sum of gradient * from[at..]` over `flows`, as many columns at a time as fit the registers.
 #[inline(always)]
-fn add_rows(flows: &[Flow], from: &[f32], to: &mut [f32]) {
+fn add_rows<P: Products>(flows: &[Flow], from: &[f32], to: &mut [f32]) {
     const WIDE: usize = 12 * LANES;
     if flows.is_empty() {
         return;
@@ -176,11 +188,11 @@ fn add_rows(flows: &[Flow], from: &[f32], to: &mut [f32]) {
     let len = to.len();
     let mut done = 0;
     while done + WIDE <= len {
-        add_columns::<12>(flows, &from[done..], &mut to[done..done + WIDE]);
+        add_columns::<P, 12>(flows, &from[done..], &mut to[done..done + WIDE]);
         done += WIDE;
     }
     while done + LANES <= len {
-        add_columns::<1>(flows, &from[done..], &mut to[done..done + LANES]);
+        add_columns::<P, 1>(flows, &from[done..], &mut to[done..done + LANES]);
         done += LANES;
     }
     // Columns are left over only if there is one input channel.
@@ -190,9 +202,9 @@ fn add_rows(flows: &[Flow], from: &[f32], to: &mut [f32]) {
 }
 
 #[inline(always)]
-fn add_columns<const R: usize>(flows: &[Flow], from: &[f32], to: &mut [f32]) {
+fn add_columns<P: Products, const R: usize>(flows: &[Flow], from: &[f32], to: &mut [f32]) {
     let (to, _) = to.as_chunks_mut::<LANES>();
-    let mut sums = [Lanes::splat(0.0); R];
+    let mut sums = [Lanes::<P>::splat(0.0); R];
     for (sum, to) in sums.iter_mut().zip(to.iter()) {
         *sum = Lanes::load(to);
     }

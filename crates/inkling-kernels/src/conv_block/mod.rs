@@ -12,7 +12,7 @@ mod single;
 mod winograd;
 
 use crate::{
-    lanes::{BLOCK, LANES, Lanes},
+    lanes::{BLOCK, LANES, Lanes, Products, kernel},
     winograd::TAPS,
 };
 pub use backward::{Gradients, Strided, backward};
@@ -102,8 +102,13 @@ pub fn forward(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims) -> Output {
     output
 }
 
-/// [`forward`] into buffers of the right length, whatever they contain.
-pub fn forward_into(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims, output: &mut Output) {
+kernel! {
+    /// [`forward`] into buffers of the right length, whatever they contain.
+    pub fn forward_into(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims, output: &mut Output) = forward_into_with
+}
+
+#[inline(always)]
+fn forward_into_with<P: Products>(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims, output: &mut Output) {
     let single = dims.inputs == 1;
     let together = if single { 1 } else { winograd::together(dims) };
     let images = x
@@ -113,12 +118,12 @@ pub fn forward_into(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims, output:
     if single {
         let single = Single::new(weight, dims);
         for ((x, values), winners) in images {
-            single.image(x, bias, values, winners);
+            single.image::<P>(x, bias, values, winners);
         }
     } else {
         let mut winograd = Winograd::new(weight, dims);
         for ((x, values), winners) in images {
-            winograd.images(x, weight, bias, values, winners);
+            winograd.images::<P>(x, weight, bias, values, winners);
         }
     }
 }
@@ -126,10 +131,10 @@ pub fn forward_into(x: &[f32], weight: &[f32], bias: &[f32], dims: Dims, output:
 /// ReLU and pool: the largest of a window's four values for [`LANES`] channels, and its position. As in Burn, the first
 /// of equal values wins, and a NaN wins over all numbers.
 #[inline(always)]
-fn pool(window: [Lanes; 4], values: &mut [f32; LANES], winners: &mut [u8; LANES]) {
+fn pool<P: Products>(window: [Lanes<P>; 4], values: &mut [f32; LANES], winners: &mut [u8; LANES]) {
     let zero = Lanes::splat(0.0);
     // Positions are stored as the bits of floats, which are only moved, never computed with.
-    let position = |position: u8| Lanes::splat(f32::from_bits(u32::from(position)));
+    let position = |position: u8| Lanes::<P>::splat(f32::from_bits(u32::from(position)));
     let mut best = zero;
     let mut winner = position(NONE);
     for (value, index) in window.into_iter().zip(0..) {

@@ -1,7 +1,7 @@
 //! One input channel: forward, and the gradients of weights and bias.
 
 use super::{Dims, Patches, Strided, TAPS, pool};
-use crate::lanes::{BLOCK, LANES, Lanes, halves};
+use crate::lanes::{BLOCK, LANES, Lanes, Products, halves};
 
 /// The block for images of one channel.
 pub(super) struct Single {
@@ -23,7 +23,8 @@ impl Single {
     }
 
     /// One image. Each block of channels keeps a window's four sums in eight registers.
-    pub(super) fn image(&self, x: &[f32], bias: &[f32], values: &mut [f32], winners: &mut [u8]) {
+    #[inline(always)]
+    pub(super) fn image<P: Products>(&self, x: &[f32], bias: &[f32], values: &mut [f32], winners: &mut [u8]) {
         let values = values.chunks_exact_mut(self.dims.outputs);
         let winners = winners.chunks_exact_mut(self.dims.outputs);
         for ((&[at, ..], values), winners) in self.patches.0.iter().zip(values).zip(winners) {
@@ -35,7 +36,7 @@ impl Single {
             let winners = winners.as_chunks_mut::<LANES>().0.as_chunks_mut::<2>().0;
             let bias = bias.as_chunks::<LANES>().0.as_chunks::<2>().0;
             for (((values, winners), bias), weight) in values.iter_mut().zip(winners).zip(bias).zip(&self.weight) {
-                let bias = bias.each_ref().map(Lanes::load);
+                let bias = bias.each_ref().map(Lanes::<P>::load);
                 let mut sums = [bias; 4];
                 for (tap, weight) in weight.iter().enumerate() {
                     let [low, high] = halves(weight);
@@ -57,7 +58,8 @@ impl Single {
 ///
 /// Only the winner of a window's four positions contributes. With one input channel there is so little arithmetic that computing all four
 /// positions for four output channels at a time, with zeros for the losers, beats a list of the winners (docs/performance.md).
-pub(super) fn gradients(
+#[inline(always)]
+pub(super) fn gradients<P: Products>(
     x: &[f32],
     winners: &[u8],
     gradient: Strided,
@@ -72,7 +74,7 @@ pub(super) fn gradients(
         let gradient = gradient.of_image(image);
         let [_, channel_stride, row_stride, column_stride] = gradient.strides;
         for channel in (0..dims.outputs).step_by(LANES) {
-            let mut sums = [Lanes::splat(0.0); TAPS];
+            let mut sums = [Lanes::<P>::splat(0.0); TAPS];
             let mut total = Lanes::splat(0.0);
             let mut windows = winners.chunks_exact(dims.outputs);
             for (row, patches) in patches.0.chunks_exact(columns).enumerate() {
@@ -80,7 +82,8 @@ pub(super) fn gradients(
                 for (&[corner, ..], winners) in patches.iter().zip(&mut windows) {
                     let values = four(&gradient.values[at..], channel_stride);
                     let winners = &winners[channel..].as_chunks().0[0];
-                    let flows: [Lanes; 4] = std::array::from_fn(|position| values.where_equal(winners, position as u8));
+                    let flows: [Lanes<P>; 4] =
+                        std::array::from_fn(|position| values.where_equal(winners, position as u8));
                     total = total + (flows[0] + flows[1]) + (flows[2] + flows[3]);
                     add_window(&x[corner..], dims.width, flows, &mut sums);
                     at += column_stride;
@@ -101,7 +104,7 @@ pub(super) fn gradients(
 
 /// The values of four channels.
 #[inline(always)]
-fn four(values: &[f32], stride: usize) -> Lanes {
+fn four<P: Products>(values: &[f32], stride: usize) -> Lanes<P> {
     match values.first_chunk() {
         Some(values) if stride == 1 => Lanes::load(values),
         _ => Lanes::load(&std::array::from_fn(|channel| values[channel * stride])),
@@ -110,7 +113,7 @@ fn four(values: &[f32], stride: usize) -> Lanes {
 
 /// Adds the products of a window's pixels, from its first one on, and what flows through its four positions.
 #[inline(always)]
-fn add_window(x: &[f32], width: usize, flows: [Lanes; 4], sums: &mut [Lanes; TAPS]) {
+fn add_window<P: Products>(x: &[f32], width: usize, flows: [Lanes<P>; 4], sums: &mut [Lanes<P>; TAPS]) {
     for row in 0..4 {
         let pixels = &x[row * width..][..4];
         for (column, &pixel) in pixels.iter().enumerate() {

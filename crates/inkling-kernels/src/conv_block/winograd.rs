@@ -2,7 +2,7 @@
 
 use super::{Dims, Patches, TAPS, pool};
 use crate::{
-    lanes::{BLOCK, LANES, Lanes, store},
+    lanes::{BLOCK, LANES, Lanes, Products, store},
     products::{ROWS, multiply},
     winograd::{FREQUENCIES, pack_weights, transform_output, transform_tile},
 };
@@ -44,11 +44,19 @@ impl Winograd {
     }
 
     /// Computes as many images as [`together`] says, or fewer.
-    pub(super) fn images(&mut self, x: &[f32], weight: &[f32], bias: &[f32], values: &mut [f32], winners: &mut [u8]) {
+    #[inline(always)]
+    pub(super) fn images<P: Products>(
+        &mut self,
+        x: &[f32],
+        weight: &[f32],
+        bias: &[f32],
+        values: &mut [f32],
+        winners: &mut [u8],
+    ) {
         let Dims { inputs, outputs, .. } = self.dims;
         let windows = values.len() / outputs;
         let groups = windows.div_ceil(ROWS);
-        self.transform_input(x, windows);
+        self.transform_input::<P>(x, windows);
         for (block, transformed) in self.weight.chunks_exact(FREQUENCIES * inputs).enumerate() {
             let frequencies = self
                 .products
@@ -57,7 +65,7 @@ impl Winograd {
                 .zip(transformed.chunks_exact(inputs));
             for ((products, tiles), transformed) in frequencies {
                 for (products, tiles) in products.iter_mut().zip(tiles.chunks_exact(inputs)) {
-                    let sums = multiply(tiles, transformed);
+                    let sums = multiply::<P>(tiles, transformed);
                     products.iter_mut().zip(sums).for_each(|(product, sum)| store(sum, product));
                 }
             }
@@ -69,7 +77,7 @@ impl Winograd {
                 let winners = winners.chunks_exact_mut(outputs);
                 for (window, (values, winners)) in values.zip(winners).enumerate() {
                     let products = std::array::from_fn(|frequency| {
-                        Lanes::load(&products[frequency * groups * ROWS + window].as_chunks().0[half])
+                        Lanes::<P>::load(&products[frequency * groups * ROWS + window].as_chunks().0[half])
                     });
                     let mut sums = transform_output(products).map(|sum| sum + Lanes::load(bias));
                     if !(sums[0] + sums[1] + sums[2] + sums[3]).all_finite() {
@@ -92,7 +100,8 @@ impl Winograd {
     }
 
     /// B'dB of each window's 4x4 pixels. A group's tiles after the last window are that window's again.
-    fn transform_input(&mut self, x: &[f32], windows: usize) {
+    #[inline(always)]
+    fn transform_input<P: Products>(&mut self, x: &[f32], windows: usize) {
         let Dims { width, inputs, .. } = self.dims;
         let groups = windows.div_ceil(ROWS);
         for group in 0..groups {
@@ -100,7 +109,7 @@ impl Winograd {
                 std::array::from_fn(|tile| self.patches_of((group * ROWS + tile).min(windows - 1))[0]);
             for channel in (0..inputs).step_by(LANES) {
                 // Loops into one array, not `map`: the compiler would copy the tiles about.
-                let mut tiles = [[[Lanes::splat(0.0); 4]; 4]; ROWS];
+                let mut tiles = [[[Lanes::<P>::splat(0.0); 4]; 4]; ROWS];
                 for (tile, at) in tiles.iter_mut().zip(corners) {
                     for (row, pixels) in tile.iter_mut().enumerate() {
                         let from = &x[at + row * width * inputs..][..4 * inputs];
@@ -123,14 +132,14 @@ impl Winograd {
 
 /// A window's four sums for [`LANES`] channels without the transform, which would turn an infinity into NaN.
 #[cold]
-fn direct(
+fn direct<P: Products>(
     x: &[f32],
     weight: &[f32],
     bias: &[f32; LANES],
     dims: Dims,
     patches: [usize; 4],
     channel: usize,
-) -> [Lanes; 4] {
+) -> [Lanes<P>; 4] {
     patches.map(|at| {
         let sums: [f32; LANES] = std::array::from_fn(|lane| {
             let weight = &weight[(channel + lane) * dims.inputs * TAPS..];

@@ -2,7 +2,7 @@
 
 use super::{Bordered, Dims, add, add_products, interleave};
 use crate::{
-    lanes::{BLOCK, LANES, halves, store},
+    lanes::{BLOCK, LANES, Products, halves, store},
     products::{ROWS, multiply_rows},
 };
 
@@ -40,12 +40,13 @@ impl Direct {
     }
 
     /// The sums of all pixels of the image `x` for the outputs of `block`, which begin with `start`.
-    pub(super) fn block(&self, x: &[f32], block: usize, start: &[f32; BLOCK], sums: &mut [[f32; BLOCK]]) {
+    #[inline(always)]
+    pub(super) fn block<P: Products>(&self, x: &[f32], block: usize, start: &[f32; BLOCK], sums: &mut [[f32; BLOCK]]) {
         let (length, row) = (patch_row(self.dims), self.dims.bordered_row());
         let size = self.dims.kernel * length;
         let weight = &self.weight[block * size..][..size];
         for (sums, at) in sums.as_chunks_mut::<ROWS>().0.iter_mut().zip(self.patches.as_chunks::<ROWS>().0) {
-            let mut own = [halves(start); ROWS];
+            let mut own = [halves::<P>(start); ROWS];
             for (number, weight) in weight.chunks_exact(length).enumerate() {
                 let row = multiply_rows(at.map(|at| &x[at + number * row..][..length]), weight);
                 own.iter_mut().zip(row).for_each(|(own, row)| *own = add(*own, row));
@@ -56,7 +57,8 @@ impl Direct {
 }
 
 /// `[O, I, k, k]`.
-pub(super) fn weight_gradient(x: &Bordered, gradient: &[f32], dims: Dims) -> Vec<f32> {
+#[inline(always)]
+pub(super) fn weight_gradient<P: Products>(x: &Bordered, gradient: &[f32], dims: Dims) -> Vec<f32> {
     let Dims { inputs, outputs, kernel, .. } = dims;
     let (pixels, row, patches) = (dims.pixels(), dims.bordered_row(), patches(dims));
     let groups = patch_row(dims).div_ceil(LANES);
@@ -67,7 +69,7 @@ pub(super) fn weight_gradient(x: &Bordered, gradient: &[f32], dims: Dims) -> Vec
         for (sums, planes) in sums.chunks_exact_mut(kernel * groups).zip(gradient.chunks(BLOCK * pixels)) {
             interleave(planes, &mut block);
             for (at, sums) in sums.iter_mut().enumerate() {
-                add_products(&x[at / groups * row + at % groups * LANES..], &patches, &block, sums);
+                add_products::<P>(&x[at / groups * row + at % groups * LANES..], &patches, &block, sums);
             }
         }
     }

@@ -8,7 +8,7 @@ mod direct;
 mod winograd;
 
 use crate::{
-    lanes::{BLOCK, LANES, Lanes, halves, store},
+    lanes::{BLOCK, LANES, Lanes, Products, halves, kernel, store},
     products::ROWS,
 };
 
@@ -124,40 +124,51 @@ impl Way {
     }
 }
 
-/// The convolution of the images `x` with `weight` `[O, I, k, k]` plus `bias` `[O]`: `[N, O, H', W']`.
-pub fn forward(x: &Bordered, weight: &[f32], bias: &[f32], dims: Dims) -> Vec<f32> {
+kernel! {
+    /// The convolution of the images `x` with `weight` `[O, I, k, k]` plus `bias` `[O]`: `[N, O, H', W']`.
+    pub fn forward(x: &Bordered, weight: &[f32], bias: &[f32], dims: Dims) -> Vec<f32> = forward_with
+}
+
+#[inline(always)]
+fn forward_with<P: Products>(x: &Bordered, weight: &[f32], bias: &[f32], dims: Dims) -> Vec<f32> {
     let Dims { inputs, kernel, .. } = dims;
     let weight = |output: usize, input: usize, row: usize, column: usize| {
         weight[((output * inputs + input) * kernel + row) * kernel + column]
     };
-    convolve(x, Way::new(dims, weight), Some(bias), dims)
+    convolve::<P>(x, Way::new(dims, weight), Some(bias), dims)
 }
 
-/// The gradient at the input, `[N, I, H, W]`, from the output's `gradient` `[N, O, H', W']`.
-pub fn input_gradient(gradient: &[f32], weight: &[f32], dims: Dims) -> Vec<f32> {
+kernel! {
+    /// The gradient at the input, `[N, I, H, W]`, from the output's `gradient` `[N, O, H', W']`.
+    pub fn input_gradient(gradient: &[f32], weight: &[f32], dims: Dims) -> Vec<f32> = input_gradient_with
+}
+
+#[inline(always)]
+fn input_gradient_with<P: Products>(gradient: &[f32], weight: &[f32], dims: Dims) -> Vec<f32> {
     let Dims { inputs, kernel, .. } = dims;
     let (reversed, last) = (dims.reversed(), kernel - 1);
     let weight = |input: usize, output: usize, row: usize, column: usize| {
         weight[((output * inputs + input) * kernel + last - row) * kernel + last - column]
     };
-    convolve(&Bordered::new(gradient, reversed), Way::new(reversed, weight), None, reversed)
+    convolve::<P>(&Bordered::new(gradient, reversed), Way::new(reversed, weight), None, reversed)
 }
 
-fn convolve(x: &Bordered, mut way: Way, bias: Option<&[f32]>, dims: Dims) -> Vec<f32> {
+#[inline(always)]
+fn convolve<P: Products>(x: &Bordered, mut way: Way, bias: Option<&[f32]>, dims: Dims) -> Vec<f32> {
     let (outputs, pixels) = (dims.outputs, dims.pixels());
     let mut out = vec![0.0; dims.images * outputs * pixels];
     let mut sums = vec![[0.0; BLOCK]; pixels.next_multiple_of(ROWS)];
     for (x, out) in x.images(dims).zip(out.chunks_exact_mut(outputs * pixels)) {
         if let Way::Winograd(way) = &mut way {
-            way.transform(x);
+            way.transform::<P>(x);
         }
         for (block, out) in out.chunks_mut(BLOCK * pixels).enumerate() {
             let mut start = [0.0; BLOCK];
             let known = bias.map_or(&[][..], |bias| &bias[block * BLOCK..]);
             start.iter_mut().zip(known).for_each(|(start, bias)| *start = *bias);
             match &mut way {
-                Way::Direct(way) => way.block(x, block, &start, &mut sums),
-                Way::Winograd(way) => way.block(block, &start, &mut sums),
+                Way::Direct(way) => way.block::<P>(x, block, &start, &mut sums),
+                Way::Winograd(way) => way.block::<P>(block, &start, &mut sums),
             }
             for (channel, plane) in out.chunks_exact_mut(pixels).enumerate() {
                 plane.iter_mut().zip(&sums).for_each(|(value, pixel)| *value = pixel[channel]);
@@ -167,8 +178,13 @@ fn convolve(x: &Bordered, mut way: Way, bias: Option<&[f32]>, dims: Dims) -> Vec
     out
 }
 
-/// The gradients at the weights, `[O, I, k, k]`, and at the bias, `[O]`, from the output's `gradient` `[N, O, H', W']`.
-pub fn weight_gradient(x: &Bordered, gradient: &[f32], dims: Dims) -> (Vec<f32>, Vec<f32>) {
+kernel! {
+    /// The gradients at the weights, `[O, I, k, k]`, and at the bias, `[O]`, from the output's `gradient` `[N, O, H', W']`.
+    pub fn weight_gradient(x: &Bordered, gradient: &[f32], dims: Dims) -> (Vec<f32>, Vec<f32>) = weight_gradient_with
+}
+
+#[inline(always)]
+fn weight_gradient_with<P: Products>(x: &Bordered, gradient: &[f32], dims: Dims) -> (Vec<f32>, Vec<f32>) {
     let pixels = dims.pixels();
     let mut bias = vec![0.0; dims.outputs];
     for gradient in gradient.chunks_exact(dims.outputs * pixels) {
@@ -177,8 +193,8 @@ pub fn weight_gradient(x: &Bordered, gradient: &[f32], dims: Dims) -> (Vec<f32>,
         }
     }
     let weight = match winograd::suits(dims) {
-        true => winograd::weight_gradient(x, gradient, dims),
-        false => direct::weight_gradient(x, gradient, dims),
+        true => winograd::weight_gradient::<P>(x, gradient, dims),
+        false => direct::weight_gradient::<P>(x, gradient, dims),
     };
     (weight, bias)
 }
@@ -192,8 +208,8 @@ fn interleave(planes: &[f32], out: &mut [[f32; BLOCK]]) {
 
 /// `sums += x' gradient` for the four floats of `x` at each of the places, and the row of `gradient` `[n][8]` that belongs to it.
 #[inline(always)]
-fn add_products(x: &[f32], places: &[usize], gradient: &[[f32; BLOCK]], sums: &mut [[f32; BLOCK]; LANES]) {
-    let mut own = [[Lanes::splat(0.0); 2]; LANES];
+fn add_products<P: Products>(x: &[f32], places: &[usize], gradient: &[[f32; BLOCK]], sums: &mut [[f32; BLOCK]; LANES]) {
+    let mut own = [[Lanes::<P>::splat(0.0); 2]; LANES];
     for (at, gradient) in places.iter().zip(gradient) {
         let Some(values) = x.get(*at..).and_then(|x| x.first_chunk::<LANES>()) else { break };
         let [low, high] = halves(gradient);
@@ -207,6 +223,6 @@ fn add_products(x: &[f32], places: &[usize], gradient: &[[f32; BLOCK]], sums: &m
 }
 
 #[inline(always)]
-fn add(a: [Lanes; 2], b: [Lanes; 2]) -> [Lanes; 2] {
+fn add<P: Products>(a: [Lanes<P>; 2], b: [Lanes<P>; 2]) -> [Lanes<P>; 2] {
     [a[0] + b[0], a[1] + b[1]]
 }

@@ -2,7 +2,7 @@
 
 use super::{Bordered, Dims, add_products, interleave};
 use crate::{
-    lanes::{BLOCK, LANES, Lanes, halves, store},
+    lanes::{BLOCK, LANES, Lanes, Products, halves, store},
     products::{ROWS, multiply_rows},
     winograd::{FREQUENCIES, TAPS, pack_weights, transform_output, transform_tile},
 };
@@ -24,7 +24,8 @@ fn tiles(dims: Dims) -> usize {
 }
 
 /// B'dB of the 4x4 pixels under each tile of the image `x`: `[frequency][tile][I]`.
-fn transform_image(x: &[f32], dims: Dims, out: &mut [f32]) {
+#[inline(always)]
+fn transform_image<P: Products>(x: &[f32], dims: Dims, out: &mut [f32]) {
     let ([_, columns], tiles, lanes) = (grid(dims), tiles(dims), dims.inputs / LANES);
     let (row, out) = (dims.bordered_row(), out.as_chunks_mut::<LANES>().0);
     for tile in 0..grid(dims).iter().product() {
@@ -32,7 +33,7 @@ fn transform_image(x: &[f32], dims: Dims, out: &mut [f32]) {
         let rows: [&[[f32; LANES]]; 4] =
             std::array::from_fn(|number| x[at + number * row..][..4 * dims.inputs].as_chunks().0);
         for lane in 0..lanes {
-            let mut pixels = [[Lanes::splat(0.0); 4]; 4];
+            let mut pixels = [[Lanes::<P>::splat(0.0); 4]; 4];
             for (pixels, row) in pixels.iter_mut().zip(rows) {
                 for (column, pixel) in pixels.iter_mut().enumerate() {
                     *pixel = Lanes::load(&row[column * lanes + lane]);
@@ -65,12 +66,14 @@ impl Winograd {
     }
 
     /// Takes the image `x`.
-    pub(super) fn transform(&mut self, x: &[f32]) {
-        transform_image(x, self.dims, &mut self.image);
+    #[inline(always)]
+    pub(super) fn transform<P: Products>(&mut self, x: &[f32]) {
+        transform_image::<P>(x, self.dims, &mut self.image);
     }
 
     /// The sums of all pixels of the image for the outputs of `block`, which begin with `start`.
-    pub(super) fn block(&mut self, block: usize, start: &[f32; BLOCK], sums: &mut [[f32; BLOCK]]) {
+    #[inline(always)]
+    pub(super) fn block<P: Products>(&mut self, block: usize, start: &[f32; BLOCK], sums: &mut [[f32; BLOCK]]) {
         let (inputs, tiles) = (self.dims.inputs, tiles(self.dims));
         let weight = self.weight[block * FREQUENCIES * inputs..].chunks_exact(inputs);
         let frequencies =
@@ -78,14 +81,14 @@ impl Winograd {
         for ((products, image), weight) in frequencies {
             let groups = products.as_chunks_mut::<ROWS>().0.iter_mut().zip(image.chunks_exact(ROWS * inputs));
             for (products, rows) in groups {
-                let own = multiply_rows(std::array::from_fn(|row| &rows[row * inputs..][..inputs]), weight);
+                let own = multiply_rows::<P>(std::array::from_fn(|row| &rows[row * inputs..][..inputs]), weight);
                 products.iter_mut().zip(own).for_each(|(product, own)| store(own, product));
             }
         }
-        let start = halves(start);
+        let start = halves::<P>(start);
         let ([rows, columns], [_, across]) = (self.dims.output(), grid(self.dims));
         for tile in 0..grid(self.dims).iter().product() {
-            let pixels: [[Lanes; 4]; 2] = std::array::from_fn(|half| {
+            let pixels: [[Lanes<P>; 4]; 2] = std::array::from_fn(|half| {
                 let products = |frequency| halves(&self.products[frequency * tiles + tile])[half];
                 transform_output(std::array::from_fn(products)).map(|sum| sum + start[half])
             });
@@ -100,7 +103,8 @@ impl Winograd {
 }
 
 /// `[O, I, 3, 3]`.
-pub(super) fn weight_gradient(x: &Bordered, gradient: &[f32], dims: Dims) -> Vec<f32> {
+#[inline(always)]
+pub(super) fn weight_gradient<P: Products>(x: &Bordered, gradient: &[f32], dims: Dims) -> Vec<f32> {
     let Dims { inputs, outputs, .. } = dims;
     let (pixels, tiles, lanes) = (dims.pixels(), tiles(dims), inputs / LANES);
     let mut image = vec![0.0; FREQUENCIES * tiles * inputs];
@@ -110,14 +114,14 @@ pub(super) fn weight_gradient(x: &Bordered, gradient: &[f32], dims: Dims) -> Vec
     // [block][frequency][I][8]
     let mut sums = vec![[[0.0; BLOCK]; LANES]; outputs.div_ceil(BLOCK) * FREQUENCIES * lanes];
     for (x, gradient) in x.images(dims).zip(gradient.chunks_exact(outputs * pixels)) {
-        transform_image(x, dims, &mut image);
+        transform_image::<P>(x, dims, &mut image);
         for (sums, planes) in sums.chunks_exact_mut(FREQUENCIES * lanes).zip(gradient.chunks(BLOCK * pixels)) {
             interleave(planes, &mut block);
-            transform_gradient(&block, dims, &mut transformed);
+            transform_gradient::<P>(&block, dims, &mut transformed);
             for (at, sums) in sums.iter_mut().enumerate() {
                 let (frequency, lane) = (at / lanes, at % lanes);
                 let (image, rows) = (&image[frequency * tiles * inputs..], &transformed[frequency * tiles..][..tiles]);
-                add_products(&image[lane * LANES..], &places, rows, sums);
+                add_products::<P>(&image[lane * LANES..], &places, rows, sums);
             }
         }
     }
@@ -131,11 +135,12 @@ pub(super) fn weight_gradient(x: &Bordered, gradient: &[f32], dims: Dims) -> Vec
 }
 
 /// AgA' of the 2x2 gradients of each tile: `[frequency][tile][8]`.
-fn transform_gradient(block: &[[f32; BLOCK]], dims: Dims, out: &mut [[f32; BLOCK]]) {
+#[inline(always)]
+fn transform_gradient<P: Products>(block: &[[f32; BLOCK]], dims: Dims, out: &mut [[f32; BLOCK]]) {
     let ([rows, columns], [_, across], tiles) = (dims.output(), grid(dims), tiles(dims));
-    let line = |[a, b]: [[Lanes; 2]; 2]| -> [[Lanes; 2]; 4] {
+    let line = |[a, b]: [[Lanes<P>; 2]; 2]| -> [[Lanes<P>; 2]; 4] {
         let zero = Lanes::splat(0.0);
-        let both = |combine: fn(Lanes, Lanes) -> Lanes| [combine(a[0], b[0]), combine(a[1], b[1])];
+        let both = |combine: fn(Lanes<P>, Lanes<P>) -> Lanes<P>| [combine(a[0], b[0]), combine(a[1], b[1])];
         [a, both(|a, b| a + b), both(|a, b| a - b), b.map(|b| zero - b)]
     };
     for tile in 0..grid(dims).iter().product() {
@@ -144,7 +149,7 @@ fn transform_gradient(block: &[[f32; BLOCK]], dims: Dims, out: &mut [[f32; BLOCK
             let inside = row < rows && column < columns;
             if inside { halves(&block[row * columns + column]) } else { [Lanes::splat(0.0); 2] }
         };
-        let down: [[[Lanes; 2]; 4]; 2] = std::array::from_fn(|column| line([pixel(0, column), pixel(1, column)]));
+        let down: [[[Lanes<P>; 2]; 4]; 2] = std::array::from_fn(|column| line([pixel(0, column), pixel(1, column)]));
         for row in 0..4 {
             for (column, value) in line([down[0][row], down[1][row]]).into_iter().enumerate() {
                 store(value, &mut out[(row * 4 + column) * tiles + tile]);

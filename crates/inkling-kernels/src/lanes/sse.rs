@@ -1,6 +1,6 @@
-//! SSE2 of x86-64, which every such processor has; with fused multiply-adds in a build for processors that have them.
+//! SSE2 of x86-64, which every such processor has; and fused multiply-adds for those that have them.
 //!
-//! SAFETY of every block here: the instructions are in the build's target features.
+//! SAFETY of every block here: SSE2 is in the build's target features, and see [`add_product_fused`].
 
 use core::arch::x86_64::*;
 
@@ -33,18 +33,17 @@ instructions! {
     div(a: Register, b: Register) -> Register { _mm_div_ps(a, b) }
     sqrt(register: Register) -> Register { _mm_sqrt_ps(register) }
     gt_or_nan(a: Register, b: Register) -> Comparison { _mm_or_ps(_mm_cmpgt_ps(a, b), _mm_cmpunord_ps(a, a)) }
+    add_product(sum: Register, a: Register, b: Register) -> Register { _mm_add_ps(sum, _mm_mul_ps(a, b)) }
     select(comparison: Comparison, yes: Register, no: Register) -> Register {
         _mm_or_ps(_mm_and_ps(comparison, yes), _mm_andnot_ps(comparison, no))
     }
 }
 
-#[cfg(target_feature = "fma")]
-instructions! {
-    add_product(sum: Register, a: Register, b: Register) -> Register { _mm_fmadd_ps(a, b, sum) }
-}
-#[cfg(not(target_feature = "fma"))]
-instructions! {
-    add_product(sum: Register, a: Register, b: Register) -> Register { _mm_add_ps(sum, _mm_mul_ps(a, b)) }
+/// `sum + a * b`, rounded once.
+#[inline(always)]
+pub(super) fn add_product_fused(sum: Register, a: Register, b: Register) -> Register {
+    // SAFETY: only the functions of `kernel!` get here, on a processor that has the instruction.
+    unsafe { _mm_fmadd_ps(a, b, sum) }
 }
 
 #[inline(always)]
