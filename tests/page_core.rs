@@ -15,7 +15,7 @@ use inkling::page::{
     },
     msg::{ControlMsg, Found, FromWorker, LessonMsg, Msg, Record, Section, Unread, WorkbenchMsg, WorkerMsg},
     update::update,
-    worker::WorkerState,
+    worker::{Server, WorkerState},
 };
 use inkling_core::{
     image::DataShape,
@@ -25,10 +25,10 @@ use inkling_core::{
         Answer, BackendName, Command, Envelope, Event as RunEvent, Explanation, Maps, Question, RunState, Specimen,
         StepPoint, StepView,
     },
-    settings::{FIELDS, PRESETS, Settings},
+    settings::{BackendChoice, FIELDS, PRESETS, Settings},
 };
 use proptest::prelude::*;
-use world::{Act, World, act};
+use world::{Act, World, act, server};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
@@ -244,6 +244,49 @@ fn a_larger_batch_is_offered_to_many_workers_on_the_cpu_alone() {
     assert_eq!(world.model.scaled(), None);
     world.act(Act::Click(ControlMsg::Scale));
     assert_eq!(world.model.settings.batch, 256, "a click on a button that is just disappearing changes nothing");
+}
+
+#[test]
+fn a_server_trains_once_it_is_allowed_and_is_tried_again_for_the_next_run() {
+    let train = || Act::Click(ControlMsg::Train(Vec::new()));
+    let mut world = World::new();
+    world.act(Act::Click(ControlMsg::Changed("backend", "remote".into())));
+    world.settle();
+    let engine = |world: &World| match &world.model.worker {
+        WorkerState::Fetching(plan, _) | WorkerState::Checking(plan, _) | WorkerState::Ready(plan, _) => {
+            plan.pick.engine.name()
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(engine(&world), BackendName::Cpu);
+    world.act(Act::Click(ControlMsg::NameServer("no link".into())));
+    assert!(matches!(world.model.server, Server::Refused(_)));
+    world.act(Act::Click(ControlMsg::NameServer(server())));
+    world.settle();
+    assert_eq!(engine(&world), BackendName::Cpu, "nobody has allowed it");
+    world.act(Act::Click(ControlMsg::AllowServer));
+    world.settle();
+    assert_eq!(engine(&world), BackendName::Remote);
+
+    // It can't be reached; then it is there again.
+    world.act(train());
+    world.settle();
+    world.act(Act::Step);
+    world.act(Act::Checkpoint);
+    world.act(Act::Lose(false));
+    world.act(Act::Lose(false));
+    world.settle();
+    assert_eq!((engine(&world), world.model.run.state), (BackendName::Cpu, RunState::Training));
+    world.act(Act::Finish);
+    world.act(train());
+    world.settle();
+    assert_eq!(engine(&world), BackendName::Remote);
+
+    world.act(Act::Click(ControlMsg::Stop));
+    world.act(Act::Click(ControlMsg::StayInTab));
+    world.act(train());
+    world.settle();
+    assert_eq!((engine(&world), world.model.settings.backend), (BackendName::Cpu, BackendChoice::Auto));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 "use strict";
 // scripts/seal writes the digests of the site's programs here. While Trunk serves a site that still grows, there are none.
 const DIGESTS = {};
-const PROGRAMS = ["worker_cpu", "worker_relaxed", "worker_files", "worker_ndarray", "worker_webgpu"];
+const PROGRAMS = ["worker_cpu", "worker_relaxed", "worker_files", "worker_ndarray", "worker_remote", "worker_webgpu"];
 
 const query = new URLSearchParams(self.location.search);
 const name = query.get("worker");

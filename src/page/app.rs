@@ -34,7 +34,7 @@ use super::{
     probe, store,
     update::{start as first_effects, update},
     verdict,
-    worker::WorkerId,
+    worker::{Server, WorkerId},
 };
 use crate::tasks;
 
@@ -105,6 +105,9 @@ pub fn start(fetch_inspectors: FetchInspectors) {
     model.cpu_program = probe::cpu_program();
     model.picture.still = dom::matches_media(REDUCED_MOTION);
     model.picture.hidden = dom::document().is_some_and(|document| document.hidden());
+    if let Some(link) = dom::fragment("server") {
+        model.server = Server::of(&link);
+    }
     for error in errors {
         if let Some(field) = Field::of(&error.key) {
             model.errors.insert(field.key, error.to_string());
@@ -247,11 +250,11 @@ impl App {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Probe(id, choice) => spawn_local(async move {
-                let pick = probe::pick(choice).await;
+            Effect::Probe(id, choice, server) => spawn_local(async move {
+                let pick = probe::pick(choice, &server).await;
                 emit(Msg::Worker(id, WorkerMsg::Probed(pick)));
             }),
-            Effect::OpenWorker(id, address) => self.open_worker(id, &address),
+            Effect::OpenWorker(id, address, name) => self.open_worker(id, &address, &name),
             Effect::CloseWorker => self.worker = None,
             Effect::Send(command) => {
                 if let Some(Err(error)) = self.worker.as_ref().map(|link| link.send(&command)) {
@@ -329,10 +332,10 @@ impl App {
         self.after(Urgency::Frame);
     }
 
-    fn open_worker(&mut self, id: WorkerId, address: &str) {
+    fn open_worker(&mut self, id: WorkerId, address: &str, name: &str) {
         self.worker = None; // two programs at once might not fit into memory
         let hear = move |heard: FromWorker<Envelope>| emit(Msg::Worker(id, WorkerMsg::Received(heard)));
-        match Link::open(address, hear) {
+        match Link::open(address, name, hear) {
             Ok(link) => self.worker = Some(link),
             Err(error) => emit(Msg::Worker(id, WorkerMsg::Refused(error))),
         }
@@ -345,7 +348,7 @@ impl App {
                 FromWorker::Failed(reason) => FromWorker::Failed(reason),
             }));
         };
-        match Link::open(FILE_WORKER, hear) {
+        match Link::open(FILE_WORKER, "", hear) {
             Ok(link) => self.file_worker = Some(link),
             Err(error) => emit(Msg::FileWorker(FromWorker::Failed(say!("this browser allows no workers ({})", error)))),
         }

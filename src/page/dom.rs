@@ -252,6 +252,12 @@ pub fn json(value: &impl Serialize) -> String {
     value.ok().and_then(|value| js_sys::JSON::stringify(&value).ok()).map(String::from).unwrap_or_default()
 }
 
+/// The value of `key` in the fragment of the page's URL, which is sent to no host: `#key=value`.
+pub fn fragment(key: &str) -> Option<String> {
+    let hash = window()?.location().hash().ok()?;
+    Some(hash.strip_prefix('#')?.strip_prefix(key)?.strip_prefix('=')?.to_string())
+}
+
 /// Replaces the query in the page's URL, which holds the settings.
 pub fn set_address(query: &str) {
     if let Some(history) = window().and_then(|window| window.history().ok()) {
@@ -259,8 +265,10 @@ pub fn set_address(query: &str) {
         let search = window().and_then(|window| window.location().search().ok()).unwrap_or_default();
         let language = search.trim_start_matches('?').split('&').find(|pair| pair.starts_with("language="));
         let language = language.map(|pair| format!("&{pair}")).unwrap_or_default();
+        // So does the server's link.
+        let hash = window().and_then(|window| window.location().hash().ok()).unwrap_or_default();
         // A page opened from a file can't change its URL; the run does not need it.
-        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("?{query}{language}")));
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("?{query}{language}{hash}")));
     }
 }
 

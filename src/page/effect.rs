@@ -11,16 +11,16 @@ use inkling_core::{
 
 use super::{
     msg::{Msg, Record, Section},
-    worker::{Verdict, WorkerId},
+    worker::{Server, Verdict, WorkerId},
 };
 
 /// Something to do outside the model.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Find out which backend this browser offers; answered by [`crate::page::msg::WorkerMsg::Probed`].
-    Probe(WorkerId, BackendChoice),
-    /// Start the worker at this address in place of the current one.
-    OpenWorker(WorkerId, String),
+    /// Find out which backend this browser offers, besides this server; answered by [`crate::page::msg::WorkerMsg::Probed`].
+    Probe(WorkerId, BackendChoice, Server),
+    /// Start the worker at this address, with this name, in place of the current one.
+    OpenWorker(WorkerId, String, String),
     /// End the worker.
     CloseWorker,
     /// Send a command to the worker.

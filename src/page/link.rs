@@ -4,7 +4,7 @@ use inkling_core::say;
 
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
-use web_sys::{ErrorEvent, MessageEvent, Worker};
+use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions};
 
 use super::msg::FromWorker;
 use crate::{BUILD, tasks::error_message};
@@ -38,17 +38,20 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts this build's worker at `address` (its program, then `&` and further parameters). `receive` gets all its
-    /// messages and errors.
+    /// Starts this build's worker at `address` (its program, then `&` and further parameters), with this name. `receive` gets
+    /// all its messages and errors.
     ///
     /// # Errors
     /// The browser's error message if it can't start the worker.
     pub fn open<M: DeserializeOwned>(
         address: &str,
+        name: &str,
         receive: impl Fn(FromWorker<M>) + Clone + 'static,
     ) -> Result<Self, String> {
-        let worker =
-            Worker::new(&format!("worker-loader.js?worker={address}&build={BUILD}")).map_err(|e| error_message(&e))?;
+        let options = WorkerOptions::new();
+        options.set_name(name);
+        let address = format!("worker-loader.js?worker={address}&build={BUILD}");
+        let worker = Worker::new_with_options(&address, &options).map_err(|e| error_message(&e))?;
         let hear = receive.clone();
         let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
             hear(match serde_wasm_bindgen::from_value(event.data()) {

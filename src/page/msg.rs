@@ -105,6 +105,12 @@ pub enum ControlMsg {
     ResumeKept,
     /// Forget the run that the browser kept.
     ForgetKept,
+    /// Train on the server with this link, if the visitor then lets data leave the tab.
+    NameServer(String),
+    /// Let data leave the tab for the server.
+    AllowServer,
+    /// Train in this tab, not on the server.
+    StayInTab,
     /// Save the record that can't be read as a file.
     SaveUnreadable(Record),
     /// Forget the record that can't be read.

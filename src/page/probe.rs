@@ -7,16 +7,16 @@ use inkling_core::{say, settings::BackendChoice};
 
 use super::{
     dom, verdict,
-    worker::{Adapter, CpuProgram, Pick, Site},
+    worker::{Adapter, CpuProgram, Pick, Server, Site},
 };
 use crate::tasks::within;
 
 /// A browser that has not found an adapter after this time counts as having none.
 const ADAPTER_TIMEOUT_MS: i32 = 10_000;
 
-/// Picks the worker for the visitor's choice, this browser and this site. Returns within [`ADAPTER_TIMEOUT_MS`].
-pub async fn pick(choice: BackendChoice) -> Pick {
-    if let Some(pick) = Pick::without_adapter(choice, &site()) {
+/// Picks the worker for the visitor's choice and server, this browser and this site. Returns within [`ADAPTER_TIMEOUT_MS`].
+pub async fn pick(choice: BackendChoice, server: &Server) -> Pick {
+    if let Some(pick) = Pick::without_adapter(choice, &site(), server) {
         return pick;
     }
     let adapter = adapter().await;

@@ -75,7 +75,7 @@ impl Update<'_> {
         self.replace(WorkerState::Probing(choice));
         self.effects.push(Effect::CloseWorker);
         self.model.run.backend = BackendInfo::default();
-        self.effects.push(Effect::Probe(self.model.last_worker, choice));
+        self.effects.push(Effect::Probe(self.model.last_worker, choice, self.model.server.clone()));
     }
 
     fn open(&mut self, plan: Plan) {
@@ -83,9 +83,9 @@ impl Update<'_> {
         let waits = starts && self.model.run.settings.dataset == DatasetName::Mnist;
         // MNIST is downloaded in parallel with the worker.
         let early = if waits { format!("&early={}", first_source().join(",")) } else { String::new() };
-        let address = plan.pick.address(self.model.cpu_program) + &early;
+        let (address, name) = (plan.pick.address(self.model.cpu_program) + &early, plan.pick.worker_name());
         self.replace(WorkerState::Fetching(plan, 0));
-        self.effects.push(Effect::OpenWorker(self.model.last_worker, address));
+        self.effects.push(Effect::OpenWorker(self.model.last_worker, address, name));
         self.later(SILENCE_MS, WorkerMsg::SilenceDue);
         self.later(READY_TIMEOUT_MS, WorkerMsg::ReadyDue(0));
     }
@@ -179,10 +179,10 @@ impl Update<'_> {
             );
         }
         self.effects.push(Effect::KeepOffline(plan.pick.address(self.model.cpu_program)));
-        let gpu = plan.pick.gpu().cloned().unwrap_or_default();
-        if let Some(check) = &backend.check {
+        if let (Some(check), Some(gpu)) = (&backend.check, plan.pick.gpu()) {
             self.effects.push(Effect::Remember(gpu.adapter.clone(), Verdict::Passed(check.clone())));
         }
+        let gpu = plan.pick.gpu().cloned().unwrap_or_default();
         // The browser knows the adapter better than the library does.
         let adapter = if gpu.adapter.is_empty() { backend.adapter.clone() } else { gpu.adapter };
         let check = backend.check.clone().or(gpu.check);
@@ -230,7 +230,9 @@ impl Update<'_> {
         if let (true, Some(gpu)) = (faulty, plan.pick.gpu()) {
             self.effects.push(Effect::Remember(gpu.adapter.clone(), Verdict::Failed(error.into())));
         }
-        self.open(Plan { pick: Pick::cpu(error), ..plan });
+        // A server may be there again for the next run.
+        let stand_in = plan.stand_in || matches!(plan.pick.engine, Engine::Remote(_));
+        self.open(Plan { pick: Pick::cpu(error), stand_in, ..plan });
     }
 
     fn lose_ready(&mut self, plan: Plan, error: &str) {

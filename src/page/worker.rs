@@ -2,6 +2,7 @@
 
 use inkling_core::{
     protocol::{BackendName, Check},
+    remote::{LinkError, ServerLink},
     say,
     settings::BackendChoice,
 };
@@ -74,6 +75,22 @@ pub enum Engine {
     Ndarray,
     /// burn-wgpu.
     Webgpu(Gpu),
+    /// A server's device.
+    Remote(ServerLink),
+}
+
+/// The server that may train for this tab.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Server {
+    /// None is known.
+    #[default]
+    Unknown,
+    /// What the visitor gave as its link is none.
+    Refused(LinkError),
+    /// The visitor has not said yet whether data may leave the tab.
+    Offered(ServerLink),
+    /// The visitor lets data leave the tab.
+    Allowed(ServerLink),
 }
 
 /// How to start a WebGPU worker.
@@ -163,9 +180,16 @@ impl WorkerState {
             WorkerState::Checking(Plan { pick: Pick { engine: Engine::Webgpu(_), .. }, .. }, _) => {
                 Some(say!("Checking the GPU against the CPU…").into())
             }
+            WorkerState::Checking(Plan { pick: Pick { engine: Engine::Remote(link), .. }, .. }, _) => {
+                Some(say!("Connecting to {}, and checking it against the CPU…", link.host()))
+            }
             WorkerState::Checking(..) => Some(say!("Starting the CPU worker…").into()),
             WorkerState::Fetching(plan, received) => {
-                let name = if plan.pick.gpu().is_some() { "WebGPU" } else { "CPU" };
+                let name = match plan.pick.engine {
+                    Engine::Webgpu(_) => "WebGPU",
+                    Engine::Remote(_) => "server",
+                    Engine::Cpu | Engine::Ndarray => "CPU",
+                };
                 Some(say!("Fetching the {} worker: {} MB…", name, format_args!("{:.1}", f64::from(*received) / 1e6)))
             }
         }
@@ -179,14 +203,24 @@ impl Engine {
             Engine::Cpu => BackendName::Cpu,
             Engine::Ndarray => BackendName::Ndarray,
             Engine::Webgpu(_) => BackendName::Webgpu,
+            Engine::Remote(_) => BackendName::Remote,
         }
+    }
+}
+
+impl Server {
+    /// The server of this link, or of a link to the page that names it, which the visitor is to be asked about.
+    pub fn of(link: &str) -> Self {
+        let link = link.rsplit_once("#server=").map_or(link, |parts| parts.1);
+        link.parse().map_or_else(Server::Refused, Server::Offered)
     }
 }
 
 impl Site {
     /// The site with these lists of workers, separated by spaces. Names of other programs are ignored.
     pub fn of(ready: &str, building: &str) -> Self {
-        const KNOWN: [BackendName; 3] = [BackendName::Webgpu, BackendName::Cpu, BackendName::Ndarray];
+        const KNOWN: [BackendName; 4] =
+            [BackendName::Webgpu, BackendName::Cpu, BackendName::Ndarray, BackendName::Remote];
         let names = |list: &str| {
             list.split(' ').filter_map(|word| KNOWN.into_iter().find(|name| name.to_string() == word)).collect()
         };
@@ -196,7 +230,12 @@ impl Site {
 
     /// Why the site does not have this worker; `None` if it has it.
     fn lacks(&self, name: BackendName) -> Option<String> {
-        let title = if name == BackendName::Webgpu { "WebGPU" } else { "burn-ndarray" };
+        let title = match name {
+            BackendName::Webgpu => "WebGPU",
+            BackendName::Ndarray => "burn-ndarray",
+            BackendName::Remote => say!("training on a server"),
+            BackendName::Cpu => "the CPU",
+        };
         if self.ready.contains(&name) {
             None
         } else if self.building.contains(&name) {
@@ -218,9 +257,17 @@ impl Pick {
         if let Engine::Webgpu(gpu) = &self.engine { Some(gpu) } else { None }
     }
 
-    /// The worker for `choice` on this site, if the choice does not depend on an adapter.
-    pub fn without_adapter(choice: BackendChoice, site: &Site) -> Option<Self> {
+    /// The worker for `choice` on this site with this server, if the choice does not depend on an adapter.
+    pub fn without_adapter(choice: BackendChoice, site: &Site, server: &Server) -> Option<Self> {
         match choice {
+            BackendChoice::Remote => Some(match (site.lacks(BackendName::Remote), server) {
+                (Some(reason), _) => Pick::cpu(reason),
+                (None, Server::Allowed(link)) => {
+                    Pick { engine: Engine::Remote(link.clone()), reason: say!("you chose this server").into() }
+                }
+                (None, Server::Offered(_)) => Pick::cpu(say!("you have not let data leave this tab")),
+                (None, Server::Unknown | Server::Refused(_)) => Pick::cpu(say!("no server is known")),
+            }),
             BackendChoice::Cpu => Some(Pick::cpu(say!("you chose the CPU"))),
             BackendChoice::Ndarray => Some(match site.lacks(BackendName::Ndarray) {
                 Some(reason) => Pick::cpu(reason),
@@ -260,7 +307,13 @@ impl Pick {
             Engine::Cpu if cpu == CpuProgram::Relaxed => "worker_relaxed".into(),
             Engine::Cpu => "worker_cpu".into(),
             Engine::Ndarray => "worker_ndarray".into(),
+            Engine::Remote(_) => "worker_remote".into(),
         }
+    }
+
+    /// What the worker is told by its name, which is sent to no host: the server, if there is one.
+    pub fn worker_name(&self) -> String {
+        if let Engine::Remote(link) = &self.engine { link.to_string() } else { String::new() }
     }
 
     /// The same again, but without relying on a self-test that passed on an earlier visit.
@@ -280,11 +333,14 @@ mod tests {
     #[test]
     fn the_cpu_is_the_answer_whenever_webgpu_is_not_offered_not_there_or_only_emulated() {
         let adapter = |software| Ok(Adapter { name: "a".into(), software });
-        let cpu_only = Pick::without_adapter(BackendChoice::Auto, &Site::of("cpu", "")).unwrap();
+        let cpu_only = Pick::without_adapter(BackendChoice::Auto, &Site::of("cpu", ""), &Server::Unknown).unwrap();
         assert_eq!(cpu_only, Pick::cpu("this site was built without WebGPU"));
         let all = Site::of("cpu files webgpu ndarray", "");
-        assert_eq!(Pick::without_adapter(BackendChoice::Auto, &all), None);
-        assert_eq!(Pick::without_adapter(BackendChoice::Ndarray, &all).unwrap().engine, Engine::Ndarray);
+        assert_eq!(Pick::without_adapter(BackendChoice::Auto, &all, &Server::Unknown), None);
+        assert_eq!(
+            Pick::without_adapter(BackendChoice::Ndarray, &all, &Server::Unknown).unwrap().engine,
+            Engine::Ndarray
+        );
         let none = Pick::with_adapter(BackendChoice::Webgpu, Err("no WebGPU".into()), None);
         assert_eq!(none, Pick::cpu("no WebGPU"));
         assert_eq!(Pick::with_adapter(BackendChoice::Auto, adapter(true), None).engine, Engine::Cpu);
@@ -294,9 +350,9 @@ mod tests {
     #[test]
     fn while_a_worker_is_being_built_the_cpu_trains_and_the_page_says_so() {
         let site = Site::of("cpu files", "webgpu ndarray");
-        let waiting = Pick::without_adapter(BackendChoice::Auto, &site).unwrap();
+        let waiting = Pick::without_adapter(BackendChoice::Auto, &site, &Server::Unknown).unwrap();
         assert_eq!(waiting, Pick::cpu("WebGPU is still being built; the CPU trains until then"));
-        let waiting = Pick::without_adapter(BackendChoice::Ndarray, &site).unwrap();
+        let waiting = Pick::without_adapter(BackendChoice::Ndarray, &site, &Server::Unknown).unwrap();
         assert_eq!(waiting, Pick::cpu("burn-ndarray is still being built; the CPU trains until then"));
     }
 
@@ -311,6 +367,25 @@ mod tests {
         let failed = || Verdict::Failed("it computed wrongly".into());
         assert_eq!(with(BackendChoice::Auto, failed()).engine, Engine::Cpu);
         assert_eq!(with(BackendChoice::Webgpu, failed()).address(CpuProgram::Plain), "worker_webgpu");
+    }
+
+    #[test]
+    fn a_server_trains_only_once_the_visitor_lets_data_leave_the_tab() {
+        let link: ServerLink =
+            format!("http://localhost:3340/{}/{}", "ab".repeat(32), "cd".repeat(16)).parse().unwrap();
+        let site = Site::of("cpu remote", "");
+        let with = |site: &Site, server| Pick::without_adapter(BackendChoice::Remote, site, &server).unwrap();
+        let allowed = with(&site, Server::Allowed(link.clone()));
+        assert_eq!(allowed.engine, Engine::Remote(link.clone()));
+        assert_eq!(
+            (allowed.address(CpuProgram::Relaxed), allowed.worker_name()),
+            ("worker_remote".into(), link.to_string())
+        );
+        assert_eq!(with(&Site::of("cpu", ""), Server::Allowed(link.clone())).engine, Engine::Cpu);
+        for server in [Server::Unknown, Server::Refused(LinkError::Form), Server::Offered(link)] {
+            let pick = with(&site, server);
+            assert!(pick.engine == Engine::Cpu && pick.worker_name().is_empty());
+        }
     }
 
     #[test]

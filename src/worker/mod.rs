@@ -10,5 +10,7 @@ mod macrotask;
 mod post;
 #[cfg(feature = "cpu")]
 mod replicas;
+#[cfg(feature = "remote")]
+mod server;
 #[cfg(feature = "cpu")]
 pub mod session;

@@ -11,6 +11,8 @@ use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, UrlSearchParams};
 
+#[cfg(feature = "remote")]
+use super::server;
 use super::{
     download,
     macrotask::Macrotask,
@@ -22,7 +24,7 @@ use inkling_core::{
     data::Dataset,
     protocol::{Command, Envelope, Event, RunId},
 };
-#[cfg(any(feature = "ndarray", feature = "webgpu"))]
+#[cfg(any(feature = "ndarray", feature = "remote", feature = "webgpu"))]
 use inkling_train::replicas::NoReplicas;
 use inkling_train::{
     device::{Backend, BackendKind, DeviceError},
@@ -32,6 +34,19 @@ use inkling_train::{
 thread_local! {
     /// The run that the page requested last, for events that the session itself does not send.
     static RUN: Cell<RunId> = const { Cell::new(0) };
+}
+
+/// Starts a session on the server whose link is the worker's name, where no address that is sent to a host has it. Returns at once.
+#[cfg(feature = "remote")]
+pub fn start_on_server() {
+    let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    match global.name().parse() {
+        Ok(link) => start(BackendKind::Remote(link)),
+        Err(error) => {
+            let reason = inkling_core::remote::LinkError::to_string(&error);
+            post(&Envelope { run: 0, event: Event::Unavailable { reason, faulty: false } });
+        }
+    }
 }
 
 /// Starts a session on `kind` that listens to the page, or a replica if the worker's URL says so. Returns at once.
@@ -65,12 +80,20 @@ fn query(name: &str) -> Option<String> {
     UrlSearchParams::new_with_str(&global.location().search()).ok()?.get(name)
 }
 
-/// Opens the backend. Runs the self-test if it is a GPU, unless the page knows that it has passed before.
+/// Opens the backend. Runs the self-test if it is a GPU or a server, unless the page knows that it has passed before.
 async fn tested(kind: BackendKind) -> Result<Backend, DeviceError> {
-    #[cfg_attr(not(feature = "webgpu"), allow(unused_mut))]
-    let mut backend = Backend::open(kind).await?;
-    #[cfg(feature = "webgpu")]
-    if kind == BackendKind::Webgpu && query("checked").is_none() {
+    #[cfg(feature = "remote")]
+    if let BackendKind::Remote(link) = &kind {
+        server::check(link).await?;
+    }
+    #[cfg_attr(not(any(feature = "remote", feature = "webgpu")), allow(unused_mut))]
+    let mut backend = Backend::open(kind.clone()).await?;
+    #[cfg(feature = "remote")]
+    if let BackendKind::Remote(link) = kind {
+        server::watch(link);
+    }
+    #[cfg(any(feature = "remote", feature = "webgpu"))]
+    if backend.is_apart() && query("checked").is_none() {
         let (largest_difference, of) = backend.self_test(&inkling_core::network::Network::default()).await?;
         let (largest_difference, tolerance) =
             (f64::from(largest_difference), f64::from(inkling_train::device::TOLERANCE));
@@ -95,7 +118,7 @@ async fn serve(kind: BackendKind) -> Result<(), JsValue> {
     if early {
         fetch_mnist(&inbox);
     }
-    let backend = match tested(kind).await {
+    let backend = match tested(kind.clone()).await {
         Ok(backend) => backend,
         Err(error) => {
             let event = Event::Unavailable { reason: error.to_string(), faulty: error.is_fault() };
@@ -108,7 +131,7 @@ async fn serve(kind: BackendKind) -> Result<(), JsValue> {
     let emit = |envelope| post(&envelope);
     let mut session = match kind {
         BackendKind::Cpu => Session::new(backend, ReplicaWorkers::new(query("worker").unwrap_or_default()), emit),
-        #[cfg(any(feature = "ndarray", feature = "webgpu"))]
+        #[cfg(any(feature = "ndarray", feature = "remote", feature = "webgpu"))]
         _ => Session::new(backend, NoReplicas, emit),
     };
     if early {

@@ -7,7 +7,7 @@ use inkling::{
         model::{Model, picture::Input},
         msg::{ControlMsg, FileMsg, Found, FromWorker, Msg, PadMsg, Record, Section, WorkbenchMsg, WorkerMsg},
         update::{start, update},
-        worker::{Pending, Pick, WorkerId, WorkerState},
+        worker::{Pending, Pick, Site, WorkerId, WorkerState},
     },
 };
 use inkling_core::{
@@ -35,7 +35,10 @@ pub struct FakeSession {
 pub struct World {
     pub model: Model,
     pub worker: Option<(WorkerId, bool, FakeSession)>,
-    pub probing: Option<WorkerId>,
+    /// What is found, once it is.
+    pub probing: Option<(WorkerId, Pick)>,
+    /// Whether the visitor has ever let data leave the tab.
+    pub allowed: bool,
     pub timers: Vec<Msg>,
     /// Whether the worker hangs; it then answers nothing.
     pub hung: bool,
@@ -55,6 +58,7 @@ impl World {
             model,
             worker: None,
             probing: None,
+            allowed: false,
             timers: Vec::new(),
             hung: false,
             file_worker: None,
@@ -67,6 +71,7 @@ impl World {
     }
 
     pub fn send(&mut self, msg: Msg) {
+        self.allowed |= msg == Msg::Control(ControlMsg::AllowServer);
         let effects = update(&mut self.model, msg);
         self.perform(effects);
         self.check();
@@ -75,8 +80,15 @@ impl World {
     pub fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Probe(id, _) => self.probing = Some(id),
-                Effect::OpenWorker(id, _) => {
+                Effect::Probe(id, choice, server) => {
+                    let pick = match choice {
+                        BackendChoice::Remote => Pick::without_adapter(choice, &Site::of("cpu remote", ""), &server),
+                        _ => None,
+                    };
+                    self.probing = Some((id, pick.unwrap_or(Pick::cpu("test"))));
+                }
+                Effect::OpenWorker(id, _, name) => {
+                    assert!(name.is_empty() || self.allowed, "data leaves the tab, and nobody has allowed it");
                     self.worker = Some((id, false, FakeSession::default()));
                     self.hung = false;
                 }
@@ -169,8 +181,8 @@ impl World {
     /// Lets time pass until nothing more happens.
     pub fn settle(&mut self) {
         for _ in 0..200 {
-            if let Some(id) = self.probing.take() {
-                self.send(Msg::Worker(id, WorkerMsg::Probed(Pick::cpu("test"))));
+            if let Some((id, pick)) = self.probing.take() {
+                self.send(Msg::Worker(id, WorkerMsg::Probed(pick)));
             } else if let Some((id, false, _)) = self.worker {
                 self.ready(id, BUILD);
             } else if self.saving > 0 {
@@ -253,7 +265,10 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Click(ControlMsg::Test)),
         1 => Just(Act::Click(ControlMsg::ResumeKept)),
         1 => Just(Act::Click(ControlMsg::ForgetKept)),
-        1 => prop_oneof![Just("cpu"), Just("auto"), Just("webgpu"), Just("nonsense")].prop_map(|text| Act::Click(ControlMsg::Changed("backend", text.into()))),
+        1 => prop_oneof![Just("cpu"), Just("auto"), Just("webgpu"), Just("remote"), Just("nonsense")].prop_map(|text| Act::Click(ControlMsg::Changed("backend", text.into()))),
+        1 => Just(Act::Click(ControlMsg::NameServer(server()))),
+        1 => Just(Act::Click(ControlMsg::AllowServer)),
+        1 => Just(Act::Click(ControlMsg::StayInTab)),
         1 => Just(Act::Workbench(WorkbenchMsg::TimeMachine(1))),
         1 => Just(Act::Workbench(WorkbenchMsg::ChooseInput(Input::Data(None)))),
         1 => Just(Act::Workbench(WorkbenchMsg::Survey)),
@@ -284,6 +299,15 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Found),
         1 => Just(Act::Open),
     ]
+}
+
+/// The link of a server.
+pub fn server() -> String {
+    format!(
+        "http://localhost:8080/?backend=remote#server=http://localhost:3340/{}/{}",
+        "5f".repeat(32),
+        "c2".repeat(16)
+    )
 }
 
 pub fn checkpoint(step: u32) -> Box<Checkpoint> {
@@ -358,8 +382,8 @@ impl World {
             }
             Act::Toggle(section, open) => self.send(Msg::Toggled(section, open)),
             Act::Probe => {
-                if let Some(id) = self.probing.take() {
-                    self.send(Msg::Worker(id, WorkerMsg::Probed(Pick::cpu("test"))));
+                if let Some((id, pick)) = self.probing.take() {
+                    self.send(Msg::Worker(id, WorkerMsg::Probed(pick)));
                 }
             }
             Act::Ready => {

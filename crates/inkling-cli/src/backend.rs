@@ -19,6 +19,7 @@ pub fn open(choice: BackendChoice) -> Result<Backend, CliError> {
         BackendChoice::Cpu => cpu(Rounding::Once),
         BackendChoice::Webgpu => gpu(),
         BackendChoice::Ndarray => ndarray(),
+        BackendChoice::Remote => Err(CliError::Usage("only the page trains on a server".into())),
         BackendChoice::Auto => match gpu() {
             Ok(backend) => Ok(backend),
             Err(CliError::Device(error)) => {

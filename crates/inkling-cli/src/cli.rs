@@ -28,6 +28,8 @@ pub fn command() -> Command {
             export(),
             info(),
             speed(),
+            #[cfg(feature = "serve")]
+            serve(),
             completions_command(),
             man_command(),
         ])
@@ -135,6 +137,36 @@ fn speed() -> Command {
         .args(look())
         .args([json()])
         .args(FIELDS.iter().filter(|field| field.key != "batch").map(setting))
+}
+
+#[cfg(feature = "serve")]
+fn serve() -> Command {
+    Command::new("serve").about("Lets tabs train on this machine: prints the link that they open").args([
+        Arg::new("listen")
+            .long("listen")
+            .value_name("ADDRESS")
+            .default_value("127.0.0.1:3340")
+            .value_parser(value_parser!(std::net::SocketAddr))
+            .help("Where to listen; 0.0.0.0:3340 lets other machines in"),
+        Arg::new("address")
+            .long("address")
+            .value_name("ADDRESS")
+            .help("How browsers reach it, such as https://example.org/inkling [default: http and --listen]"),
+        Arg::new("page")
+            .long("page")
+            .value_name("ADDRESS")
+            .default_value("http://localhost:8080/")
+            .value_hint(ValueHint::Url)
+            .help("The page that the link opens; its site must have been built for servers"),
+        Arg::new("key")
+            .long("key")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .value_hint(ValueHint::FilePath)
+            .help("The server's secret key, made if the file is not there: the link stays the same when the server starts again"),
+        backend(),
+        json(),
+    ])
 }
 
 fn completions_command() -> Command {

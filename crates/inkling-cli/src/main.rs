@@ -15,6 +15,8 @@ mod report;
 mod run;
 mod run_file;
 mod score;
+#[cfg(feature = "serve")]
+mod serve;
 mod speed;
 mod trained;
 
@@ -40,6 +42,8 @@ fn perform(matches: &ArgMatches) -> Result<ExitCode, CliError> {
         Some(("train", matches)) => run::train(matches),
         Some(("resume", matches)) => run::resume(matches),
         Some(("test", matches)) => score::test(matches),
+        #[cfg(feature = "serve")]
+        Some(("serve", matches)) => serve::serve(matches),
         Some(("speed", matches)) => speed::speed(matches),
         Some(("predict", matches)) => predict::predict(matches),
         Some(("export", matches)) => export::export(matches),

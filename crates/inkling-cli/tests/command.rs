@@ -273,3 +273,32 @@ fn completions_and_manual_pages_know_the_settings() {
     let page = fs::read_to_string(folder.path().join("pages/inkling-train.1")).unwrap();
     assert!(page.contains("Images per training step"), "{page}");
 }
+
+#[cfg(feature = "serve")]
+#[test]
+fn serve_prints_a_link_that_its_key_keeps_and_says_when_it_cannot_listen() {
+    let folder = tempdir().unwrap();
+    let serving = |listen: &str| {
+        let mut command = inkling(&folder, &format!("serve --backend cpu --json --key key --listen {listen}"));
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let line = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+        (child, serde_json::from_str::<Value>(&line).unwrap())
+    };
+    let (mut first, line) = serving("127.0.0.1:0");
+    let (address, link) = (line["address"].as_str().unwrap(), line["link"].as_str().unwrap());
+    let (page, server) = link.split_once("#server=").unwrap();
+    assert_eq!(page, "http://localhost:8080/?backend=remote");
+    let keys = server.strip_prefix(address).unwrap();
+    let port = address.strip_prefix("http://").unwrap();
+    let (code, _, stderr) = run(&folder, &format!("serve --backend cpu --listen {port}"));
+    assert!(code == 4 && stderr.contains("choose another --listen"), "{stderr}");
+    let (code, _, stderr) = run(&folder, "serve --backend cpu --listen 127.0.0.1:0 --address nonsense");
+    assert!(code == 2 && stderr.contains("--address nonsense"), "{stderr}");
+
+    let (mut again, line) = serving("127.0.0.1:0");
+    assert!(line["link"].as_str().unwrap().ends_with(keys), "{line}");
+    for child in [&mut first, &mut again] {
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
+}

@@ -22,6 +22,7 @@ mod packed;
 pub mod parameters;
 pub mod protocol;
 pub mod random;
+pub mod remote;
 pub mod restore;
 pub mod robustness;
 pub mod settings;

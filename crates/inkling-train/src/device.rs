@@ -9,6 +9,8 @@ use crate::{
     pass,
     resident::{self, Resident, ResidentSets},
 };
+#[cfg(feature = "remote")]
+use inkling_core::remote::ServerLink;
 use inkling_core::{
     augment::Augmentation,
     checkpoint::Rounding,
@@ -21,7 +23,7 @@ use inkling_core::{
 use inkling_kernels::lanes::{round_once, rounds_once};
 
 /// A backend that this build can use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BackendKind {
     /// burn-flex.
     Cpu,
@@ -31,6 +33,9 @@ pub enum BackendKind {
     /// burn-wgpu on the browser's WebGPU (natively on Vulkan or Metal).
     #[cfg(feature = "webgpu")]
     Webgpu,
+    /// A server's device.
+    #[cfg(feature = "remote")]
+    Remote(ServerLink),
 }
 
 /// An open backend.
@@ -51,13 +56,21 @@ pub enum DeviceError {
     /// Burn's runtime measures time with timestamps and can't run without them.
     #[error("the WebGPU adapter {0} lacks the feature timestamp-query")]
     NoTimestamps(String),
+    /// The server does not let this client in, or can't be reached.
+    #[error("{host} can't be used: {reason}")]
+    NoServer {
+        /// The relay's host.
+        host: String,
+        /// Why.
+        reason: String,
+    },
     /// The results of the self-test differ from burn-flex's.
     #[error(
-        "the WebGPU adapter {adapter} computes incorrectly: \
+        "{adapter} computes incorrectly: \
          the largest error in {what} is {difference:.1e} of the CPU's largest value"
     )]
     WrongResult {
-        /// The adapter.
+        /// The adapter, or the server.
         adapter: String,
         /// Which result.
         what: String,
@@ -104,6 +117,13 @@ impl Backend {
                 }
                 Ok(Backend::new(device, BackendName::Webgpu, &adapter))
             }
+            #[cfg(feature = "remote")]
+            BackendKind::Remote(link) => {
+                let device = connect(&link)
+                    .await
+                    .map_err(|reason| DeviceError::NoServer { host: link.host().into(), reason })?;
+                Ok(Backend::new(device, BackendName::Remote, link.host()))
+            }
         }
     }
 
@@ -112,9 +132,9 @@ impl Backend {
         Backend { device, info }
     }
 
-    /// Whether this is a GPU. A GPU has its own memory, and its results may be wrong through no fault of the run.
-    pub fn is_gpu(&self) -> bool {
-        self.info.name == Some(BackendName::Webgpu)
+    /// Whether this is a GPU or a server. Both have their own memory, and their results may be wrong through no fault of the run.
+    pub fn is_apart(&self) -> bool {
+        matches!(self.info.name, Some(BackendName::Webgpu | BackendName::Remote))
     }
 
     /// How the CPU's kernels round; `None` on every other backend.
@@ -123,10 +143,10 @@ impl Backend {
         (self.info.name == Some(BackendName::Cpu)).then_some(own)
     }
 
-    /// Copies the images to a GPU if they fit; empty on other backends.
+    /// Copies the images to a device that is apart, if they fit; empty on other backends.
     pub fn resident(&self, data: &Dataset) -> ResidentSets {
         let copy =
-            |images| (resident::POSSIBLE && self.is_gpu()).then(|| Resident::new(images, &self.device)).flatten();
+            |images| (resident::POSSIBLE && self.is_apart()).then(|| Resident::new(images, &self.device)).flatten();
         ResidentSets { train: copy(&data.train), test: copy(&data.test) }
     }
 
@@ -149,7 +169,10 @@ impl Backend {
             let worst = expected.iter().zip(found).map(|(e, f)| (e - f).abs() / scale).fold(0.0, f32::max);
             let readable = found.len() == expected.len() && found.iter().all(|v| v.is_finite());
             if !readable || worst > TOLERANCE {
-                let adapter = self.info.adapter.clone();
+                let adapter = match self.info.name {
+                    Some(BackendName::Webgpu) => format!("the WebGPU adapter {}", self.info.adapter),
+                    _ => self.info.adapter.clone(),
+                };
                 let difference = if readable { worst } else { f32::NAN };
                 return Err(DeviceError::WrongResult { adapter, what: what.into(), difference });
             }
@@ -202,6 +225,21 @@ async fn read_all(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f32>>, DeviceError>
     let data = transaction.execute_async().await.map_err(|error| DeviceError::Unreadable(error.to_string()))?;
     let floats = |data: TensorData| data.try_into_vec().map_err(|error| DeviceError::Unreadable(format!("{error:?}")));
     data.into_iter().map(floats).collect()
+}
+
+/// Opens a session on the first device of a server.
+#[cfg(feature = "remote")]
+async fn connect(link: &ServerLink) -> Result<Device, String> {
+    use burn::remote::{ConnectError, EndpointId, IrohHost, IrohRelays, RemoteHost};
+    let id: EndpointId = link.id().parse().map_err(|_| "its link is damaged".to_string())?;
+    let url = link.relay().parse().map_err(|_| "its link is damaged".to_string())?;
+    let host = IrohHost::new(id).with_relays(IrohRelays::Private { url });
+    let host = RemoteHost::iroh(host).with_credential(link.token());
+    Device::remote_options(&host).init_async().await.map_err(|error| match error {
+        ConnectError::Unauthorized => "its link is no longer valid; open the one that it prints now".into(),
+        ConnectError::IncompatibleProtocol { .. } => "it is of another version".into(),
+        other => other.to_string(),
+    })
 }
 
 /// CubeCL registers its operations in static constructors. If a module does not call them itself, the linker makes

@@ -17,7 +17,7 @@ const BINDING: usize = 128 << 20;
 
 /// Whether this build may use a device with its own memory. The CPU worker is built without the code that it never
 /// uses.
-pub const POSSIBLE: bool = cfg!(any(feature = "webgpu", not(target_arch = "wasm32")));
+pub const POSSIBLE: bool = cfg!(any(feature = "remote", feature = "webgpu", not(target_arch = "wasm32")));
 
 /// A set of images on a device.
 pub struct Resident {

@@ -34,7 +34,7 @@ use self::{
 };
 use super::{
     msg::{Record, Section, Unread},
-    worker::{CpuProgram, Pending, WorkerId, WorkerState},
+    worker::{CpuProgram, Pending, Server, WorkerId, WorkerState},
 };
 
 /// Everything the page knows. What it knows of a run is folded from the worker's events.
@@ -54,6 +54,8 @@ pub struct Model {
     pub worker: WorkerState,
     /// The program that it runs on the CPU.
     pub cpu_program: CpuProgram,
+    /// The server that may train for this tab.
+    pub server: Server,
     /// Number of the newest worker.
     pub last_worker: WorkerId,
     /// What the run is waiting for.
@@ -289,6 +291,7 @@ impl Model {
             earlier_networks: Vec::new(),
             worker: WorkerState::Absent,
             cpu_program: CpuProgram::default(),
+            server: Server::default(),
             last_worker: WorkerId::default(),
             pending: Pending::Nothing,
             file_worker: FileWorker::Absent,

@@ -24,6 +24,7 @@ mod preview;
 mod report;
 mod runs;
 mod sections;
+mod server;
 mod sketch;
 mod status;
 mod summary;
@@ -68,6 +69,7 @@ pub fn overview() -> Vec<Box<dyn Panel>> {
         Box::new(curves::Curves),
         Box::new(matrix::Matrix::default()),
         Box::new(offer::Offer::default()),
+        Box::new(server::ServerOffer),
         Box::new(input::Input::default()),
         Box::new(blocks::Blocks::default()),
         Box::new(answer::Answer),

@@ -61,6 +61,7 @@ fn backend(run: &RunSummary) -> String {
     let info = &run.backend;
     match info.name {
         None => say!("No backend").into(),
+        Some(BackendName::Remote) => say!("Server: {}. Data leaves this tab.", info.adapter),
         Some(BackendName::Webgpu) => say!("WebGPU: {} ({})", info.adapter, info.reason),
         Some(BackendName::Cpu | BackendName::Ndarray) => say!("CPU: {} ({})", info.adapter, info.reason),
     }

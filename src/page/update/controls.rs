@@ -4,13 +4,14 @@ use inkling_core::{
     network::{Edit, Layers},
     protocol::{Command, RunState},
     say,
-    settings::{Control, DatasetName, FIELDS, Field, Preset, SettingError},
+    settings::{BackendChoice, Control, DatasetName, FIELDS, Field, Preset, SettingError},
 };
 
 use super::Update;
 use crate::page::{
     effect::Effect,
     msg::{ControlMsg, Record, Section},
+    worker::{Server, WorkerState},
 };
 
 /// So many changes of the network can be undone.
@@ -59,11 +60,32 @@ impl Update<'_> {
                     self.effects.push(Effect::Forget(Record::Run));
                 }
             }
+            ControlMsg::NameServer(link) => self.use_server(Server::of(&link)),
+            ControlMsg::AllowServer => {
+                if let Server::Offered(link) = &self.model.server {
+                    self.use_server(Server::Allowed(link.clone()));
+                }
+            }
+            ControlMsg::StayInTab => {
+                self.model.server = Server::Unknown;
+                self.changed("backend", BackendChoice::Auto.key());
+            }
             ControlMsg::SaveUnreadable(record) => self.effects.push(Effect::SaveAsFile(record)),
             ControlMsg::ForgetUnreadable(record) => {
                 self.model.unread.retain(|unread| unread.0 != record);
                 self.effects.push(Effect::Forget(record));
             }
+        }
+    }
+
+    /// Takes note of the server. What runs goes on where it is.
+    fn use_server(&mut self, server: Server) {
+        self.model.server = server;
+        if self.model.settings.backend == BackendChoice::Remote && self.model.run.state == RunState::Idle {
+            self.engage(BackendChoice::Remote);
+            self.prepare();
+        } else if let WorkerState::Ready(plan, _) = &mut self.model.worker {
+            plan.stand_in = true; // the next run looks for its worker again
         }
     }
 

@@ -200,6 +200,8 @@ pub enum BackendName {
     Cpu,
     /// burn-ndarray.
     Ndarray,
+    /// A server's device, through Burn's remote backend.
+    Remote,
 }
 
 impl fmt::Display for BackendName {
@@ -208,6 +210,7 @@ impl fmt::Display for BackendName {
             Self::Webgpu => "webgpu",
             Self::Cpu => "cpu",
             Self::Ndarray => "ndarray",
+            Self::Remote => "remote",
         })
     }
 }

@@ -71,6 +71,8 @@ choice! {
         Cpu = "cpu",
         /// burn-ndarray on the CPU: slower, for comparison.
         Ndarray = "ndarray",
+        /// A server's device, through Burn's remote backend.
+        Remote = "remote",
     }
 }
 

@@ -253,6 +253,7 @@ const BACKENDS: Rule = Rule::OneOf(&[
     ("webgpu", "WebGPU"),
     ("cpu", "CPU: burn-flex"),
     ("ndarray", "CPU: burn-ndarray (slow)"),
+    ("remote", "A server"),
 ]);
 const OPTIMIZERS: Rule = Rule::OneOf(&[
     ("adam", "Adam"),
@@ -271,7 +272,7 @@ settings! {
     dataset: DatasetName = DatasetName::Mnist, "Data set", "what the network learns from", DATASETS, Control::First,
         "The images to train on.";
     backend: BackendChoice = BackendChoice::Auto, "Backend", "what computes", BACKENDS, Control::In(Group::Machine),
-        "What trains the network: a GPU through WebGPU, or the CPU.";
+        "What trains the network: a GPU through WebGPU, the CPU, or a server that runs `inkling serve`.";
     epochs: u32 = 5, "Epochs", "more: better at first, then only longer", Rule::Whole(1, 100), Control::In(Group::Recipe),
         "Passes over all training images.";
     batch: u32 = 64, "Batch size", "larger: faster, but fewer steps", Rule::Whole(1, 1024), Control::In(Group::Recipe),

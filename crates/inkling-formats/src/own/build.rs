@@ -180,5 +180,5 @@ fn sentence(shape: DataShape, train: &Labelled, test: &Labelled, held_out: bool,
             " The largest class has {largest} images, the smallest {smallest}: the network will favour the large ones, unless you choose Balance classes under More."
         );
     }
-    words + " Press Train."
+    words
 }

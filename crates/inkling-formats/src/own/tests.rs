@@ -64,7 +64,7 @@ fn four_files_in_any_order_are_training_and_test_sets_and_two_are_split() {
     let [c, d] = idx_files(&small, "t10k");
     let (found, note) = data(vec![d.clone(), a.clone(), c.clone(), b.clone()]).unwrap();
     assert_eq!(found, Dataset::digits(large.clone(), small.clone()));
-    assert_eq!(note, "300 images to train with, 200 to test with: 28 by 28 pixels, gray, 10 classes. Press Train.");
+    assert_eq!(note, "300 images to train with, 200 to test with: 28 by 28 pixels, gray, 10 classes.");
     // By name, even if the test set is the larger one; by size, if the names say nothing.
     let [e, f] = idx_files(&large, "my-test");
     let [g, h] = idx_files(&small, "mine");

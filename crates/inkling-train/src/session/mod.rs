@@ -322,9 +322,7 @@ impl Session {
     /// A lost device stays lost until there is a new worker.
     fn device_lost(&mut self, error: &ReadError) {
         self.emit(Event::Unavailable { reason: error.to_string(), faulty: true });
-        self.fail(&format!(
-            "The device stopped responding: {error}. Press Train to start again, or choose another backend."
-        ));
+        self.fail(&format!("The device stopped responding: {error}. Start again, or choose another backend."));
     }
 
     fn set_state(&mut self, state: RunState) {

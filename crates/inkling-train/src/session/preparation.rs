@@ -262,9 +262,9 @@ impl Sources {
             (_, Some(data), DatasetName::Own) => (data.clone(), message!("your own files").into()),
             (.., name) => {
                 let source = match name {
-                    DatasetName::Letters => message!("letters drawn in this tab"),
-                    DatasetName::Shapes => message!("coloured shapes drawn in this tab"),
-                    _ => message!("synthetic digits drawn in this tab, not MNIST"),
+                    DatasetName::Letters => message!("letters drawn by Inkling"),
+                    DatasetName::Shapes => message!("coloured shapes drawn by Inkling"),
+                    _ => message!("synthetic digits drawn by Inkling, not MNIST"),
                 };
                 let drawn = synthetic::drawn(settings)
                     .unwrap_or_else(|| synthetic::digits(synthetic::DEFAULT_LEN, settings.seed));

@@ -181,7 +181,7 @@ impl Session {
     fn diverged(&mut self, what: &str, step: u32) {
         self.training = None; // such a network has no answers
         let reason = format!("{what} stopped being a number at step {step}");
-        if self.backend.is_gpu() {
+        if self.backend.is_apart() {
             self.emit(Event::Unavailable { reason: reason.clone(), faulty: true });
         }
         self.fail(&format!("Training diverged: {reason}. Choose a smaller learning rate and start again."));
