@@ -71,10 +71,11 @@ test-page: ## test the built page on the CPU, used as a visitor would use it
 	$(WASM) INKLING_SITE="$(TEST_SITE)" $(E2E)
 
 # Apart from the others: this compiles a network stack twice.
-test-server: ## test training on a server: the command with `serve`, and a site with the worker for it
-	@scripts/setup server
-	@$(SAY) "testing training on a server; the first build takes about 20 minutes on two cores"
-	cargo test -p inkling-cli --features serve
+test-optional: ## test what a usual build leaves out: training on a server, and on several devices
+	@scripts/setup optional
+	@$(SAY) "testing training on a server and on several devices; the first build takes about 20 minutes on two cores"
+	cargo test -p inkling-train --features devices --test devices
+	cargo test -p inkling-cli --features serve,devices
 	$(WASM) INKLING_WORKERS="files remote" trunk build --offline --dist "$(TEST_SITE)-server"
 	$(WASM) INKLING_SITE="$(TEST_SITE)-server" node --test --test-timeout=900000 tests/e2e/server.test.mjs
 
@@ -143,4 +144,4 @@ check: ## run what CI runs; EVERY=8: with one injected fault in eight
 
 # The targets share one target folder and one site.
 .NOTPARALLEL:
-.PHONY: help serve serve-cpu data dist test test-all test-native test-browser test-backends test-page test-server test-site bench bench-picture first-paint messages fuzz sweep soak chaos pictures check
+.PHONY: help serve serve-cpu data dist test test-all test-native test-browser test-backends test-page test-optional test-site bench bench-picture first-paint messages fuzz sweep soak chaos pictures check

@@ -9,6 +9,7 @@ use common::{Log, all, finish, session, tiny};
 use inkling_core::{
     checkpoint::TrainerState,
     data::{IMAGE, handwriting::Handwriting, synthetic},
+    image::DataShape,
     network::Network,
     parameters::random_weights,
     protocol::{
@@ -16,6 +17,7 @@ use inkling_core::{
         Question, RunState, Specimen,
     },
     settings::{DatasetName, Settings},
+    share::{self, ShareError},
     summary::RunSummary,
 };
 use inkling_formats::{
@@ -23,6 +25,7 @@ use inkling_formats::{
     tasks::{Host, perform},
     weights,
 };
+use inkling_train::session::Session;
 use pollster::block_on;
 
 fn steps(log: &Log) -> Vec<(u32, f64)> {
@@ -54,6 +57,38 @@ fn a_run_that_is_stepped_through_equals_one_that_runs_freely() {
     session.command(Command::Step);
     finish(&mut session);
     assert_eq!(steps(&log), steps(&expected));
+}
+
+#[test]
+fn a_small_network_is_shared_with_the_accuracy_that_rounding_leaves_it_and_a_large_one_is_refused() {
+    let (mut session, log) = session();
+    let shared = |session: &mut Session, id| {
+        session.command(Command::Ask { id, question: Question::Share });
+        while block_on(session.work()) {}
+        all(&log, |event| match event {
+            Event::Answer { id: of, answer: Answer::Share(shared) } if *of == id => Some(shared.clone()),
+            _ => None,
+        })
+        .pop()
+    };
+    session.command(Command::start(1, tiny()));
+    finish(&mut session);
+    assert_eq!(shared(&mut session, 1).unwrap(), Err(ShareError::TooLarge.to_string()));
+
+    let settings = Settings { net: "conv 8, pool, dense 8".parse().unwrap(), ..tiny() };
+    session.command(Command::start(2, settings.clone()));
+    finish(&mut session);
+    let found = shared(&mut session, 2).unwrap().unwrap();
+    assert_eq!(session.state(), RunState::Finished);
+    let net = settings.network(DataShape::DIGITS).unwrap();
+    let (weights, accuracy) = share::read(&net, &found.text).unwrap();
+    assert!((accuracy - found.accuracy).abs() < 1e-4, "{accuracy} {}", found.accuracy);
+    session.command(Command::Import { run: 2, next: 3, settings, weights: TrainerState::new(0, &weights) });
+    while block_on(session.work()) {}
+    session.command(Command::Test);
+    while block_on(session.work()) {}
+    let tested = all(&log, |event| if let Event::Test(test) = event { Some(test.accuracy) } else { None });
+    assert_eq!(tested[tested.len() - 2..], [found.before, found.accuracy]);
 }
 
 #[test]

@@ -9,16 +9,23 @@ mod memory;
 mod samples;
 mod tree;
 
-use std::{io::Write, sync::OnceLock};
+use std::{
+    io::Write,
+    sync::{LazyLock, OnceLock},
+};
 
 use flate2::{Compression, write::GzEncoder};
 use inkling_core::{
     charts::{self, Curve, Metric, Theme},
     data::{KeptData, NamedFile, Split, handwriting::Handwriting},
     history::RunHistory,
+    image::DataShape,
+    network::Network,
     protocol::BackendInfo,
+    remote::ServerLink,
     restore::Restore,
     settings::Settings,
+    share,
     sketch::Target,
     summary::{RunSummary, SavedRun},
 };
@@ -194,10 +201,22 @@ pub fn images(data: &[u8]) {
     }
 }
 
-/// The query of an address.
+/// The query of an address, and its fragment: weights, or the link of a server.
 pub fn address(data: &[u8]) {
+    static SMALL: LazyLock<Network> = LazyLock::new(|| {
+        let net = "pool, pool, pool".parse().unwrap();
+        Settings { net, ..Settings::default() }.network(DataShape::DIGITS).unwrap()
+    });
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let (settings, errors) = Settings::from_query(text);
+    let (query, fragment) = text.split_once('#').unwrap_or((text, ""));
+    if let Ok((weights, accuracy)) = share::read(&SMALL, fragment) {
+        assert!(weights.len() == SMALL.count() && weights.iter().all(|weight| weight.is_finite()));
+        assert!((0.0..=1.0).contains(&accuracy));
+    }
+    if let Ok(link) = fragment.parse::<ServerLink>() {
+        assert_eq!(link.to_string().parse(), Ok(link));
+    }
+    let (settings, errors) = Settings::from_query(query);
     assert!(settings.validate().is_ok(), "{settings:?}");
     errors.iter().for_each(|error| assert!(!error.to_string().is_empty()));
     assert_eq!(Settings::from_query(&settings.to_query()), (settings, Vec::new()));

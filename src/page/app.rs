@@ -108,6 +108,9 @@ pub fn start(fetch_inspectors: FetchInspectors) {
     if let Some(link) = dom::fragment("server") {
         model.server = Server::of(&link);
     }
+    if let Some(text) = dom::fragment("weights") {
+        model.take_link(&text);
+    }
     for error in errors {
         if let Some(field) = Field::of(&error.key) {
             model.errors.insert(field.key, error.to_string());

@@ -1,13 +1,14 @@
 //! Short helpers for the DOM. `index.html` has every element that the panels name; the end-to-end test visits them all.
 
-use inkling_core::image::Shape;
+use inkling_core::{image::Shape, say};
 use plotters::{coord::Shift, prelude::*};
 use plotters_canvas::CanvasBackend;
 use serde::Serialize;
 use wasm_bindgen::{Clamped, JsCast, JsValue, closure::Closure};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     CanvasRenderingContext2d, Document, Element, Event, HtmlButtonElement, HtmlCanvasElement, HtmlElement,
-    HtmlInputElement, ImageData, Window,
+    HtmlInputElement, ImageData, Location, Window,
 };
 
 /// The window.
@@ -258,6 +259,14 @@ pub fn fragment(key: &str) -> Option<String> {
     Some(hash.strip_prefix('#')?.strip_prefix(key)?.strip_prefix('=')?.to_string())
 }
 
+/// The page's address with another query and fragment.
+pub fn address(query: &str, fragment: &str) -> String {
+    let location = window().map(|window| window.location());
+    let part = |get: fn(&Location) -> Result<String, JsValue>| location.as_ref().and_then(|of| get(of).ok());
+    let page = [part(Location::origin), part(Location::pathname)].map(Option::unwrap_or_default).concat();
+    format!("{page}?{query}#{fragment}")
+}
+
 /// Replaces the query in the page's URL, which holds the settings.
 pub fn set_address(query: &str) {
     if let Some(history) = window().and_then(|window| window.history().ok()) {
@@ -265,11 +274,21 @@ pub fn set_address(query: &str) {
         let search = window().and_then(|window| window.location().search().ok()).unwrap_or_default();
         let language = search.trim_start_matches('?').split('&').find(|pair| pair.starts_with("language="));
         let language = language.map(|pair| format!("&{pair}")).unwrap_or_default();
-        // So does the server's link.
-        let hash = window().and_then(|window| window.location().hash().ok()).unwrap_or_default();
+        // So does the server's link. Weights go: they would not fit other layers.
+        let hash = window().and_then(|window| window.location().hash().ok());
+        let hash = hash.filter(|hash| hash.starts_with("#server=")).unwrap_or_default();
         // A page opened from a file can't change its URL; the run does not need it.
         let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("?{query}{language}{hash}")));
     }
+}
+
+/// Copies a text, and says in element `status` whether the browser allowed it.
+pub async fn copy(text: &str, status: &str) {
+    let Some(window) = window() else { return };
+    // Without a secure origin there is no clipboard at all.
+    let clipboard = js_sys::Reflect::get(&window.navigator(), &"clipboard".into()).is_ok_and(|c| c.is_object());
+    let copied = clipboard && JsFuture::from(window.navigator().clipboard().write_text(text)).await.is_ok();
+    set_text(status, if copied { say!("Copied.") } else { say!("The browser does not allow copying here.") });
 }
 
 /// Gives element `id` the focus.

@@ -111,6 +111,10 @@ pub enum ControlMsg {
     AllowServer,
     /// Train in this tab, not on the server.
     StayInTab,
+    /// Open the network in the page's link.
+    OpenLinked,
+    /// Forget the network in the page's link.
+    ForgetLinked,
     /// Save the record that can't be read as a file.
     SaveUnreadable(Record),
     /// Forget the record that can't be read.
@@ -251,6 +255,8 @@ pub enum CameraMsg {
 pub enum FileMsg {
     /// Save the weights.
     SaveWeights(Format),
+    /// Make a link that carries the network.
+    Share,
     /// Save a text.
     SaveText(Text),
     /// Save a chart as an image of pixels.

@@ -23,7 +23,7 @@ const WORKERS = readFileSync(join(SITE, "index.html"), "utf8").match(/name="inkl
 export const CPU_PROGRAM = WORKERS.includes("relaxed") ? "worker_relaxed" : "worker_cpu";
 export const NO_WEBGPU = leftOut("WebGPU", WORKERS.includes("webgpu"));
 export const NO_NDARRAY = leftOut("burn-ndarray", WORKERS.includes("ndarray"));
-export const NO_SERVER = !WORKERS.includes("remote") && "training on a server is left out here; `make test-server` tests it";
+export const NO_SERVER = !WORKERS.includes("remote") && "training on a server is left out here; `make test-optional` tests it";
 export const NO_PYTHON = leftOut("Python", existsSync(process.env.INKLING_PYTHON ?? ""));
 export const NO_RELEASE = leftOut("the release site", false);
 

@@ -1,4 +1,4 @@
-// Training on a server: `inkling serve` and the worker for it (`make test-server` builds both).
+// Training on a server: `inkling serve` and the worker for it (`make test-optional` builds both).
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync } from "node:fs";

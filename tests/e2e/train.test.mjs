@@ -32,12 +32,13 @@ test("a run goes from Train to the test accuracy, with curves, matrix, report an
   const empty = await inked(page, "accuracy");
   await page.evaluate(() => (window.longTasks.length = 0));
 
+  const progress = page.waitForFunction(() => /Epoch \d of 3 · step \d+ of 105/.test(document.querySelector("#progress-text").textContent));
   await page.getByRole("button", { name: "Train", exact: true }).click();
+  await progress; // the run may be over before the sketch is drawn
   await until(page, "first epoch", (s) => s.history.length >= 1);
   await draw(page, SEVEN);
   const note = page.locator("#sketch-note");
   await note.getByText(/after \d+ training steps/).waitFor();
-  assert.match(await page.locator("#progress-text").textContent(), /Epoch \d of 3 · step \d+ of 105/);
 
   const done = await until(page, "finished run", (s) => s.state === "finished");
   assert.equal(done.history.length, 3);

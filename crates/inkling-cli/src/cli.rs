@@ -43,6 +43,7 @@ fn train() -> Command {
         .args(recipe())
         .args(data())
         .args(look())
+        .args(devices())
         .args(reporting())
         .args(FIELDS.iter().map(setting))
 }
@@ -60,6 +61,7 @@ fn resume() -> Command {
             backend(),
         ])
         .args(data())
+        .args(devices().map(|devices| devices.conflicts_with("exact")))
         .args(reporting())
 }
 
@@ -250,6 +252,17 @@ fn look() -> [Arg; 2] {
             .help("Pictures become squares of this size"),
         Arg::new("gray").long("gray").action(ArgAction::SetTrue).help("Pictures become gray"),
     ]
+}
+
+/// The option that says how many devices share each batch, where this build can do that.
+fn devices() -> Option<Arg> {
+    cfg!(feature = "devices").then(|| {
+        Arg::new("devices")
+            .long("devices")
+            .value_name("NUMBER")
+            .value_parser(value_parser!(u32).range(1..=64))
+            .help("Devices that share each batch; on the CPU, threads")
+    })
 }
 
 /// Options that say what is printed.

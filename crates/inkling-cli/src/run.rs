@@ -87,7 +87,8 @@ pub fn train(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let settings = settings(matches)?;
     let file = matches.get_one::<PathBuf>("output").cloned().unwrap_or_default();
     run_file::check_absent(&file, matches.get_flag("force"))?;
-    let driver = Driver::new(backend::open(settings.backend)?, 1, matches, cli::look_of(matches))?;
+    let backend = backend::open(settings.backend)?;
+    let driver = driver(backend, 1, matches, cli::look_of(matches))?;
     let summary = RunSummary::new(RUN, settings.clone(), driver.info.clone(), None);
     finish(driver, summary, Command::start(RUN, settings), &file, &reporter(matches))
 }
@@ -136,10 +137,26 @@ pub fn resume(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     // As many workers as before, or as many as are fastest here.
     saved.settings.replicas = saved.checkpoint.workers.unwrap_or(0);
     data::check(matches, Some(&saved))?;
-    let driver = Driver::new(backend, saved.settings.replicas as usize, matches, data::look(saved.data))?;
+    let driver = driver(backend, saved.settings.replicas as usize, matches, data::look(saved.data))?;
     let start = Command::Start { run: RUN, settings: saved.settings.clone(), from: Some(saved.checkpoint.clone()) };
     let summary = RunSummary::restored(RUN, saved, driver.info.clone());
     finish(driver, summary, start, &file, &reporter)
+}
+
+/// A driver that trains on as many devices as the options ask for.
+fn driver(backend: Backend, workers: usize, matches: &ArgMatches, look: Look) -> Result<Driver, CliError> {
+    #[cfg(feature = "devices")]
+    let (backend, devices) = match matches.get_one::<u32>("devices") {
+        Some(&count) => backend.several(count as usize).map(|(backend, devices)| (backend, Some(devices)))?,
+        None => (backend, None),
+    };
+    #[cfg_attr(not(feature = "devices"), allow(unused_mut))]
+    let mut driver = Driver::new(backend, workers, matches, look)?;
+    #[cfg(feature = "devices")]
+    if let Some(devices) = devices {
+        driver.session.use_devices(devices);
+    }
+    Ok(driver)
 }
 
 fn reporter(matches: &ArgMatches) -> Reporter {

@@ -302,3 +302,25 @@ fn serve_prints_a_link_that_its_key_keeps_and_says_when_it_cannot_listen() {
         assert_eq!(child.wait().unwrap().code(), Some(0));
     }
 }
+
+#[cfg(feature = "devices")]
+#[test]
+fn a_run_on_several_devices_is_kept_and_goes_on_on_one() {
+    let folder = tempdir().unwrap();
+    done(&folder, &format!("train {SMALL} 4 --devices 2 --quiet -o two.json.gz"));
+    done(&folder, &format!("train {SMALL} 4 --replicas 1 --quiet -o one.json.gz"));
+    let [two, one] = ["two.json.gz", "one.json.gz"].map(|name| run_file(&folder.path().join(name)));
+    assert_eq!(two["checkpoint"]["trainer"]["step"], one["checkpoint"]["trainer"]["step"]);
+    let accuracy = |run: &Value| run["test"]["accuracy"].as_f64().unwrap();
+    assert!((accuracy(&two) - accuracy(&one)).abs() < 0.1, "{} {}", accuracy(&two), accuracy(&one));
+    let mut command = inkling(&folder, &format!("train {SMALL} {LONG} --devices 3 --json -o part.json.gz"));
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("\"event\":\"epoch\"")));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    lines.for_each(drop);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(done(&folder, "resume part.json.gz").contains("test accuracy"));
+    let (code, _, stderr) = run(&folder, &format!("train {SMALL} 1 --devices 0 -o none.json.gz"));
+    assert!(code == 2 && stderr.contains("--devices"), "{stderr}");
+}

@@ -26,6 +26,7 @@ pub mod remote;
 pub mod restore;
 pub mod robustness;
 pub mod settings;
+pub mod share;
 pub mod sketch;
 pub mod summary;
 pub mod survey;

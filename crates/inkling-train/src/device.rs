@@ -56,6 +56,14 @@ pub enum DeviceError {
     /// Burn's runtime measures time with timestamps and can't run without them.
     #[error("the WebGPU adapter {0} lacks the feature timestamp-query")]
     NoTimestamps(String),
+    /// There are fewer devices than were asked for.
+    #[error("{wanted} devices were asked for, and this machine has {found}")]
+    TooFew {
+        /// How many there are.
+        found: usize,
+        /// How many were asked for.
+        wanted: usize,
+    },
     /// The server does not let this client in, or can't be reached.
     #[error("{host} can't be used: {reason}")]
     NoServer {
@@ -130,6 +138,29 @@ impl Backend {
     fn new(device: Device, name: BackendName, adapter: &str) -> Self {
         let info = BackendInfo { name: Some(name), adapter: adapter.into(), reason: String::new(), check: None };
         Backend { device, info }
+    }
+
+    /// `count` devices of this backend's kind, the first of which becomes the backend's own. The CPU stands for as many as are asked for: each is a
+    /// thread.
+    ///
+    /// # Errors
+    /// [`DeviceError::TooFew`].
+    #[cfg(feature = "devices")]
+    pub fn several(mut self, count: usize) -> Result<(Self, crate::devices::Devices), DeviceError> {
+        let all: Vec<Device> = match self.info.name {
+            #[cfg(feature = "webgpu")]
+            Some(BackendName::Webgpu) => Device::enumerate(burn::tensor::DeviceType::Wgpu).into_iter().collect(),
+            _ => vec![self.device.clone(); count],
+        };
+        let found = all.len();
+        let chosen: Vec<Device> = all.into_iter().take(count).collect();
+        match (chosen.first().cloned(), crate::devices::Devices::new(chosen)) {
+            (Some(first), Some(devices)) if found >= count => {
+                self.device = first;
+                Ok((self, devices))
+            }
+            _ => Err(DeviceError::TooFew { found, wanted: count }),
+        }
     }
 
     /// Whether this is a GPU or a server. Both have their own memory, and their results may be wrong through no fault of the run.

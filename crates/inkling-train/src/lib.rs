@@ -4,6 +4,8 @@
 
 pub mod batch;
 pub mod device;
+#[cfg(feature = "devices")]
+pub mod devices;
 pub mod evaluated;
 pub mod explain;
 pub mod feed;

@@ -10,7 +10,7 @@ pub struct ReadError(&'static str, String);
 
 impl ReadError {
     /// A device reports a chain of causes and a backtrace; the last cause is the informative one.
-    fn new(what: &'static str, error: impl ToString) -> Self {
+    pub(crate) fn new(what: &'static str, error: impl ToString) -> Self {
         let words = error.to_string();
         let causes = words.split("\nBacktrace").next().unwrap_or_default().split("Caused by:");
         ReadError(what, causes.last().unwrap_or_default().trim().to_string())

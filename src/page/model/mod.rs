@@ -11,15 +11,18 @@ pub mod picture;
 use std::borrow::Cow;
 
 use inkling_core::{
+    checkpoint::TrainerState,
     data::{DataShape, SharedDataset, handwriting::Handwriting, synthetic},
     history::RunHistory,
     image::Shape,
+    language::translate,
     metrics::argmax,
     network::{Layers, Network},
     occlusion::Patch,
-    protocol::{BackendInfo, BackendName, Explanation, FileTask, Look, Query, RunState, Specimen},
+    protocol::{BackendInfo, BackendName, Explanation, FileTask, Look, Query, RunState, SharedNetwork, Specimen},
     say,
     settings::{DatasetName, SettingError, Settings},
+    share,
     sketch::{Target, Unlike},
     summary::{RunSummary, SavedRun},
 };
@@ -66,6 +69,10 @@ pub struct Model {
     pub file_activity: u32,
     /// Weights that the session is to hand out.
     pub export: Asked<()>,
+    /// The network for a link, or why there is none.
+    pub share: Asked<Result<SharedNetwork, String>>,
+    /// The network in the page's link, until the visitor opens or discards it.
+    pub linked: Option<LinkedNetwork>,
     /// Number of the last question.
     pub last_question: u32,
     /// Workers lost in a row that had done nothing.
@@ -116,6 +123,15 @@ pub struct Model {
     pub open: Option<Section>,
     /// Whether the panels of sections are here.
     pub inspectors: Inspectors,
+}
+
+/// A network that came in the page's link.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkedNetwork {
+    /// Its weights.
+    pub weights: TrainerState,
+    /// Share of the test images that it classifies correctly, as the link says.
+    pub accuracy: f64,
 }
 
 /// A run that is offered.
@@ -297,6 +313,8 @@ impl Model {
             file_worker: FileWorker::Absent,
             file_activity: 0,
             export: Asked::default(),
+            share: Asked::default(),
+            linked: None,
             last_question: 0,
             failures: 0,
             pad: SketchPad::default(),
@@ -325,6 +343,19 @@ impl Model {
         }
     }
 
+    /// Takes the network in the page's link, which has the layers in the settings. What is wrong with it becomes a warning.
+    pub fn take_link(&mut self, text: &str) {
+        let net = self.settings.network(self.settings.dataset.shape(None)).map_err(|error| error.to_string());
+        let read =
+            net.and_then(|net| share::read(&net, text).map_err(|error| translate(&error.to_string()).to_string()));
+        match read {
+            Ok((weights, accuracy)) => {
+                self.linked = Some(LinkedNetwork { weights: TrainerState::new(0, &weights), accuracy });
+            }
+            Err(words) => self.run.warnings.push(words),
+        }
+    }
+
     /// Whether something is awaited from the worker, so that its silence means something.
     pub fn awaits_worker(&self) -> bool {
         let run = &self.run;
@@ -343,8 +374,8 @@ impl Model {
     }
 
     /// All questions to the worker.
-    pub fn questions(&self) -> [&dyn Awaited; 9] {
-        let Model { pad, layer_times, browse, picture, inside, doctor, digits, camera, export, .. } = self;
+    pub fn questions(&self) -> [&dyn Awaited; 10] {
+        let Model { pad, layer_times, browse, picture, inside, doctor, digits, camera, export, share, .. } = self;
         [
             &pad.prediction,
             layer_times,
@@ -355,12 +386,13 @@ impl Model {
             &digits.read,
             &camera.prediction,
             export,
+            share,
         ]
     }
 
     /// All questions to the worker.
-    pub fn questions_mut(&mut self) -> [&mut dyn Awaited; 9] {
-        let Model { pad, layer_times, browse, picture, inside, doctor, digits, camera, export, .. } = self;
+    pub fn questions_mut(&mut self) -> [&mut dyn Awaited; 10] {
+        let Model { pad, layer_times, browse, picture, inside, doctor, digits, camera, export, share, .. } = self;
         [
             &mut pad.prediction,
             layer_times,
@@ -371,6 +403,7 @@ impl Model {
             &mut digits.read,
             &mut camera.prediction,
             export,
+            share,
         ]
     }
 

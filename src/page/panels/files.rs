@@ -1,17 +1,18 @@
 //! What the visitor can save and open: weights, a whole run, the history, the charts, the report.
 
 use inkling_core::{
+    language::translate,
     protocol::{Format, Language, RunState},
     say,
-    settings::DatasetName,
+    settings::{BackendChoice, DatasetName, Settings},
 };
 use wasm_bindgen_futures::spawn_local;
-use web_sys::Event;
+use web_sys::{Event, HtmlInputElement};
 
-use super::{Emit, Panel, chart::scheme};
+use super::{Emit, Panel, chart::scheme, words::percent};
 use crate::page::{
     dom, files,
-    model::Model,
+    model::{Model, asked::Awaited},
     msg::{Chart, FileMsg, Msg, Text},
 };
 
@@ -40,6 +41,12 @@ impl Panel for Files {
             let id = format!("save-{}", format.extension());
             dom::listen(&id, "click", move |_: Event| emit(Msg::File(FileMsg::SaveWeights(format))));
         }
+        on_click("share", || FileMsg::Share);
+        dom::listen("copy-share", "click", move |_: Event| {
+            if let Some(link) = dom::element::<HtmlInputElement>("share-link") {
+                spawn_local(async move { dom::copy(&link.value(), "share-copied").await });
+            }
+        });
         on_click("save-data", || FileMsg::SaveData);
         for (id, language) in CODE {
             dom::listen(id, "click", move |_: Event| emit(Msg::File(FileMsg::SaveCode(language))));
@@ -107,9 +114,42 @@ impl Panel for Files {
         // MNIST comes from its own sources.
         let own = run.settings.dataset == DatasetName::Own && model.data.set.is_none();
         enable("save-data", run.checkpoint.is_some() && run.settings.dataset != DatasetName::Mnist && !own);
+        draw_link(model);
         enable("save-run", run.checkpoint.is_some() && run.state != RunState::Idle);
         for id in ["open-weights", "open-run"] {
             dom::set_input_enabled(id, !run.state.is_active() && model.worker.is_ready());
         }
     }
+}
+
+/// The link that carries the network, once there is one, and how well the network does in it.
+fn draw_link(model: &Model) {
+    let (run, share) = (&model.run, &model.share);
+    let own = run.settings.dataset == DatasetName::Own;
+    dom::set_enabled("share", model.has_network() && !own && !share.is_waiting(), "save-safetensors");
+    let shared = share.answer().and_then(|answer| answer.as_ref().ok());
+    dom::set_hidden("share-link", shared.is_none());
+    dom::set_hidden("copy-share", shared.is_none());
+    let words = match (share.answer(), share.is_waiting()) {
+        _ if own => say!("A link can't carry your own images. Save the run as a file.").into(),
+        (_, true) => say!("Rounding the weights, and scoring the test set…").into(),
+        (None, _) => String::new(),
+        (Some(Err(words)), _) => translate(words).into(),
+        (Some(Ok(shared)), _) => {
+            // A device of its own computes where the link is opened.
+            let settings = Settings { backend: BackendChoice::Auto, replicas: 0, ..run.settings.clone() };
+            let link = dom::address(&settings.to_query(), &format!("weights={}", shared.text));
+            if let Some(input) = dom::element::<HtmlInputElement>("share-link") {
+                input.set_value(&link);
+            }
+            say!(
+                "The link carries the weights, rounded to {} bits: {} characters. In the link, the network classifies {} of the test images correctly; before, {}.",
+                shared.bits,
+                link.len(),
+                percent(shared.accuracy),
+                percent(shared.before)
+            )
+        }
+    };
+    dom::set_text("share-text", &words);
 }

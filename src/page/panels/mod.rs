@@ -17,6 +17,7 @@ mod images;
 mod input;
 mod inside;
 mod lesson;
+mod linked;
 mod matrix;
 mod network;
 mod offer;
@@ -70,6 +71,7 @@ pub fn overview() -> Vec<Box<dyn Panel>> {
         Box::new(matrix::Matrix::default()),
         Box::new(offer::Offer::default()),
         Box::new(server::ServerOffer),
+        Box::new(linked::Linked),
         Box::new(input::Input::default()),
         Box::new(blocks::Blocks::default()),
         Box::new(answer::Answer),

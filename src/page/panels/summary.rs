@@ -2,9 +2,9 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use inkling_core::{say, summary::RunSummary};
+use inkling_core::summary::RunSummary;
 use serde::Serialize;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::spawn_local;
 use web_sys::Event;
 
 use super::{Emit, Panel};
@@ -31,7 +31,7 @@ impl Panel for Summary {
         let written = self.written.clone();
         dom::listen("copy-summary", "click", move |_: Event| {
             let json = written.borrow().clone();
-            spawn_local(copy(json));
+            spawn_local(async move { dom::copy(&json, "copied").await });
         });
     }
 
@@ -43,12 +43,4 @@ impl Panel for Summary {
             *self.written.borrow_mut() = json;
         }
     }
-}
-
-async fn copy(json: String) {
-    let Some(window) = dom::window() else { return };
-    // Without a secure origin there is no clipboard at all.
-    let clipboard = js_sys::Reflect::get(&window.navigator(), &"clipboard".into()).is_ok_and(|c| c.is_object());
-    let copied = clipboard && JsFuture::from(window.navigator().clipboard().write_text(&json)).await.is_ok();
-    dom::set_text("copied", if copied { say!("Copied.") } else { say!("The browser does not allow copying here.") });
 }

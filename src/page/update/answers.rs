@@ -81,6 +81,7 @@ impl Update<'_> {
                 model.picture.batch.receive(id, Some(batch));
                 model.find_stand_in();
             }
+            Answer::Share(network) => model.share.receive(id, Some(network)),
             Answer::TimeLayers(seconds) => model.layer_times.receive(id, Some(seconds)),
             Answer::ReadHandwriting(read) => {
                 model.digits.read.receive(id, Some(read.into_iter().map(|(class, _)| class).collect()));

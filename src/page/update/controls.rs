@@ -70,6 +70,17 @@ impl Update<'_> {
                 self.model.server = Server::Unknown;
                 self.changed("backend", BackendChoice::Auto.key());
             }
+            ControlMsg::OpenLinked => {
+                if self.model.worker.is_ready()
+                    && let Some(linked) = self.model.linked.take()
+                {
+                    self.import(linked.weights);
+                }
+            }
+            ControlMsg::ForgetLinked => {
+                self.model.linked = None;
+                self.effects.push(Effect::SetAddress(self.model.settings.to_query()));
+            }
             ControlMsg::SaveUnreadable(record) => self.effects.push(Effect::SaveAsFile(record)),
             ControlMsg::ForgetUnreadable(record) => {
                 self.model.unread.retain(|unread| unread.0 != record);

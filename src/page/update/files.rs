@@ -14,7 +14,7 @@ use inkling_core::{
     checkpoint::TrainerState,
     metrics::ConfusionMatrix,
     network::Network,
-    protocol::{Command, FileEvent, FileTask},
+    protocol::{Command, FileEvent, FileTask, Question},
     say,
     settings::DatasetName,
 };
@@ -30,6 +30,11 @@ impl Update<'_> {
                 let id = self.next_question();
                 self.model.export.ask(id);
                 self.send(Command::Export(format));
+            }
+            FileMsg::Share => {
+                let id = self.next_question();
+                self.model.share.ask(id);
+                self.ask(id, Question::Share);
             }
             FileMsg::SaveText(text) => self.save_text(text),
             FileMsg::SavePng(chart) => {

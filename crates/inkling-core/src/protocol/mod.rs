@@ -17,7 +17,7 @@ pub use file::{FileEvent, FileTask, Format, Language, Look};
 pub use progress::{Activity, EpochRecord, Loaded, Loading, Progress, Score, StepPoint, TestResult};
 pub use question::{
     Answer, BatchView, Explanation, Knowledge, LayerStep, Maps, Motion, Part, Query, Question, RobustnessPoint,
-    Specimen, StepView,
+    SharedNetwork, Specimen, StepView,
 };
 pub use survey::{ClassSurvey, Survey, Twin, Twins};
 

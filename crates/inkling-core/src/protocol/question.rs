@@ -35,6 +35,8 @@ pub enum Question {
     TimeLayers,
     /// Which images does the next step train on?
     Batch,
+    /// The network for a link, and how well it does once its weights are rounded.
+    Share,
 }
 
 /// The answer to the [`Question`] of the same name.
@@ -69,6 +71,21 @@ pub enum Answer {
     TimeLayers(Vec<f64>),
     /// The first images of the next step.
     Batch(BatchView),
+    /// The network for a link, or why there is none.
+    Share(Result<SharedNetwork, String>),
+}
+
+/// A network as a text for a link.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SharedNetwork {
+    /// The text ([`crate::share`]).
+    pub text: String,
+    /// Bits of a weight.
+    pub bits: u32,
+    /// Share of the test images that the rounded network classifies correctly,
+    pub accuracy: f64,
+    /// and that the network itself does.
+    pub before: f64,
 }
 
 /// The first images of a training step's batch.

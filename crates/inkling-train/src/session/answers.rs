@@ -2,21 +2,23 @@
 
 use super::{
     Request, Session,
-    evaluation::{BATCH, Predictions},
+    evaluation::{BATCH, Evaluation, Predictions},
     training::Training,
 };
 use crate::{
     explain::explain,
     layer_times::layer_times,
+    model::Model,
     read::{ReadError, read_flat},
     trainer::Trainer,
 };
 use inkling_core::{
     checkpoint::TrainerState,
     data::{Batch, Labelled, handwriting::Handwriting},
-    protocol::{Answer, BatchView, Event, Format, Part, Query, Question, RobustnessPoint, Specimen},
+    protocol::{Answer, BatchView, Event, Format, Part, Query, Question, RobustnessPoint, SharedNetwork, Specimen},
     robustness,
     settings::Settings,
+    share,
     survey::distance,
 };
 
@@ -43,6 +45,7 @@ impl Session {
             return Ok(());
         }
         let answer = match (question, self.training.as_ref()) {
+            (Question::Share, _) => self.share().await?.map(Answer::Share),
             (Question::Predict { pixels, epoch }, training) => {
                 Some(predict(self.network(), training, &pixels, epoch).await?)
             }
@@ -65,6 +68,26 @@ impl Session {
             None => Event::Refused { id }, // there is no network yet
         });
         Ok(())
+    }
+
+    /// The network for a link, with its score on the test set before and after rounding; `None` while there is no network.
+    async fn share(&mut self) -> Result<Option<Result<SharedNetwork, String>>, ReadError> {
+        let Some(training) = self.training.as_mut().filter(|training| training.knows()) else { return Ok(None) };
+        let (trainer, classes) = (&training.trainer, training.data.shape.classes());
+        let weights = read_flat("weights", vec![trainer.model().weights()]).await?;
+        let rounded = match share::round(trainer.model().network(), &weights) {
+            Ok(rounded) => rounded,
+            Err(error) => return Ok(Some(Err(error.to_string()))),
+        };
+        let recipe = trainer.recipe();
+        let model = Model::new(&recipe.net, rounded.weights.clone(), recipe.kernels, trainer.device());
+        let mut accuracies = [0.0; 2];
+        for (accuracy, mut evaluation) in accuracies.iter_mut().zip([Evaluation::new(classes), Evaluation::of(model)]) {
+            while !training.advance_evaluation(&mut evaluation, &mut self.team, Part::Test).await? {}
+            *accuracy = evaluation.confusion.accuracy();
+        }
+        let [before, accuracy] = accuracies;
+        Ok(Some(Ok(SharedNetwork { text: rounded.text(accuracy), bits: rounded.bits, accuracy, before })))
     }
 
     async fn export(&mut self, format: Format) -> Result<(), ReadError> {

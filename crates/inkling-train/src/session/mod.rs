@@ -34,6 +34,8 @@ use inkling_core::{
 };
 use thiserror::Error;
 
+#[cfg(feature = "devices")]
+use crate::devices::Devices;
 use crate::{
     device::Backend,
     read::ReadError,
@@ -53,6 +55,8 @@ const CHECKPOINT_AFTER: Duration = Duration::from_secs(3);
 pub struct Session {
     backend: Backend,
     team: Team,
+    #[cfg(feature = "devices")]
+    devices: Option<Devices>,
     emit: Box<dyn FnMut(Envelope)>,
     run: RunId,
     state: RunState,
@@ -120,6 +124,8 @@ impl Session {
         Session {
             backend,
             team: Team::new(replicas),
+            #[cfg(feature = "devices")]
+            devices: None,
             emit: Box::new(emit),
             run: 0,
             state: RunState::Idle,
@@ -132,6 +138,12 @@ impl Session {
             step_requested: false,
             side_work: SideWork::default(),
         }
+    }
+
+    /// From now on, steps are done on these devices, the first of which is the session's own.
+    #[cfg(feature = "devices")]
+    pub fn use_devices(&mut self, devices: Devices) {
+        self.devices = Some(devices);
     }
 
     /// Sets the time after which an epoch hands out a [`Checkpoint`](inkling_core::checkpoint::Checkpoint), together

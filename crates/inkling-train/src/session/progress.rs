@@ -40,6 +40,12 @@ impl Session {
 
     async fn advance_training(&mut self, read_now: bool) -> Result<(), ReadError> {
         let Some(training) = &mut self.training else { return Ok(()) };
+        #[cfg(feature = "devices")]
+        match &self.devices {
+            Some(devices) => training.steps_on(devices, &self.settings)?,
+            None => training.step(&self.settings, &mut self.team).await?,
+        }
+        #[cfg(not(feature = "devices"))]
         training.step(&self.settings, &mut self.team).await?;
         let epoch_over = training.done == training.order.len();
         let waited = training.unread.len() >= training.pace.steps || training.last_read.elapsed() >= READ_AFTER;

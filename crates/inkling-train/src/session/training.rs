@@ -5,6 +5,8 @@ use std::{collections::VecDeque, mem, time::Duration};
 use web_time::Instant;
 
 use super::evaluation::{Evaluation, Predictions};
+#[cfg(feature = "devices")]
+use crate::devices::Devices;
 use crate::{
     batch,
     feed::Images,
@@ -214,6 +216,18 @@ impl Training {
             batch::step(&mut self.trainer, team, images, numbers, augmentation, settings.batch as usize).await?;
         self.unread.push((metrics, end - self.done));
         self.done = end;
+        Ok(())
+    }
+
+    /// Some steps on several devices.
+    #[cfg(feature = "devices")]
+    pub fn steps_on(&mut self, devices: &Devices, settings: &Settings) -> Result<(), ReadError> {
+        let augmentation = settings.active_augmentation().map(|ranges| (*ranges, self.epoch));
+        let (start, numbers) = (Instant::now(), &self.order[self.done..]);
+        let steps = devices.train(&mut self.trainer, &self.data, numbers, augmentation, settings.batch as usize)?;
+        self.trainer.parts.steps += start.elapsed().as_secs_f64();
+        self.done += steps.iter().map(|step| step.1).sum::<usize>();
+        self.unread.extend(steps);
         Ok(())
     }
 
