@@ -21,14 +21,16 @@ use inkling_core::{
     image::DataShape,
     lesson::{self, Lesson, Until},
     occlusion::Patch,
+    parameters::random_weights,
     protocol::{
         Answer, BackendName, Command, Envelope, Event as RunEvent, Explanation, Maps, Question, RunState, Specimen,
         StepPoint, StepView,
     },
     settings::{BackendChoice, FIELDS, PRESETS, Settings},
+    share,
 };
 use proptest::prelude::*;
-use world::{Act, World, act, server};
+use world::{Act, World, act, server, server_link};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
@@ -261,10 +263,12 @@ fn a_server_trains_once_it_is_allowed_and_is_tried_again_for_the_next_run() {
     assert_eq!(engine(&world), BackendName::Cpu);
     world.act(Act::Click(ControlMsg::NameServer("no link".into())));
     assert!(matches!(world.model.server, Server::Refused(_)));
-    world.act(Act::Click(ControlMsg::NameServer(server())));
+    world.act(Act::Click(ControlMsg::NameServer(server(0))));
+    world.settle();
+    world.act(Act::Click(ControlMsg::AllowServer(server_link(1))));
     world.settle();
     assert_eq!(engine(&world), BackendName::Cpu, "nobody has allowed it");
-    world.act(Act::Click(ControlMsg::AllowServer));
+    world.act(Act::Click(ControlMsg::AllowServer(server_link(0))));
     world.settle();
     assert_eq!(engine(&world), BackendName::Remote);
 
@@ -287,6 +291,54 @@ fn a_server_trains_once_it_is_allowed_and_is_tried_again_for_the_next_run() {
     world.act(train());
     world.settle();
     assert_eq!((engine(&world), world.model.settings.backend), (BackendName::Cpu, BackendChoice::Auto));
+}
+
+#[test]
+fn a_server_that_is_allowed_while_the_worker_starts_trains_the_next_run() {
+    let train = || Act::Click(ControlMsg::Train(Vec::new()));
+    for probed in [false, true] {
+        let mut world = World::new();
+        world.act(Act::Click(ControlMsg::Changed("backend", "remote".into())));
+        world.act(Act::Click(ControlMsg::NameServer(server(0))));
+        world.act(train());
+        if probed {
+            world.act(Act::Probe);
+        }
+        world.act(Act::Click(ControlMsg::AllowServer(server_link(0))));
+        world.settle();
+        let name = |world: &World| match &world.model.worker {
+            WorkerState::Ready(plan, _) => plan.pick.engine.name(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(name(&world), if probed { BackendName::Cpu } else { BackendName::Remote });
+        world.act(Act::Finish);
+        world.act(train());
+        world.settle();
+        assert_eq!(name(&world), BackendName::Remote);
+    }
+}
+
+#[test]
+fn a_network_in_a_link_is_opened_with_its_own_settings_and_takes_no_kept_run_away() {
+    let small = Settings { net: "dense 8".parse().unwrap(), ..Settings::default() };
+    let net = small.network(DataShape::DIGITS).unwrap();
+    let text = share::round(&net, &random_weights(net.parameters(), 1)).unwrap().text(0.9);
+    let mut world = World::new();
+    world.model.settings.net = small.net.clone();
+    world.act(Act::Click(ControlMsg::TakeLink(text)));
+    world.act(Act::Found);
+    world.settle();
+    assert!(world.model.linked.is_some() && world.model.kept.is_some());
+    world.act(Act::Click(ControlMsg::Changed("net", "dense 9".into())));
+    world.act(Act::Click(ControlMsg::OpenLinked));
+    assert_eq!(world.model.settings.net, small.net);
+    assert!(world.model.linked.is_some(), "until the session has taken it");
+    let imported = RunEvent::Imported { run: world.model.run.run + 1 };
+    world.say(imported);
+    assert!(world.model.linked.is_none() && world.model.kept.is_some());
+
+    world.act(Act::Click(ControlMsg::TakeLink("1.8.1.A".into())));
+    assert!(world.model.linked.is_none() && world.model.run.warnings.iter().any(|words| words.contains("damaged")));
 }
 
 #[test]

@@ -29,7 +29,7 @@ use super::{
     files,
     link::{self, Link},
     model::Model,
-    msg::{CameraMsg, Found, FromWorker, LessonMsg, Msg, Record, WorkerMsg},
+    msg::{CameraMsg, ControlMsg, Found, FromWorker, LessonMsg, Msg, Record, WorkerMsg},
     panels::{self, Panel},
     probe, store,
     update::{start as first_effects, update},
@@ -136,6 +136,7 @@ pub fn start(fetch_inspectors: FetchInspectors) {
     });
     redraw_when_the_look_changes();
     notice_when_the_page_is_left();
+    follow_links();
     // Until now nobody listened to the controls, which index.html has from the first paint on.
     dom::remove_attribute("controls", "inert");
     set_on_body("data-started");
@@ -220,6 +221,20 @@ fn notice_when_the_page_is_left() {
         dom::listen_on(&window, "pageshow", move |_: Event| {
             if !hidden() {
                 emit(Msg::Returned);
+            }
+        });
+    }
+}
+
+/// A link to the open page, with the same settings, changes only the fragment: the browser does not load the page again.
+fn follow_links() {
+    if let Some(window) = dom::window() {
+        dom::listen_on(&window, "hashchange", |_: Event| {
+            if let Some(link) = dom::fragment("server") {
+                emit(Msg::Control(ControlMsg::NameServer(link)));
+            }
+            if let Some(text) = dom::fragment("weights") {
+                emit(Msg::Control(ControlMsg::TakeLink(text)));
             }
         });
     }

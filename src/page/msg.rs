@@ -8,6 +8,7 @@ use inkling_core::{
     message,
     network::Edit,
     protocol::{Envelope, FileEvent, Format, Language, Look, Query},
+    remote::ServerLink,
     say,
     settings::Preset,
     summary::SavedRun,
@@ -107,10 +108,12 @@ pub enum ControlMsg {
     ForgetKept,
     /// Train on the server with this link, if the visitor then lets data leave the tab.
     NameServer(String),
-    /// Let data leave the tab for the server.
-    AllowServer,
+    /// Let data leave the tab for the server with this link, which was offered.
+    AllowServer(ServerLink),
     /// Train in this tab, not on the server.
     StayInTab,
+    /// Offer the network in this fragment of a link.
+    TakeLink(String),
     /// Open the network in the page's link.
     OpenLinked,
     /// Forget the network in the page's link.

@@ -7,9 +7,9 @@ use inkling_core::{
 };
 use inkling_train::device::DeviceError;
 use js_sys::Promise;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::DedicatedWorkerGlobalScope;
+use web_sys::{DedicatedWorkerGlobalScope, Response};
 
 use super::post::post;
 use crate::tasks::{after, error_message, within};
@@ -29,7 +29,11 @@ pub async fn check(link: &ServerLink) -> Result<(), DeviceError> {
     let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
     // The path is the relay's own (iroh-relay, `RELAY_PROBE_PATH`).
     let answer = within(PATIENCE_MS, global.fetch_with_str(&format!("{}/ping", link.relay()))).await;
-    answer.map(drop).map_err(|error| DeviceError::NoServer {
+    let checked = answer.and_then(|response| match response.dyn_into::<Response>() {
+        Ok(response) if !response.ok() => Err(format!("it returned {}", response.status()).into()),
+        _ => Ok(()),
+    });
+    checked.map_err(|error: JsValue| DeviceError::NoServer {
         host: link.host().into(),
         reason: format!(
             "it does not answer ({}); start `inkling serve` there, and open the link that it prints",

@@ -7,7 +7,7 @@ use inkling::{
         model::{Model, picture::Input},
         msg::{ControlMsg, FileMsg, Found, FromWorker, Msg, PadMsg, Record, Section, WorkbenchMsg, WorkerMsg},
         update::{start, update},
-        worker::{Pending, Pick, Site, WorkerId, WorkerState},
+        worker::{Pending, Pick, Server, Site, WorkerId, WorkerState},
     },
 };
 use inkling_core::{
@@ -17,6 +17,7 @@ use inkling_core::{
         Answer, BackendInfo, BackendName, Command, Envelope, EpochRecord, Event, FileEvent, FileTask, Format, Progress,
         Question, RunState, StepPoint, TestResult, Twins,
     },
+    remote::ServerLink,
     settings::{BackendChoice, FIELDS, Settings},
     summary::SavedRun,
 };
@@ -37,8 +38,8 @@ pub struct World {
     pub worker: Option<(WorkerId, bool, FakeSession)>,
     /// What is found, once it is.
     pub probing: Option<(WorkerId, Pick)>,
-    /// Whether the visitor has ever let data leave the tab.
-    pub allowed: bool,
+    /// The servers that the visitor has let data leave the tab for.
+    pub allowed: Vec<String>,
     pub timers: Vec<Msg>,
     /// Whether the worker hangs; it then answers nothing.
     pub hung: bool,
@@ -58,7 +59,7 @@ impl World {
             model,
             worker: None,
             probing: None,
-            allowed: false,
+            allowed: Vec::new(),
             timers: Vec::new(),
             hung: false,
             file_worker: None,
@@ -71,7 +72,11 @@ impl World {
     }
 
     pub fn send(&mut self, msg: Msg) {
-        self.allowed |= msg == Msg::Control(ControlMsg::AllowServer);
+        if let Msg::Control(ControlMsg::AllowServer(link)) = &msg
+            && self.model.server == Server::Offered(link.clone())
+        {
+            self.allowed.push(link.to_string());
+        }
         let effects = update(&mut self.model, msg);
         self.perform(effects);
         self.check();
@@ -88,7 +93,10 @@ impl World {
                     self.probing = Some((id, pick.unwrap_or(Pick::cpu("test"))));
                 }
                 Effect::OpenWorker(id, _, name) => {
-                    assert!(name.is_empty() || self.allowed, "data leaves the tab, and nobody has allowed it");
+                    assert!(
+                        name.is_empty() || self.allowed.contains(&name),
+                        "data leaves the tab, and nobody has allowed it"
+                    );
                     self.worker = Some((id, false, FakeSession::default()));
                     self.hung = false;
                 }
@@ -266,8 +274,10 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Click(ControlMsg::ResumeKept)),
         1 => Just(Act::Click(ControlMsg::ForgetKept)),
         1 => prop_oneof![Just("cpu"), Just("auto"), Just("webgpu"), Just("remote"), Just("nonsense")].prop_map(|text| Act::Click(ControlMsg::Changed("backend", text.into()))),
-        1 => Just(Act::Click(ControlMsg::NameServer(server()))),
-        1 => Just(Act::Click(ControlMsg::AllowServer)),
+        1 => (0..2u8).prop_map(|which| Act::Click(ControlMsg::NameServer(server(which)))),
+        1 => (0..2u8).prop_map(|which| Act::Click(ControlMsg::AllowServer(server_link(which)))),
+        1 => Just(Act::Click(ControlMsg::OpenLinked)),
+        1 => Just(Act::Click(ControlMsg::ForgetLinked)),
         1 => Just(Act::Click(ControlMsg::StayInTab)),
         1 => Just(Act::Workbench(WorkbenchMsg::TimeMachine(1))),
         1 => Just(Act::Workbench(WorkbenchMsg::ChooseInput(Input::Data(None)))),
@@ -301,13 +311,13 @@ pub fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// The link of a server.
-pub fn server() -> String {
-    format!(
-        "http://localhost:8080/?backend=remote#server=http://localhost:3340/{}/{}",
-        "5f".repeat(32),
-        "c2".repeat(16)
-    )
+/// A link to the page that names one of two servers.
+pub fn server(which: u8) -> String {
+    format!("http://localhost:8080/?backend=remote#server={}", server_link(which))
+}
+
+pub fn server_link(which: u8) -> ServerLink {
+    format!("http://localhost:334{which}/{}/{}", "5f".repeat(32), "c2".repeat(16)).parse().unwrap()
 }
 
 pub fn checkpoint(step: u32) -> Box<Checkpoint> {

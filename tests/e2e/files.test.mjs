@@ -102,15 +102,15 @@ test("opened weights can be queried, scored and trained on; a wrong file is refu
 });
 
 test("a whole run is saved as one file, and resumes from it as if it had never stopped", async () => {
-  const whole = await finished(await open(browser, `${server.url}${RUN}&epochs=4&autostart=1`));
-  const page = await open(browser, `${server.url}${RUN}&epochs=4&autostart=1`);
+  const whole = await finished(await open(browser, `${server.url}${RUN}&epochs=12&autostart=1`));
+  const page = await open(browser, `${server.url}${RUN}&epochs=12&autostart=1`);
   await until(page, "second epoch", (s) => s.history.length >= 2);
   await stop(page);
   await until(page, "stop", (s) => s.state === "stopped");
   await unfold(page, "files");
   const [name, file] = await save(page, "Save the run");
   assert.equal(name, "inkling-run.json.gz");
-  assert.equal(JSON.parse(gunzipSync(file).toString()).settings.epochs, 4, "other programs can read it, too");
+  assert.equal(JSON.parse(gunzipSync(file).toString()).settings.epochs, 12, "other programs can read it, too");
 
   const other = await open(browser, `${server.url}?backend=cpu&epochs=9`);
   await other.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();

@@ -153,7 +153,7 @@ fn serve() -> Command {
         Arg::new("address")
             .long("address")
             .value_name("ADDRESS")
-            .help("How browsers reach it, such as https://example.org/inkling [default: http and --listen]"),
+            .help("How browsers reach it, such as https://relay.example.org, without a path [default: http and --listen]"),
         Arg::new("page")
             .long("page")
             .value_name("ADDRESS")

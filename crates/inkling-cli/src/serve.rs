@@ -54,6 +54,7 @@ async fn run(backend: Backend, identity: IrohIdentity, matches: &ArgMatches) -> 
     let token = token(&identity);
     let link = ServerLink::new(public, &identity.id().to_string(), &token)
         .map_err(|error| CliError::Usage(format!("--address {public}: {error}")))?;
+    let id = link.short_id().to_string();
     let server = RemoteServer::new([backend.device])
         .with_authorizer(TokenAuthorizer::new(token).map_err(|error| CliError::Failed(error.to_string()))?);
     let url = own.parse().map_err(|error| CliError::Failed(format!("{own}: {error}")))?;
@@ -63,7 +64,10 @@ async fn run(backend: Backend, identity: IrohIdentity, matches: &ArgMatches) -> 
     if matches.get_flag("json") {
         print(&Line::Serving { address: public, link: &link });
     } else {
-        put(&format!("{} trains for whoever opens this link:\n\n  {link}\n\nCtrl-C ends it.", backend.info.adapter));
+        put(&format!(
+            "{} trains for whoever opens this link:\n\n  {link}\n\nThe page shows {id}, this server's first digits. Ctrl-C ends it.",
+            backend.info.adapter
+        ));
     }
     tokio::select! {
         served = server.serve_async(transport) => served.map_err(|error| CliError::Failed(format!("the server ended: {error}")))?,

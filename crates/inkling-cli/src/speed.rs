@@ -62,33 +62,43 @@ fn measure(
     matches: &ArgMatches,
 ) -> Result<Measured, CliError> {
     let batch = settings.batch;
+    // The last batch of an epoch is smaller.
+    let images = |step: u32, train: u32| {
+        let place = (step - 1) % train.div_ceil(batch).max(1);
+        batch.min(train.saturating_sub(place * batch))
+    };
+    let mut train = 0;
     let mut driver = Driver::new(backend.clone(), 1, matches, cli::look_of(matches))?;
     driver.session.command(Command::start(1, settings));
     let begin = Instant::now();
-    let (mut last, mut steps, mut time, mut workers) = (None, 0, Duration::ZERO, 1);
+    let (mut last, mut done, mut time, mut workers) = (None, 0, Duration::ZERO, 1);
     while let Some(heard) = driver.work() {
         for envelope in heard {
             match envelope.event {
                 Event::Steps(points) => {
                     let now = Instant::now();
                     if let Some(last) = last.filter(|_| begin.elapsed() > WARM_UP) {
-                        steps += points.len();
+                        done += points.iter().map(|point| images(point.step, train)).sum::<u32>();
                         time += now - last;
                     }
                     last = Some(now);
                 }
-                Event::Epoch { .. } => last = None,
+                Event::Loaded(loaded) => train = loaded.train,
+                // Validation does not count.
+                Event::Epoch { .. } => last = Some(Instant::now()),
                 Event::Progress(progress) => workers = progress.workers,
                 Event::Failed(reason) => return Err(driver.failure(reason)),
                 _ => {}
             }
         }
-        if time >= length && steps > 0 {
+        if time >= length && done > 0 {
             break;
         }
     }
-    if steps == 0 {
-        return Err(CliError::Usage("the run is over before it can be measured; give it more --epochs".into()));
+    if done == 0 {
+        return Err(CliError::Usage(
+            "the run is over before it can be measured; give it more --images or --epochs".into(),
+        ));
     }
-    Ok(Measured { batch, images_per_second: steps as f64 * f64::from(batch) / time.as_secs_f64(), workers })
+    Ok(Measured { batch, images_per_second: f64::from(done) / time.as_secs_f64(), workers })
 }

@@ -146,7 +146,7 @@ fn speed_measures_each_batch_size_or_says_that_the_run_is_too_short() {
     assert_eq!(lines.iter().map(|line| &line["batch"]).collect::<Vec<_>>(), [64, 256]);
     assert!(lines.iter().all(|line| line["images_per_second"].as_f64().unwrap() > 100.0), "{lines:?}");
     let (code, _, stderr) = run(&folder, &format!("{small} --images 600 --epochs 1"));
-    assert!(code == 2 && stderr.contains("more --epochs"), "{stderr}");
+    assert!(code == 2 && stderr.contains("more --images"), "{stderr}");
     let (code, _, stderr) = run(&folder, &format!("{small} --batches 0"));
     assert!(code == 2 && stderr.contains("Batch size must be"), "{stderr}");
 }

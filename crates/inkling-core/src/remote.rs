@@ -22,7 +22,7 @@ pub enum LinkError {
     /// It is not of this form.
     #[error("{}", FORM)]
     Form,
-    /// The relay's address has a user, a query or spaces.
+    /// The relay's address has a path, a user, a query or spaces.
     #[error("{}", RELAY)]
     Relay,
 }
@@ -35,6 +35,8 @@ const RELAY: &str =
 
 /// Digits of a server's id, which is a public key of 32 bytes.
 const ID: usize = 64;
+/// So many of them are shown.
+const SHORT: usize = 8;
 /// A shorter token could be guessed.
 const MIN_TOKEN: usize = 16;
 
@@ -57,6 +59,11 @@ impl ServerLink {
         &self.id
     }
 
+    /// The first digits of its id, for the visitor to compare.
+    pub fn short_id(&self) -> &str {
+        &self.id[..SHORT]
+    }
+
     /// What lets a visitor in.
     pub fn token(&self) -> &str {
         &self.token
@@ -64,8 +71,7 @@ impl ServerLink {
 
     /// The relay's host and port, for the visitor.
     pub fn host(&self) -> &str {
-        let host = self.relay.split_once("://").map_or("", |parts| parts.1);
-        host.split('/').next().unwrap_or_default()
+        self.relay.split_once("://").map_or("", |parts| parts.1)
     }
 }
 
@@ -83,7 +89,8 @@ impl FromStr for ServerLink {
         if !is_id || !is_token || host.is_empty() || host.starts_with('/') {
             return Err(LinkError::Form);
         }
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-.:[]/_~%".contains(c);
+        // A client goes to the path /relay, whatever path the address has.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
         match host.chars().all(plain) {
             true => Ok(ServerLink { relay: relay.into(), id: id.into(), token: token.into() }),
             false => Err(LinkError::Relay),
@@ -113,14 +120,17 @@ mod tests {
 
     #[test]
     fn a_link_is_read_as_it_was_written() {
-        for relay in ["http://localhost:3340", "https://example.org/relay", "http://[::1]:80"] {
+        for relay in ["http://localhost:3340", "https://example.org", "http://[::1]:80"] {
             let link = ServerLink::new(relay, ID, TOKEN).unwrap();
             assert_eq!((link.relay(), link.id(), link.token()), (relay, ID, TOKEN));
             assert_eq!(link.to_string().parse(), Ok(link.clone()));
             assert_eq!(format!(" {link}\n").parse(), Ok(link));
         }
         let slash = ServerLink::new("http://localhost:3340/", ID, TOKEN).unwrap();
-        assert_eq!((slash.relay(), slash.host()), ("http://localhost:3340", "localhost:3340"));
+        assert_eq!(
+            (slash.relay(), slash.host(), slash.short_id()),
+            ("http://localhost:3340", "localhost:3340", "5f012345")
+        );
     }
 
     #[test]
@@ -131,8 +141,17 @@ mod tests {
             let part = &whole[..end];
             assert!(part.parse::<ServerLink>().is_err() || end > whole.len() - TOKEN.len() + 15, "{part}");
         }
-        for relay in ["", "ftp://a", "javascript:a", "http://", "http:///a", "http://a b", "http://me@a", "http://a?b"]
-        {
+        for relay in [
+            "",
+            "ftp://a",
+            "javascript:a",
+            "http://",
+            "http:///a",
+            "http://a b",
+            "http://me@a",
+            "http://a?b",
+            "http://a/b",
+        ] {
             assert!(ServerLink::new(relay, ID, TOKEN).is_err(), "{relay}");
         }
         assert_eq!(ServerLink::new("http://a?b", ID, TOKEN), Err(LinkError::Relay));

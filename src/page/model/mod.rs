@@ -128,6 +128,8 @@ pub struct Model {
 /// A network that came in the page's link.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinkedNetwork {
+    /// The settings in the link.
+    pub settings: Settings,
     /// Its weights.
     pub weights: TrainerState,
     /// Share of the test images that it classifies correctly, as the link says.
@@ -350,7 +352,8 @@ impl Model {
             net.and_then(|net| share::read(&net, text).map_err(|error| translate(&error.to_string()).to_string()));
         match read {
             Ok((weights, accuracy)) => {
-                self.linked = Some(LinkedNetwork { weights: TrainerState::new(0, &weights), accuracy });
+                let (settings, weights) = (self.settings.clone(), TrainerState::new(0, &weights));
+                self.linked = Some(LinkedNetwork { settings, weights, accuracy });
             }
             Err(words) => self.run.warnings.push(words),
         }

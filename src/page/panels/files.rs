@@ -126,7 +126,9 @@ impl Panel for Files {
 fn draw_link(model: &Model) {
     let (run, share) = (&model.run, &model.share);
     let own = run.settings.dataset == DatasetName::Own;
-    dom::set_enabled("share", model.has_network() && !own && !share.is_waiting(), "save-safetensors");
+    // The score of a whole test set would hold a run up.
+    let rests = !matches!(run.state, RunState::Training | RunState::Loading);
+    dom::set_enabled("share", model.has_network() && rests && !own && !share.is_waiting(), "save-safetensors");
     let shared = share.answer().and_then(|answer| answer.as_ref().ok());
     dom::set_hidden("share-link", shared.is_none());
     dom::set_hidden("copy-share", shared.is_none());

@@ -97,7 +97,7 @@ fn sentence(model: &Model) -> String {
         missing => say!(" {} more, and you can teach it.", missing),
     };
     match (digits, model.digits.right()) {
-        (0, _) => say!("None yet. Digits that you label are kept in this browser and never leave it.").into(),
+        (0, _) => say!("None yet. Digits that you label are kept in this browser. They leave it only for a server that trains for you.").into(),
         (digits, Some(right)) => say!(
             "It reads {} of your {} correctly.{}",
             right,

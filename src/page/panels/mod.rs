@@ -70,7 +70,7 @@ pub fn overview() -> Vec<Box<dyn Panel>> {
         Box::new(curves::Curves),
         Box::new(matrix::Matrix::default()),
         Box::new(offer::Offer::default()),
-        Box::new(server::ServerOffer),
+        Box::new(server::ServerOffer::default()),
         Box::new(linked::Linked),
         Box::new(input::Input::default()),
         Box::new(blocks::Blocks::default()),

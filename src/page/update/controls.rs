@@ -60,20 +60,30 @@ impl Update<'_> {
                     self.effects.push(Effect::Forget(Record::Run));
                 }
             }
-            ControlMsg::NameServer(link) => self.use_server(Server::of(&link)),
-            ControlMsg::AllowServer => {
-                if let Server::Offered(link) = &self.model.server {
-                    self.use_server(Server::Allowed(link.clone()));
+            ControlMsg::NameServer(link) => {
+                self.use_server(Server::of(&link));
+                if self.model.settings.backend != BackendChoice::Remote {
+                    self.changed("backend", BackendChoice::Remote.key());
+                }
+            }
+            ControlMsg::AllowServer(link) => {
+                // Another may have been offered since this one was shown.
+                if self.model.server == Server::Offered(link.clone()) {
+                    self.use_server(Server::Allowed(link));
                 }
             }
             ControlMsg::StayInTab => {
                 self.model.server = Server::Unknown;
                 self.changed("backend", BackendChoice::Auto.key());
             }
+            ControlMsg::TakeLink(text) => self.model.take_link(&text),
             ControlMsg::OpenLinked => {
                 if self.model.worker.is_ready()
-                    && let Some(linked) = self.model.linked.take()
+                    && !self.model.run.state.is_active()
+                    && let Some(linked) = self.model.linked.clone()
                 {
+                    self.model.settings = linked.settings;
+                    self.show_settings();
                     self.import(linked.weights);
                 }
             }
@@ -92,10 +102,15 @@ impl Update<'_> {
     /// Takes note of the server. What runs goes on where it is.
     fn use_server(&mut self, server: Server) {
         self.model.server = server;
-        if self.model.settings.backend == BackendChoice::Remote && self.model.run.state == RunState::Idle {
+        if self.model.settings.backend != BackendChoice::Remote {
+            return;
+        }
+        if self.model.run.state == RunState::Idle || matches!(self.model.worker, WorkerState::Probing(_)) {
             self.engage(BackendChoice::Remote);
             self.prepare();
-        } else if let WorkerState::Ready(plan, _) = &mut self.model.worker {
+        } else if let WorkerState::Fetching(plan, _) | WorkerState::Checking(plan, _) | WorkerState::Ready(plan, _) =
+            &mut self.model.worker
+        {
             plan.stand_in = true; // the next run looks for its worker again
         }
     }

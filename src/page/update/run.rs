@@ -173,6 +173,7 @@ impl Update<'_> {
             }
             Event::Refused { id } => self.refused(id),
             Event::Steps(_) => {
+                self.model.share.forget(); // it is of the weights before
                 self.model.failures = 0;
                 self.ask_what_is_missing();
             }
@@ -221,7 +222,8 @@ impl Update<'_> {
         self.model.run = RunSummary::new(run, self.model.settings.clone(), backend, own);
         self.model.run.imported = true;
         self.model.forget_current();
-        (self.model.kept, self.model.epoch, self.model.pending) = (None, None, Pending::Nothing);
+        // A run that is offered stays: this one is not kept in the browser before the visitor has decided about that.
+        (self.model.linked, self.model.epoch, self.model.pending) = (None, None, Pending::Nothing);
         self.forget_answers();
         if let Some(text) = self.model.network_from_file.take() {
             self.warn(say!(

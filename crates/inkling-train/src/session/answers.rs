@@ -72,7 +72,7 @@ impl Session {
 
     /// The network for a link, with its score on the test set before and after rounding; `None` while there is no network.
     async fn share(&mut self) -> Result<Option<Result<SharedNetwork, String>>, ReadError> {
-        let Some(training) = self.training.as_mut().filter(|training| training.knows()) else { return Ok(None) };
+        let Some(training) = self.training.as_ref().filter(|training| training.knows()) else { return Ok(None) };
         let (trainer, classes) = (&training.trainer, training.data.shape.classes());
         let weights = read_flat("weights", vec![trainer.model().weights()]).await?;
         let rounded = match share::round(trainer.model().network(), &weights) {
@@ -81,13 +81,20 @@ impl Session {
         };
         let recipe = trainer.recipe();
         let model = Model::new(&recipe.net, rounded.weights.clone(), recipe.kernels, trainer.device());
-        let mut accuracies = [0.0; 2];
-        for (accuracy, mut evaluation) in accuracies.iter_mut().zip([Evaluation::new(classes), Evaluation::of(model)]) {
-            while !training.advance_evaluation(&mut evaluation, &mut self.team, Part::Test).await? {}
-            *accuracy = evaluation.confusion.accuracy();
-        }
-        let [before, accuracy] = accuracies;
+        let before = self.tested_by(Evaluation::new(classes)).await?;
+        let accuracy = self.tested_by(Evaluation::of(model)).await?;
         Ok(Some(Ok(SharedNetwork { text: rounded.text(accuracy), bits: rounded.bits, accuracy, before })))
+    }
+
+    /// The share of the test images that are classified correctly.
+    async fn tested_by(&mut self, mut evaluation: Evaluation) -> Result<f64, ReadError> {
+        while let Some(training) = &mut self.training {
+            if training.advance_evaluation(&mut evaluation, &mut self.team, Part::Test).await? {
+                break;
+            }
+            self.report_progress(); // tells the page that a slow backend is alive
+        }
+        Ok(evaluation.confusion.accuracy())
     }
 
     async fn export(&mut self, format: Format) -> Result<(), ReadError> {

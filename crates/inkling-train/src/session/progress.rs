@@ -216,16 +216,34 @@ impl Session {
             seconds: training.watch.seconds(),
             data: Some(training.fingerprint),
             rounding: self.backend.rounding(),
-            workers: self.team.settled().map(|workers| workers as u32),
+            workers: self.workers(),
             trainer,
         };
         self.emit(Event::Checkpoint(Box::new(checkpoint)));
         Ok(())
     }
 
+    /// How many workers share a batch, once that is known. A run on several devices has none.
+    fn workers(&self) -> Option<u32> {
+        #[cfg(feature = "devices")]
+        if self.devices.is_some() {
+            return None;
+        }
+        self.team.settled().map(|workers| workers as u32)
+    }
+
+    /// How many workers or devices share a batch.
+    fn at_a_time(&self) -> usize {
+        #[cfg(feature = "devices")]
+        if let Some(devices) = &self.devices {
+            return devices.count();
+        }
+        self.team.workers()
+    }
+
     pub(super) fn report_progress(&mut self) {
         if let Some(training) = &self.training {
-            let progress = training.progress(&self.settings, self.team.workers());
+            let progress = training.progress(&self.settings, self.at_a_time());
             self.emit(Event::Progress(progress));
         }
     }
