@@ -222,8 +222,11 @@ impl Update<'_> {
         self.model.run = RunSummary::new(run, self.model.settings.clone(), backend, own);
         self.model.run.imported = true;
         self.model.forget_current();
-        // A run that is offered stays: this one is not kept in the browser before the visitor has decided about that.
-        (self.model.linked, self.model.epoch, self.model.pending) = (None, None, Pending::Nothing);
+        // A link is not worth a run that is offered: the network in it is not kept before the visitor has decided about that run.
+        if self.model.linked.take().is_none() {
+            self.model.kept = None;
+        }
+        (self.model.epoch, self.model.pending) = (None, Pending::Nothing);
         self.forget_answers();
         if let Some(text) = self.model.network_from_file.take() {
             self.warn(say!(
