@@ -85,7 +85,7 @@ pub enum Server {
     /// None is known.
     #[default]
     Unknown,
-    /// What the visitor gave as its link is none.
+    /// The visitor's text is not a valid link.
     Refused(LinkError),
     /// The visitor has not said yet whether data may leave the tab.
     Offered(ServerLink),
@@ -209,7 +209,7 @@ impl Engine {
 }
 
 impl Server {
-    /// The server of this link, or of a link to the page that names it, which the visitor is to be asked about.
+    /// Reads a server's link, or a page's address that contains one. The visitor must still agree to use it.
     pub fn of(link: &str) -> Self {
         let link = link.rsplit_once("#server=").map_or(link, |parts| parts.1);
         link.parse().map_or_else(Server::Refused, Server::Offered)

@@ -20,6 +20,8 @@ use super::{
     replicas::{self, ReplicaWorkers},
 };
 use crate::{BUILD, tasks::error_message};
+#[cfg(feature = "remote")]
+use inkling_core::remote::ServerLink;
 use inkling_core::{
     data::Dataset,
     protocol::{Command, Envelope, Event, RunId},
@@ -40,11 +42,10 @@ thread_local! {
 #[cfg(feature = "remote")]
 pub fn start_on_server() {
     let global: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
-    match global.name().parse() {
+    match global.name().parse::<ServerLink>() {
         Ok(link) => start(BackendKind::Remote(link)),
         Err(error) => {
-            let reason = inkling_core::remote::LinkError::to_string(&error);
-            post(&Envelope { run: 0, event: Event::Unavailable { reason, faulty: false } });
+            post(&Envelope { run: 0, event: Event::Unavailable { reason: error.to_string(), faulty: false } });
         }
     }
 }

@@ -87,7 +87,7 @@ test("a server that is killed is noticed in seconds, and the run goes on in this
   await page.context().close();
 });
 
-test("the wrong key does not get in, and a link that is none is refused with a sentence", { skip }, async (t) => {
+test("a wrong key is rejected, and text that is not a link is refused with a sentence", { skip }, async (t) => {
   const server = await start(t);
   const page = await open(browser, server.link(RUN).replace(/.$/, (last) => (last === "0" ? "1" : "0")));
   await page.locator("#server-allow").click();

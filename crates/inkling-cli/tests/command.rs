@@ -153,10 +153,15 @@ fn speed_measures_each_batch_size_or_says_that_the_run_is_too_short() {
 
 /// A run that was interrupted as soon as its images were there, long before its end.
 fn interrupted(folder: &TempDir, file: &str) -> Value {
-    let mut command = inkling(folder, &format!("train {SMALL} {LONG} --json -o {file}"));
+    interrupted_after(folder, file, "", "loaded")
+}
+
+/// A run with these options more, which was interrupted after this event.
+fn interrupted_after(folder: &TempDir, file: &str, options: &str, event: &str) -> Value {
+    let mut command = inkling(folder, &format!("train {SMALL} {LONG} {options} --json -o {file}"));
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("\"event\":\"loaded\"")));
+    assert!(lines.any(|line| line.unwrap().contains(&format!("\"event\":\"{event}\""))));
     // From another process, as a terminal does.
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     lines.for_each(drop);
@@ -313,13 +318,7 @@ fn a_run_on_several_devices_is_kept_and_goes_on_on_one() {
     assert_eq!(two["checkpoint"]["trainer"]["step"], one["checkpoint"]["trainer"]["step"]);
     let accuracy = |run: &Value| run["test"]["accuracy"].as_f64().unwrap();
     assert!((accuracy(&two) - accuracy(&one)).abs() < 0.1, "{} {}", accuracy(&two), accuracy(&one));
-    let mut command = inkling(&folder, &format!("train {SMALL} {LONG} --devices 3 --json -o part.json.gz"));
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("\"event\":\"epoch\"")));
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    lines.for_each(drop);
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    interrupted_after(&folder, "part.json.gz", "--devices 3", "epoch");
     assert!(done(&folder, "resume part.json.gz").contains("test accuracy"));
     let (code, _, stderr) = run(&folder, &format!("train {SMALL} 1 --devices 0 -o none.json.gz"));
     assert!(code == 2 && stderr.contains("--devices"), "{stderr}");

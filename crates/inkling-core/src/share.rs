@@ -137,7 +137,7 @@ pub fn read(network: &Network, text: &str) -> Result<(Vec<f32>, f64), ShareError
     Ok((weights, f64::from(share) / 10_000.0))
 }
 
-/// The largest whole number that a weight of so many bits can be.
+/// The largest rounded weight with this many bits.
 fn limit(bits: u32) -> i32 {
     (1 << (bits - 1)) - 1
 }

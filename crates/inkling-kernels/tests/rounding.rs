@@ -1,4 +1,4 @@
-//! The kernels round once or twice, as the program chooses. A file of its own, because the choice holds for the whole process.
+//! The program chooses whether the kernels round once or twice. This test has its own file because the choice applies to the whole process.
 
 use burn::tensor::{Device, Distribution, Tensor};
 use inkling_kernels::{

@@ -215,11 +215,10 @@ impl Backend {
     }
 }
 
-/// Lets the CPU's kernels round as `rounding` says, in the whole process, from before a backend is opened. Returns whether they do: see
-/// [`round_once`].
-pub fn round(rounding: Rounding) -> bool {
-    let once = rounding == Rounding::Once;
-    round_once(once) == once
+/// Lets the CPU's kernels round as `rounding` says, in the whole process, if the processor can ([`round_once`]). Call it before a backend is
+/// opened.
+pub fn round(rounding: Rounding) {
+    round_once(rounding == Rounding::Once);
 }
 
 /// Largest accepted difference between a tensor and burn-flex's, relative to the tensor's largest value.

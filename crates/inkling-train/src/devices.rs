@@ -24,8 +24,7 @@ use burn::{
     train::{
         ExecutionStrategy, InferenceStep, ItemLazy, Learner, MultiDeviceOptim, SupervisedTraining, TrainOutput,
         TrainStep,
-        logger::MetricLogger,
-        logger::{EvaluationProgressLogger, TrainingProgressLogger},
+        logger::{EvaluationProgressLogger, MetricLogger, TrainingProgressLogger},
         metric::{
             MetricDefinition, NumericEntry,
             store::{EpochSummary, MetricsUpdate, Split},
@@ -52,6 +51,7 @@ pub struct Devices(Vec<Device>);
 
 /// What the steps of one go have in common.
 struct Go {
+    recipe: Arc<Recipe>,
     trainer: Mutex<Trainer>,
     data: SharedDataset,
     augmentation: Option<(Augmentation, u32)>,
@@ -85,7 +85,7 @@ impl Debug for Shared {
 }
 
 impl Devices {
-    /// These devices; `None` if there are none.
+    /// Several devices; `None` if the list is empty.
     pub fn new(devices: Vec<Device>) -> Option<Self> {
         (!devices.is_empty()).then_some(Devices(devices))
     }
@@ -110,8 +110,10 @@ impl Devices {
     ) -> Result<Vec<(StepMetrics, usize)>, ReadError> {
         let batches: Vec<&[u32]> = numbers.chunks(size).take(STEPS).collect();
         let work = self.divided(&batches, trainer.steps_done());
-        let stand_in = Trainer::new(Recipe::clone(&trainer.recipe()), &trainer.device().clone().inner());
+        let recipe = trainer.recipe().clone();
+        let stand_in = Trainer::new(Recipe::clone(&recipe), &trainer.device().clone().inner());
         let go = Arc::new(Go {
+            recipe,
             trainer: Mutex::new(mem::replace(trainer, stand_in)),
             data: data.clone(),
             augmentation,
@@ -131,14 +133,11 @@ impl Devices {
             .renderer(Box::new(Silent))
             .with_training_strategy(strategy.into())
             .launch(learner);
-        let error = result.error.map(|error| ReadError::new("gradients", error));
-        drop(result.model);
-        let left = Arc::try_unwrap(go).map_err(|_| ReadError::new("gradients", "a device has not finished"))?;
-        *trainer = left.trainer.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(error) = error {
-            return Err(error);
+        mem::swap(trainer, &mut lock(&go.trainer));
+        if let Some(error) = result.error {
+            return Err(ReadError::new("gradients", error));
         }
-        let found = left.metrics.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let found = mem::take(&mut *lock(&go.metrics));
         let main = trainer.device().clone().inner();
         let sum =
             |parts: Vec<Tensor<1>>| parts.into_iter().map(|part| part.to_device(&main)).reduce(|sum, part| sum + part);
@@ -166,7 +165,7 @@ impl TrainStep for Weights {
     fn step(&self, (work, device): Self::Input) -> TrainOutput<Nothing> {
         let Work { shard, numbers } = work;
         let go = &self.go.0;
-        let recipe = lock(&go.trainer).recipe().clone();
+        let recipe = &go.recipe;
         let weights = self.flat.val().inner();
         let (changes, metrics) = if numbers.is_empty() {
             (weights.zeros_like(), Tensor::zeros([2], &weights.device()))
@@ -174,7 +173,7 @@ impl TrainStep for Weights {
             let mut parts = Parts::default();
             let model = Model::with_weights(&recipe.net, weights, recipe.kernels);
             let batch = assemble(go.data.train.pick(&numbers), go.augmentation, recipe.seed, &mut parts);
-            let pass = Pass::new(&model, Feed::upload(batch, &device), shard, &recipe, &mut parts);
+            let pass = Pass::new(&model, Feed::upload(batch, &device), shard, recipe, &mut parts);
             (Tensor::cat(pass.changes, 0), pass.metrics.0)
         };
         lock(&go.metrics).entry(shard.step).or_default().push(metrics);

@@ -69,7 +69,7 @@ pub struct Model {
     pub file_activity: u32,
     /// Weights that the session is to hand out.
     pub export: Asked<()>,
-    /// The network for a link, or why there is none.
+    /// The network as text for a link, or why it can't be shared.
     pub share: Asked<Result<SharedNetwork, String>>,
     /// The network in the page's link, until the visitor opens or discards it.
     pub linked: Option<LinkedNetwork>,

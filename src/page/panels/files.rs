@@ -29,7 +29,11 @@ const CODE: [(&str, Language); 3] =
     [("code-keras", Language::Keras), ("code-pytorch", Language::PyTorch), ("code-burn", Language::Burn)];
 
 /// Saves and opens files.
-pub struct Files;
+#[derive(Default)]
+pub struct Files {
+    /// The link that carries the network, and the number of the answer that it was made from. It is too long to be made in every frame.
+    link: (u32, String),
+}
 
 impl Panel for Files {
     fn mount(&mut self, emit: Emit) {
@@ -114,44 +118,46 @@ impl Panel for Files {
         // MNIST comes from its own sources.
         let own = run.settings.dataset == DatasetName::Own && model.data.set.is_none();
         enable("save-data", run.checkpoint.is_some() && run.settings.dataset != DatasetName::Mnist && !own);
-        draw_link(model);
         enable("save-run", run.checkpoint.is_some() && run.state != RunState::Idle);
         for id in ["open-weights", "open-run"] {
             dom::set_input_enabled(id, !run.state.is_active() && model.worker.is_ready());
         }
+        self.draw_link(model);
     }
 }
 
-/// The link that carries the network, once there is one, and how well the network does in it.
-fn draw_link(model: &Model) {
-    let (run, share) = (&model.run, &model.share);
-    let own = run.settings.dataset == DatasetName::Own;
-    // The score of a whole test set would hold a run up.
-    let rests = !matches!(run.state, RunState::Training | RunState::Loading);
-    dom::set_enabled("share", model.has_network() && rests && !own && !share.is_waiting(), "save-safetensors");
-    let shared = share.answer().and_then(|answer| answer.as_ref().ok());
-    dom::set_hidden("share-link", shared.is_none());
-    dom::set_hidden("copy-share", shared.is_none());
-    let words = match (share.answer(), share.is_waiting()) {
-        _ if own => say!("A link can't carry your own images. Save the run as a file.").into(),
-        (_, true) => say!("Rounding the weights, and scoring the test set…").into(),
-        (None, _) => String::new(),
-        (Some(Err(words)), _) => translate(words).into(),
-        (Some(Ok(shared)), _) => {
-            // A device of its own computes where the link is opened.
+impl Files {
+    /// The link that carries the network, once there is one, and how well the network does in it.
+    fn draw_link(&mut self, model: &Model) {
+        let (run, share) = (&model.run, &model.share);
+        let own = run.settings.dataset == DatasetName::Own;
+        // The score of a whole test set would hold a run up.
+        let rests = !matches!(run.state, RunState::Training | RunState::Loading);
+        dom::set_enabled("share", model.has_network() && rests && !own && !share.is_waiting(), "save-safetensors");
+        let shared = share.answer().and_then(|answer| answer.as_ref().ok());
+        dom::set_hidden("share-link", shared.is_none());
+        dom::set_hidden("copy-share", shared.is_none());
+        if let Some(shared) = shared.filter(|_| self.link.0 != share.answered()) {
+            // Whoever opens the link has another machine: it chooses its own backend and number of workers.
             let settings = Settings { backend: BackendChoice::Auto, replicas: 0, ..run.settings.clone() };
-            let link = dom::address(&settings.to_query(), &format!("weights={}", shared.text));
+            self.link = (share.answered(), dom::address(&settings.to_query(), &format!("weights={}", shared.text)));
             if let Some(input) = dom::element::<HtmlInputElement>("share-link") {
-                input.set_value(&link);
+                input.set_value(&self.link.1);
             }
-            say!(
+        }
+        let words = match (share.answer(), share.is_waiting()) {
+            _ if own => say!("A link can't carry your own images. Save the run as a file.").into(),
+            (_, true) => say!("Rounding the weights, and scoring the test set…").into(),
+            (None, _) => String::new(),
+            (Some(Err(words)), _) => translate(words).into(),
+            (Some(Ok(shared)), _) => say!(
                 "The link carries the weights, rounded to {} bits: {} characters. In the link, the network classifies {} of the test images correctly; before, {}.",
                 shared.bits,
-                link.len(),
+                self.link.1.len(),
                 percent(shared.accuracy),
                 percent(shared.before)
-            )
-        }
-    };
-    dom::set_text("share-text", &words);
+            ),
+        };
+        dom::set_text("share-text", &words);
+    }
 }

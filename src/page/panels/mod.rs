@@ -88,7 +88,7 @@ pub fn inspectors() -> Vec<Box<dyn Panel>> {
         Box::new(time::Time),
         Box::new(preview::Preview::default()),
         Box::new(report::Report),
-        Box::new(files::Files),
+        Box::new(files::Files::default()),
         Box::new(doctor::Doctor),
         Box::new(handwriting::Handwriting::default()),
         Box::new(camera::Camera),

@@ -71,7 +71,7 @@ pub enum Answer {
     TimeLayers(Vec<f64>),
     /// The first images of the next step.
     Batch(BatchView),
-    /// The network for a link, or why there is none.
+    /// The network as text for a link, or why it can't be shared.
     Share(Result<SharedNetwork, String>),
 }
 
