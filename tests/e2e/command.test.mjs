@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { launch, open, serve, summary, unfold, until } from "./lib.mjs";
+import { choose, launch, open, serve, summary, unfold, until } from "./lib.mjs";
 
 // `make test-native` builds it.
 const COMMAND = join(process.env.CARGO_TARGET_DIR ?? "target", "debug/inkling");
@@ -61,7 +61,7 @@ for (const [name, init] of Object.entries(ROUNDINGS)) {
 
     const back = await open(browser, `${server.url}?backend=cpu`);
     await unfold(back, "files");
-    await back.locator("#open-run").setInputFiles(file);
+    await choose(back.locator("#open-run"), file);
     const opened = await until(back, "the run", (s) => s.state === "finished", 60);
     assert.equal(opened.history.length, 12);
     assert.equal(opened.test_accuracy, done.test_accuracy);
@@ -76,7 +76,7 @@ test("the page opens a run of the command", { skip }, async () => {
   assert.match(inkling("test", "new.json.gz"), /weighted avg/);
   const page = await open(browser, `${server.url}?backend=cpu`);
   await unfold(page, "files");
-  await page.locator("#open-run").setInputFiles(join(folder, "new.json.gz"));
+  await choose(page.locator("#open-run"), join(folder, "new.json.gz"));
   await until(page, "the run", (s) => s.state === "finished", 60);
   assert.equal((await summary(page)).settings.batch, 24);
   assert.deepEqual(page.problems, []);

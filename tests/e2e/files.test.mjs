@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { NO_PYTHON, ROOT, SEVEN, draw, idx, launch, open, serve, stop, summary, unfold, until } from "./lib.mjs";
+import { NO_PYTHON, ROOT, SEVEN, choose, draw, idx, launch, open, serve, stop, summary, unfold, until } from "./lib.mjs";
 
 let server, browser, folder;
 before(async () => ([server, browser, folder] = [await serve(), await launch(), await mkdtemp(join(tmpdir(), "inkling-"))]));
@@ -19,7 +19,7 @@ const save = async (page, name) => {
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name, exact: true }).click()]);
   return [download.suggestedFilename(), await readFile(await download.path())];
 };
-const pick = (page, label, name, buffer) => page.getByLabel(label).setInputFiles({ name, mimeType: "application/octet-stream", buffer });
+const pick = (page, label, name, buffer) => choose(page.getByLabel(label), { name, mimeType: "application/octet-stream", buffer });
 
 test("weights, history, report and charts open elsewhere with the same contents", { skip: NO_PYTHON }, async () => {
   const page = await open(browser, `${server.url}${RUN}&autostart=1`);

@@ -155,6 +155,12 @@ export async function unfold(page, id) {
   await page.locator(`#${id}-summary`).click();
 }
 
+/** Chooses files once a visitor could: before the section's program has arrived, it is inert, and nobody would hear of them. */
+export async function choose(input, files) {
+  await input.page().waitForFunction((element) => !element.closest("[inert]"), await input.elementHandle());
+  await input.setInputFiles(files);
+}
+
 /** Ends a run: it is paused first. The summary may be a frame ahead of the buttons, so this looks again if Stop does not appear. */
 export async function stop(page, tries = 3) {
   const pause = page.locator('#train[data-action="Pause"]');

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { NO_PYTHON, ROOT, SEVEN, draw, launch, open, serve, unfold, until } from "./lib.mjs";
+import { NO_PYTHON, ROOT, SEVEN, choose, draw, launch, open, serve, unfold, until } from "./lib.mjs";
 
 let server, browser, folder;
 before(async () => ([server, browser, folder] = [await serve(), await launch(), await mkdtemp(join(tmpdir(), "inkling-"))]));
@@ -87,7 +87,7 @@ for (const net of NETS) {
     const buffer = await readFile(await save("safetensors"));
     await page.goto(`${server.url}${RUN}&net=${encodeURIComponent(net)}`);
     await unfold(page, "files");
-    const pick = () => page.getByLabel("Open weights").setInputFiles({ name: "weights.safetensors", mimeType: "application/octet-stream", buffer });
+    const pick = () => choose(page.getByLabel("Open weights"), { name: "weights.safetensors", mimeType: "application/octet-stream", buffer });
     await pick();
     await until(page, "imported weights", (s) => s.state === "paused");
     await page.goto(`${server.url}${RUN}&net=conv+5`);

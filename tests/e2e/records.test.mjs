@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { PREFIX, SEVEN, draw, launch, open, serve, summary, unfold, until } from "./lib.mjs";
+import { PREFIX, SEVEN, choose, draw, launch, open, serve, summary, unfold, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch()]));
@@ -130,11 +130,11 @@ test("hostile run files are refused with a sentence, and the page lives on", asy
   for (const [name, change, reason] of hostile) {
     const bad = structuredClone(file);
     change(bad);
-    await page.locator("#open-run").setInputFiles({ name: "run.json.gz", mimeType: "application/gzip", buffer: gzipSync(JSON.stringify(bad)) });
+    await choose(page.locator("#open-run"), { name: "run.json.gz", mimeType: "application/gzip", buffer: gzipSync(JSON.stringify(bad)) });
     await page.locator("#error").filter({ hasText: reason }).waitFor({ timeout: 5000 }).catch(async () => assert.fail(`${name}: ${await page.locator("#error").textContent()}`));
     assert.equal((await summary(page)).state, "finished", name);
   }
-  await page.locator("#open-run").setInputFiles({ name: "run.json.gz", mimeType: "application/gzip", buffer: gzipSync(JSON.stringify(file)) });
+  await choose(page.locator("#open-run"), { name: "run.json.gz", mimeType: "application/gzip", buffer: gzipSync(JSON.stringify(file)) });
   await until(page, "the run", (s) => s.state === "finished" && s.warnings.length === 0);
   assert.deepEqual(page.problems, []);
   await page.context().close();

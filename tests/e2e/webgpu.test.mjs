@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { readFile } from "node:fs/promises";
-import { AFTER_A_CHECKPOINT, NO_NDARRAY, NO_WEBGPU, WATCH_GPU, idx, launch, open, sabotage, serve, unfold, until } from "./lib.mjs";
+import { AFTER_A_CHECKPOINT, NO_NDARRAY, NO_WEBGPU, WATCH_GPU, choose, idx, launch, open, sabotage, serve, unfold, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch({ webgpu: true })]));
@@ -148,7 +148,7 @@ test("a visitor's own data set trains on WebGPU, and the saved run opens there a
   const buffer = await readFile(await download.path());
   await page.getByRole("button", { name: "Reset" }).click();
   await until(page, "nothing", (s) => s.state === "idle");
-  await page.locator("#open-run").setInputFiles({ name: "run.json.gz", mimeType: "", buffer });
+  await choose(page.locator("#open-run"), { name: "run.json.gz", mimeType: "", buffer });
   const again = await until(page, "the run again", ended, 100);
   assert.deepEqual([again.state, again.backend.name, again.test_accuracy], ["finished", "webgpu", done.test_accuracy]);
   assert.deepEqual(again.history, done.history);
