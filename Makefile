@@ -41,6 +41,11 @@ dist: ## build the release site in dist/, and as one archive: inkling-site.tar.g
 	@scripts/sizes
 	@scripts/archive
 
+package: ## make the npm package in package/: the API, the element, and the release site's programs
+	@scripts/setup package
+	$(WASM) INKLING_WORKERS="files relaxed webgpu" trunk build --release --offline --dist "$(CARGO_TARGET_DIR)/package-site"
+	$(WASM) scripts/package "$(CARGO_TARGET_DIR)/package-site" package
+
 test: test-native test-browser test-page ## run the tests that train on the CPU: natively, in a browser, and of the page
 
 test-all: test-native test-browser test-backends test-site ## run all tests: also WebGPU, burn-ndarray, Firefox, WebKit, Lighthouse, and exported files
@@ -144,4 +149,4 @@ check: ## run what CI runs; EVERY=8: with one injected fault in eight
 
 # The targets share one target folder and one site.
 .NOTPARALLEL:
-.PHONY: help serve serve-cpu data dist test test-all test-native test-browser test-backends test-page test-optional test-site bench bench-picture first-paint messages fuzz sweep soak chaos pictures check
+.PHONY: help serve serve-cpu data dist package test test-all test-native test-browser test-backends test-page test-optional test-site bench bench-picture first-paint messages fuzz sweep soak chaos pictures check

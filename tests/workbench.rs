@@ -193,7 +193,7 @@ fn weights_from_a_file_can_be_queried_scored_and_trained_on() {
         let (mut session, log) = session();
         session.command(Command::start(1, tiny()));
         let file = weights::file(format, &net, &weights).unwrap();
-        let task = FileTask::Read { net: net.clone(), file: file.clone() };
+        let task = FileTask::Read { net: Some(net.clone()), file: file.clone() };
         let FileEvent::Opened { weights: opened, .. } = perform_alone(task) else { panic!() };
         let import =
             |weights: &TrainerState| Command::Import { run: 1, next: 2, settings: tiny(), weights: weights.clone() };
@@ -227,7 +227,7 @@ fn weights_from_a_file_can_be_queried_scored_and_trained_on() {
         session.command(Command::Resume);
         finish(&mut session);
         assert_eq!(session.state(), RunState::Finished);
-        let cut = perform_alone(FileTask::Read { net: net.clone(), file: file[..file.len() - 9].to_vec() });
+        let cut = perform_alone(FileTask::Read { net: Some(net.clone()), file: file[..file.len() - 9].to_vec() });
         assert!(matches!(cut, FileEvent::Failed(words) if words.starts_with("The file was not opened: ")));
         let task = FileTask::Write { format, net: net.clone(), weights: TrainerState::new(0, &[1.0]) };
         assert!(matches!(perform_alone(task), FileEvent::Failed(words) if words.contains("could not be saved")));

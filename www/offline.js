@@ -1,13 +1,14 @@
 // The page's side of the service worker (www/sw.js): tells it which programs to keep for offline visits, and announces new versions.
 "use strict";
 self.inklingOffline = (() => {
-  const worker = navigator.serviceWorker;
+  // In another page, this site leaves nothing behind.
+  const worker = self.inklingEmbed ? undefined : navigator.serviceWorker;
   worker?.register("sw.js").catch(() => {}); // without a service worker, the page needs a network on every visit
   worker?.addEventListener("message", () => (document.body.dataset.offline = "ready"));
   // File names contain a hash of the content, so another name means another version.
   const version = (text) => text.match(/page-[0-9a-f]+/)?.[0];
   const look = async () => {
-    if (document.hidden || !navigator.onLine) return;
+    if (document.hidden || !navigator.onLine || self.inklingEmbed) return;
     const response = await fetch(location.pathname, { cache: "no-store" }).catch(() => undefined);
     const there = response?.ok && version(await response.text());
     const here = version(document.documentElement.innerHTML);

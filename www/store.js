@@ -4,6 +4,11 @@
 // Every call settles: a browser that does not answer is reported like one that refuses.
 "use strict";
 self.inklingStore = (() => {
+  // Part of another page, which may show several: nothing is kept, so none of them offers another one's run.
+  if (self.inklingEmbed) {
+    const nothing = async () => undefined;
+    return { load: nothing, save: nothing, forget: nothing, owned: nothing, begin: () => {}, saveAsFile: nothing };
+  }
   // Two sites on one origin have two databases, and two locks.
   const NAME = `inkling ${new URL(".", location).pathname}`;
   // Before, there was one database for all sites of an origin.

@@ -4,7 +4,7 @@
   const key = `inkling ${new URL(".", location).pathname} welcomed`;
   const kept = (action) => { try { return action(); } catch { return null; } };
   const welcome = document.getElementById("welcome");
-  welcome.hidden = kept(() => localStorage.getItem(key)) !== null;
+  welcome.hidden = Boolean(self.inklingEmbed) || kept(() => localStorage.getItem(key)) !== null;
   const done = () => {
     if (welcome.hidden) return;
     kept(() => localStorage.setItem(key, ""));

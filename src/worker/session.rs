@@ -143,7 +143,8 @@ async fn serve(kind: BackendKind) -> Result<(), JsValue> {
         while let Some(message) = inbox.next() {
             match message {
                 Message::Command(command) => {
-                    if let Command::Start { run, .. } = command {
+                    if let Command::Start { run, .. } | Command::Train { run, .. } | Command::Load { run, .. } = command
+                    {
                         RUN.set(run);
                     }
                     session.command(command);

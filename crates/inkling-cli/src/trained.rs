@@ -43,12 +43,12 @@ impl Trained {
                 settings.set(key, text)?;
             }
         }
-        if settings.dataset == DatasetName::Own {
-            return Err(CliError::Usage(
-                "a file of weights does not say what your own images look like; use the run file".into(),
-            ));
-        }
-        let net = settings.network(settings.dataset.shape(None))?;
+        let net = match settings.dataset {
+            DatasetName::Own => weights::described(&contents).ok_or_else(|| {
+                CliError::Usage("this file does not say what your own images look like; use the run file".into())
+            })?,
+            drawn => settings.network(drawn.shape(None))?,
+        };
         let opened = weights::open(&net, &contents).map_err(|source| CliError::Weights { path, source });
         opened.and_then(|(net, weights)| {
             settings.set("net", &net.to_string())?;

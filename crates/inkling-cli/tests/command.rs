@@ -262,6 +262,9 @@ fn pictures_are_read_and_predicted() {
     assert!(done(&folder, &format!("{train} -o own.json.gz")).contains("test accuracy 100.00 %"));
     assert!(done(&folder, "predict own.json.gz own/bars/3.png --names bars,blank").contains("bars"));
     assert!(done(&folder, "test own.json.gz --data own").contains("test accuracy 100.00 %"));
+    // A file of weights says what its images look like.
+    done(&folder, "export own.json.gz --format safetensors -o own.safetensors");
+    assert!(done(&folder, "predict own.safetensors own/bars/3.png --dataset own --names bars,blank").contains("bars"));
     let (code, _, stderr) = run(&folder, "test own.json.gz");
     assert!(code == 2 && stderr.contains("name their files with --data"), "{stderr}");
     let (code, _, stderr) = run(&folder, "test digits.json.gz --data own");

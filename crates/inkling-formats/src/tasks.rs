@@ -51,9 +51,11 @@ pub async fn perform(task: FileTask, host: &impl Host) -> FileEvent {
         FileTask::Draw { name, drawing, scheme } => {
             Ok(FileEvent::Saved { name, bytes: svg::draw(&drawing, scheme).into_bytes() })
         }
-        FileTask::Read { net, file } => weights::open(&net, &file)
-            .map(|(net, weights)| FileEvent::Opened { net, weights: TrainerState::new(0, &weights) })
-            .map_err(|error| format!("The file was not opened: {error}.")),
+        FileTask::Read { net, file } => {
+            weights::open(&net.or_else(|| weights::described(&file)).unwrap_or_default(), &file)
+                .map(|(net, weights)| FileEvent::Opened { net, weights: TrainerState::new(0, &weights) })
+                .map_err(|error| format!("The file was not opened: {error}."))
+        }
         FileTask::ReadData { files, look } => read(files, look, host)
             .await
             .map(|(data, note)| FileEvent::DataRead { data, note })

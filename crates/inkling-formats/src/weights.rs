@@ -2,6 +2,8 @@
 //! expects: `conv1.weight` `[32, 1, 3, 3]`, ..., `dense1.weight` `[128, 1600]` (Burn has `[in, out]`, PyTorch
 //! `[out, in]`). In burnpack, they have Burn's shapes.
 
+use std::collections::BTreeMap;
+
 use burn_pack::{Bytes, DType, Reader, Writer};
 use safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
 
@@ -11,7 +13,7 @@ use crate::{
     tensors::{Found, Order, bytes, floats, gather, parts, transposed},
 };
 use inkling_core::{
-    data::{Dataset, Shape},
+    data::{DataShape, Dataset, Shape},
     network::{Layers, Network, READY_MADE},
     parameters::Parameter,
     protocol::Format,
@@ -19,6 +21,9 @@ use inkling_core::{
 
 /// The name under which a file keeps the text of its network.
 const NETWORK: &str = "network";
+/// The names under which it keeps what its images look like: `1x28x28`, that is, channels, rows and columns; and how many classes they have.
+const IMAGES: &str = "images";
+const CLASSES: &str = "classes";
 
 /// Encodes the weights of `net` as a file, from one list of numbers in the order of [`Network::parameters`]. The file is read back and compared before it is returned.
 ///
@@ -58,7 +63,7 @@ pub fn read(net: &Network, file: &[u8]) -> Result<Vec<f32>, WeightsError> {
 pub fn open(net: &Network, file: &[u8]) -> Result<(Network, Vec<f32>), WeightsError> {
     let of = |text: &str| text.parse::<Layers>().ok()?.fit(net.data()).ok();
     let fits = |other: Network| read(&other, file).ok().map(|weights| (other, weights));
-    if let Some(opened) = named_network(file).and_then(|text| of(&text)).and_then(fits) {
+    if let Some(opened) = metadata(file).and_then(|known| of(known.get(NETWORK)?)).and_then(fits) {
         return Ok(opened);
     }
     match read(net, file) {
@@ -70,12 +75,28 @@ pub fn open(net: &Network, file: &[u8]) -> Result<(Network, Vec<f32>), WeightsEr
     }
 }
 
-/// The text of the network that a file names.
-fn named_network(file: &[u8]) -> Option<String> {
+/// The network that a file describes, and the images that it is for. `None` if the file was not made by Inkling, or by an earlier version.
+pub fn described(file: &[u8]) -> Option<Network> {
+    let known = metadata(file)?;
+    let (channels, side) = known.get(IMAGES)?.split_once('x')?;
+    let image = Shape { channels: channels.parse().ok()?, side: side.split_once('x')?.0.parse().ok()? };
+    let data = DataShape::new(image, known.get(CLASSES)?.parse().ok()?).ok()?;
+    known.get(NETWORK)?.parse::<Layers>().ok()?.fit(data).ok()
+}
+
+/// What a file says about itself.
+fn metadata(file: &[u8]) -> Option<BTreeMap<String, String>> {
     match Reader::from_bytes(Bytes::from_bytes_vec(file.to_vec())) {
-        Ok(reader) => reader.metadata().get(NETWORK).cloned(),
-        Err(_) => SafeTensors::read_metadata(file).ok()?.1.metadata().as_ref()?.get(NETWORK).cloned(),
+        Ok(reader) => Some(reader.metadata().clone().into_iter().collect()),
+        Err(_) => Some(SafeTensors::read_metadata(file).ok()?.1.metadata().clone()?.into_iter().collect()),
     }
+}
+
+/// What [`described`] reads.
+fn description(net: &Network) -> [(&'static str, String); 3] {
+    let Shape { channels, side } = net.data().image();
+    let classes = net.data().classes();
+    [(NETWORK, net.to_string()), (IMAGES, format!("{channels}x{side}x{side}")), (CLASSES, classes.to_string())]
 }
 
 fn to_safetensors(net: &Network, weights: &[f32]) -> Result<Vec<u8>, WeightsError> {
@@ -93,8 +114,8 @@ fn to_safetensors(net: &Network, weights: &[f32]) -> Result<Vec<u8>, WeightsErro
         .collect::<Result<Vec<_>, _>>()
         .map_err(format)?;
     let made_by = concat!("Inkling ", env!("CARGO_PKG_VERSION"));
-    let metadata = [("format", "pt".into()), ("made_by", made_by.into()), (NETWORK, net.to_string())];
-    let metadata = metadata.map(|(key, value)| (key.to_string(), value)).into();
+    let metadata = [("format", "pt".into()), ("made_by", made_by.into())].into_iter().chain(description(net));
+    let metadata = metadata.map(|(key, value)| (key.to_string(), value)).collect();
     serialize(views, Some(metadata)).map_err(format)
 }
 
@@ -130,7 +151,11 @@ fn to_burnpack(net: &Network, weights: &[f32]) -> Result<Vec<u8>, WeightsError> 
     let tensor = |(Parameter { name, shape, .. }, values): (&Parameter, &[f32])| {
         burn_pack::Tensor::new(name.clone(), DType::F32, shape.clone(), None, Bytes::from_bytes_vec(bytes(values)))
     };
-    let writer = Writer::new(parts(net, weights).map(tensor).collect()).with_metadata(NETWORK, &net.to_string());
+    let writer = description(net)
+        .into_iter()
+        .fold(Writer::new(parts(net, weights).map(tensor).collect()), |writer, (key, value)| {
+            writer.with_metadata(key, &value)
+        });
     writer.into_bytes().map(|file| file.to_vec()).map_err(|error| WeightsError::Format(error.to_string()))
 }
 
@@ -205,6 +230,23 @@ mod tests {
             open(&here, &serialize(tensors.tensors().into_iter().skip(1), None).unwrap()),
             Err(WeightsError::Mismatch(_))
         ));
+    }
+
+    #[test]
+    fn a_file_describes_its_network_and_its_images() {
+        let data = DataShape::new(Shape { channels: 3, side: 16 }, 2).unwrap();
+        let net = "conv 6, pool, dense 16".parse::<Layers>().unwrap().fit(data).unwrap();
+        let weights = random_weights(net.parameters(), 3);
+        for format in [Format::Safetensors, Format::Burnpack] {
+            let file = file(format, &net, &weights).unwrap();
+            assert_eq!(described(&file), Some(net.clone()));
+            assert!(open(&Network::default(), &file).is_err(), "it is for other images");
+        }
+        assert_eq!(described(b"nothing"), None);
+        let other =
+            [(NETWORK, "none"), (IMAGES, "1x9999x9999"), (CLASSES, "10")].map(|(key, text)| (key.into(), text.into()));
+        let views: [(&str, TensorView<'_>); 0] = [];
+        assert_eq!(described(&serialize(views, Some(other.into())).unwrap()), None);
     }
 
     #[test]

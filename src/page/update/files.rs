@@ -61,7 +61,7 @@ impl Update<'_> {
                 }
             }
             FileMsg::OpenWeights(file) => match self.model.network() {
-                Ok(net) => self.file_task(FileTask::Read { net, file }),
+                Ok(net) => self.file_task(FileTask::Read { net: Some(net), file }),
                 Err(error) => self.warn(say!("The file was not opened. {}", error)),
             },
             FileMsg::OpenRun(run) => self.resume_saved(*run),

@@ -6,6 +6,7 @@ use super::{Format, Question, RunId};
 use crate::{
     checkpoint::{Checkpoint, TrainerState},
     data::{SharedDataset, handwriting::Handwriting},
+    network::Network,
     settings::{Adjustable, Settings},
 };
 
@@ -19,6 +20,15 @@ pub enum Command {
         /// Its settings.
         settings: Settings,
         /// Where it resumes: a checkpoint of a run with the same settings. `None` starts at the beginning.
+        from: Option<Box<Checkpoint>>,
+    },
+    /// The same, for programs that have the settings as text.
+    Train {
+        /// Its number.
+        run: RunId,
+        /// Its settings as in an address ([`Settings::from_query`]). A wrong one ends the run with a sentence.
+        query: String,
+        /// Where it resumes.
         from: Option<Box<Checkpoint>>,
     },
     /// Start a run with weights from a file, and pause before its first step.
@@ -38,6 +48,15 @@ pub enum Command {
         run: RunId,
         /// The settings.
         settings: Settings,
+    },
+    /// Take a trained network, to answer questions until there is a run. Needs no data set.
+    Load {
+        /// Number of the run that its answers belong to.
+        run: RunId,
+        /// The network.
+        net: Network,
+        /// Its weights, as [`super::FileEvent::Opened`] has them.
+        weights: TrainerState,
     },
     /// Take the visitor's own data set for later runs.
     UseData(SharedDataset),

@@ -25,8 +25,8 @@ pub enum FileTask {
     },
     /// Read the weights in a safetensors or burnpack file: answered by [`FileEvent::Opened`].
     Read {
-        /// The network that they fit, unless the file is of another one.
-        net: Network,
+        /// The network that they fit, unless the file is of another one for the same images. `None`: the one that the file describes.
+        net: Option<Network>,
         /// The file.
         #[serde(with = "serde_bytes")]
         file: Vec<u8>,

@@ -169,6 +169,14 @@ impl Session {
         }
         match command {
             Command::Start { run, settings, from } => self.start(run, settings, from),
+            Command::Train { run, query, from } => match Settings::from_query(&query) {
+                (settings, wrong) if wrong.is_empty() => self.start(run, settings, from),
+                (_, wrong) => {
+                    self.run = run;
+                    let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+                    self.fail(&wrong.join(" "));
+                }
+            },
             Command::Import { run, next, settings, weights } => self.import(run, next, settings, weights),
             Command::Prepare { run, settings } => {
                 if !self.state.is_active() {
@@ -176,6 +184,7 @@ impl Session {
                 }
                 self.untrained = self.untrained(&settings);
             }
+            Command::Load { run, net, weights } => self.load(run, net, &weights),
             Command::UseData(data) => self.use_data(data),
             Command::Pause => self.pause(),
             Command::Resume => self.resume(),
@@ -204,8 +213,8 @@ impl Session {
         let active = self.state.is_active();
         let no_network = self.training.is_none();
         match command {
-            Command::Start { .. } if active => Some(Refusal::RunInProgress("starting another")),
-            Command::Import { .. } if active => Some(Refusal::RunInProgress("opening weights")),
+            Command::Start { .. } | Command::Train { .. } if active => Some(Refusal::RunInProgress("starting another")),
+            Command::Import { .. } | Command::Load { .. } if active => Some(Refusal::RunInProgress("opening weights")),
             Command::Test if no_network => Some(Refusal::NothingToTest),
             Command::Export(_) | Command::MeasureRobustness | Command::FineTune(_) if no_network => {
                 Some(Refusal::NoNetwork)
@@ -383,18 +392,61 @@ mod tests {
     use super::*;
     use crate::{device::BackendKind, replicas::NoReplicas};
     use inkling_core::{
+        checkpoint::TrainerState,
         data::IMAGE,
         protocol::{Answer, StepPoint},
         settings::DatasetName,
     };
     use std::{cell::RefCell, rc::Rc};
 
-    #[test]
-    fn a_loss_that_is_not_a_number_ends_the_run_with_a_reason_and_drops_the_network() {
+    /// The program's session and what it says.
+    fn session() -> (Session, Rc<RefCell<Vec<Event>>>) {
         let log: Rc<RefCell<Vec<Event>>> = Rc::default();
         let sink = log.clone();
         let backend = pollster::block_on(Backend::open(BackendKind::Cpu)).unwrap();
-        let mut session = Session::new(backend, NoReplicas, move |envelope| sink.borrow_mut().push(envelope.event));
+        (Session::new(backend, NoReplicas, move |envelope| sink.borrow_mut().push(envelope.event)), log)
+    }
+
+    #[test]
+    fn settings_as_text_start_a_run_and_wrong_ones_end_it_with_a_sentence() {
+        let (mut session, log) = session();
+        session.command(Command::Train {
+            run: 1,
+            query: "dataset=synthetic&epochs=0&net=conv 8,dense x".into(),
+            from: None,
+        });
+        assert_eq!(session.state(), RunState::Failed);
+        let Event::Failed(words) = log.borrow()[0].clone() else { panic!("{log:?}") };
+        assert!(words.contains("Epochs must be a whole number from 1 to 100") && words.contains("dense x"), "{words}");
+        session.command(Command::Train { run: 2, query: "dataset=synthetic&images=24&net=dense 8".into(), from: None });
+        pollster::block_on(session.work());
+        assert_eq!((session.state(), session.settings.images), (RunState::Training, 24));
+    }
+
+    #[test]
+    fn a_trained_network_answers_without_a_data_set_and_weights_that_do_not_fit_are_refused() {
+        let (mut session, log) = session();
+        let net = Settings::from_query("net=dense 4").0.network(DataShape::DIGITS).unwrap();
+        let mut weights = vec![0.0; net.count()];
+        *weights.last_mut().unwrap() = 10.0; // the bias of the last class
+        session.command(Command::Load { run: 1, net: net.clone(), weights: TrainerState::new(0, &weights) });
+        session.command(Command::Ask { id: 1, question: Question::Predict { pixels: vec![0; IMAGE], epoch: None } });
+        pollster::block_on(session.work());
+        {
+            let log = log.borrow();
+            let Some(Event::Answer { answer: Answer::Predict { probabilities: Some(classes), .. }, .. }) = log.last()
+            else {
+                panic!("{log:?}")
+            };
+            assert!(classes[9] > 0.99);
+        }
+        session.command(Command::Load { run: 2, net, weights: TrainerState::new(0, &weights[1..]) });
+        assert_eq!(session.state(), RunState::Failed);
+    }
+
+    #[test]
+    fn a_loss_that_is_not_a_number_ends_the_run_with_a_reason_and_drops_the_network() {
+        let (mut session, log) = session();
         let settings = Settings { dataset: DatasetName::Synthetic, images: 24, ..Settings::default() };
         session.command(Command::start(1, settings));
         pollster::block_on(session.work());

@@ -217,6 +217,20 @@ impl Session {
         Some(Trainer::new(Recipe::to_ask(settings, net), &self.backend.device))
     }
 
+    /// Takes a trained network that only answers.
+    pub(super) fn load(&mut self, run: RunId, net: Network, weights: &TrainerState) {
+        self.run = run;
+        let recipe = Recipe::to_ask(&Settings::default(), net);
+        match Trainer::restored(recipe, weights, &self.backend.device) {
+            Some(network) => {
+                self.forget();
+                self.untrained = Some(network);
+                self.set_state(RunState::Idle);
+            }
+            None => self.fail("These weights do not fit the network."),
+        }
+    }
+
     /// The network to train on this many images: fresh, or as it was at `from`.
     fn trainer(
         &self,

@@ -1,0 +1,3 @@
+import inkling from "inkling/vite";
+
+export default { base: "./", plugins: [inkling()] };

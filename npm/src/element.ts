@@ -1,0 +1,122 @@
+/** Defines `<inkling-trainer>`: parts of Inkling's page inside another page. */
+
+import { DEFAULTS } from "./settings.js";
+import { siteAddress } from "./site.js";
+
+/** A part of the trainer that the attribute `controls` may name. */
+export type Part = "train" | "settings" | "sketch" | "network" | "curves" | "matrix";
+
+/** The run as the trainer shows it: the JSON of its "Save and open" section. */
+export interface Summary {
+  state: "idle" | "loading" | "training" | "paused" | "finished" | "stopped" | "failed";
+  history: { epoch: number; train_loss: number; train_accuracy: number; validation_loss: number; validation_accuracy: number }[];
+  test_accuracy: number | null;
+  [more: string]: unknown;
+}
+
+interface Told {
+  height?: number;
+  summary?: Summary;
+}
+
+const SETTINGS = Object.keys(DEFAULTS);
+
+/**
+ * Attributes: `controls` (the parts to show, separated by spaces; `train sketch curves` without it), `site` (where Inkling's files are), and every
+ * setting by the name that it has in an address: `net`, `dataset`, `epochs`, … A change of an attribute starts the trainer anew.
+ *
+ * Fires `change` whenever the run changes, and `finish` once it is finished; {@link InklingTrainer.summary} has the numbers.
+ */
+export class InklingTrainer extends HTMLElement {
+  static readonly observedAttributes = ["controls", "site", "label", ...SETTINGS];
+
+  readonly #frame = document.createElement("iframe");
+  readonly #listen = (event: MessageEvent<{ inkling?: Told } | null>) => this.#hear(event);
+  #summary: Summary | undefined;
+  #queued = false;
+
+  constructor() {
+    super();
+    const style = document.createElement("style");
+    style.textContent = ":host { display: block; } iframe { display: block; width: 100%; height: 24rem; border: 0; color-scheme: inherit; }";
+    this.attachShadow({ mode: "open" }).append(style, this.#frame);
+  }
+
+  /** The run; undefined until the trainer has started. */
+  get summary(): Summary | undefined {
+    return this.#summary;
+  }
+
+  /** Presses Train: starts the run, pauses it, or resumes it. */
+  train(): void {
+    this.#press("train");
+  }
+
+  /** Ends a run that is paused. */
+  stop(): void {
+    this.#press("stop");
+  }
+
+  /** Ends the run and forgets it. */
+  reset(): void {
+    this.#press("reset");
+  }
+
+  connectedCallback(): void {
+    addEventListener("message", this.#listen);
+    this.#open();
+  }
+
+  disconnectedCallback(): void {
+    removeEventListener("message", this.#listen);
+    this.#frame.removeAttribute("src"); // its workers end
+    this.#summary = undefined;
+  }
+
+  attributeChangedCallback(): void {
+    this.#open();
+  }
+
+  /** Once for all attributes that change together. */
+  #open(): void {
+    if (this.#queued) return;
+    this.#queued = true;
+    queueMicrotask(() => {
+      this.#queued = false;
+      if (!this.isConnected) return;
+      const query = new URLSearchParams({ embed: (this.getAttribute("controls") ?? "").trim().replace(/\s+/g, ",") });
+      for (const name of SETTINGS) {
+        const value = this.getAttribute(name);
+        if (value !== null) query.set(name, value);
+      }
+      const address = new URL(`index.html?${query}`, siteAddress(this.getAttribute("site") ?? undefined)).href;
+      if (this.#frame.src === address) return;
+      this.#summary = undefined;
+      this.#frame.title = this.getAttribute("label") ?? "Inkling: train a neural network";
+      this.#frame.src = address;
+    });
+  }
+
+  #press(press: "train" | "stop" | "reset"): void {
+    this.#frame.contentWindow?.postMessage({ inkling: { press } }, "*");
+  }
+
+  #hear({ source, data }: MessageEvent<{ inkling?: Told } | null>): void {
+    if (source !== this.#frame.contentWindow || !data?.inkling) return;
+    const { height, summary } = data.inkling;
+    if (height !== undefined) this.#frame.style.height = `${height}px`;
+    if (!summary) return;
+    const finished = summary.state === "finished" && this.#summary?.state !== "finished";
+    this.#summary = summary;
+    this.dispatchEvent(new Event("change"));
+    if (finished) this.dispatchEvent(new Event("finish"));
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "inkling-trainer": InklingTrainer;
+  }
+}
+
+if (!customElements.get("inkling-trainer")) customElements.define("inkling-trainer", InklingTrainer);

@@ -1,0 +1,56 @@
+/** The file worker: writes weights as files, and reads them. */
+
+import { Connection, type Message, variant } from "./connection.js";
+import { InklingError, WorkerLost } from "./errors.js";
+
+/** A network as the protocol has it. */
+export interface Plan {
+  layers: string;
+  data: { channels: number; side: number; classes: number };
+}
+
+/** Weights as the protocol has them: the step, and the values as little-endian `f32`. */
+export interface Weights {
+  step: number;
+  values: Uint8Array;
+}
+
+/** A file for weights: PyTorch and Python read safetensors, most runtimes ONNX, and Burn its own burnpack. */
+export type Format = "safetensors" | "onnx" | "burnpack";
+
+const FORMATS: Record<Format, string> = { safetensors: "Safetensors", onnx: "Onnx", burnpack: "Burnpack" };
+
+/** The format's name in the protocol. */
+export function protocolFormat(format: Format): string {
+  if (!Object.hasOwn(FORMATS, format)) throw new InklingError(`"${format}" is no format; use ${Object.keys(FORMATS).join(", ")}.`);
+  return FORMATS[format];
+}
+
+/** Starts a file worker for one task, and returns the content of its answer `name`. */
+async function perform<T>(site: URL, task: Message, name: string, signal?: AbortSignal): Promise<T> {
+  const { connection } = await Connection.open(site, "worker_files", signal).catch((error: unknown) => {
+    throw error instanceof WorkerLost ? new InklingError(`The file worker can't start: ${error.message}`) : error;
+  });
+  return new Promise<T>((resolve, reject) => {
+    const done = (settle: () => void) => (signal?.removeEventListener("abort", abort), connection.close(), settle());
+    const abort = () => done(() => reject(signal?.reason));
+    signal?.addEventListener("abort", abort, { once: true });
+    connection.listen((event) => {
+      const [answer, failed] = [variant<T>(event, name), variant<string>(event, "Failed")];
+      if (answer !== undefined) done(() => resolve(answer));
+      else if (failed !== undefined) done(() => reject(new InklingError(failed)));
+    }, (error) => done(() => reject(new InklingError(`The file worker was lost: ${error.message}.`))));
+    connection.owes(true);
+    connection.send(task);
+  });
+}
+
+/** Writes weights as a file. */
+export async function write(site: URL, format: Format, net: Plan, weights: Weights): Promise<Uint8Array> {
+  const saved = await perform<{ bytes: Uint8Array }>(site, { Write: { format: protocolFormat(format), net, weights } }, "Saved");
+  return saved.bytes;
+}
+
+/** Reads the weights in a file, and the network that they are of. */
+export const read = (site: URL, file: Uint8Array, signal?: AbortSignal) =>
+  perform<{ net: Plan; weights: Weights }>(site, { Read: { net: null, file } }, "Opened", signal);

@@ -1,0 +1,229 @@
+import { type Backend, programs } from "./backend.js";
+import { Connection, type Message, variant } from "./connection.js";
+import { InklingError, WorkerLost } from "./errors.js";
+import { type TrainingEvent, type LoadedEvent, toEvent } from "./events.js";
+import { Network } from "./network.js";
+import { DEFAULTS, type Settings } from "./settings.js";
+import { siteAddress } from "./site.js";
+
+/** Images with their labels. */
+export interface Labelled {
+  /** Pixels of all images, `[N, channels, side, side]`, 0 (paper, or dark) to 255 (ink, or bright). */
+  pixels: Uint8Array;
+  /** The class of each image, from 0. */
+  labels: ArrayLike<number>;
+}
+
+/** Your own images. */
+export interface OwnData {
+  /** 1: gray, 3: colour. */
+  channels: 1 | 3;
+  /** Rows and columns, 8 to 64. */
+  side: number;
+  /** Names of the classes, 2 to 100. */
+  names: string[];
+  /** To train on; a part is held out for validation. */
+  train: Labelled;
+  /** To score the network at the end. */
+  test: Labelled;
+}
+
+export interface TrainOptions extends Partial<Omit<Settings, "dataset" | "backend">> {
+  /** What it learns: a data set by name, or your own images. The default is MNIST. */
+  dataset?: "mnist" | "synthetic" | "letters" | "shapes" | OwnData;
+  /** What trains. The default is `auto`: the GPU if there is a fast one, otherwise the CPU. */
+  backend?: Backend;
+  /** Ends the run at once, without a network. */
+  signal?: AbortSignal;
+  /** Where Inkling's files are (see the README). */
+  site?: string | URL;
+}
+
+/** A run. Each iterator gets all events from the first; it ends with the run, and throws what ended it early. */
+export interface Run extends AsyncIterable<TrainingEvent> {
+  /** The trained network, once all epochs are done and the test set is scored, or once the run is stopped. */
+  readonly network: Promise<Network>;
+  /** Pauses before the next step. */
+  pause(): void;
+  resume(): void;
+  /** Ends the run. The network keeps what it has learned. */
+  stop(): void;
+}
+
+/**
+ * Trains a network in a worker of this page.
+ *
+ * @throws InklingError for an unknown setting, and for images and labels that do not fit together. A value that breaks its rule rejects {@link Run.network} with a sentence that has the rule.
+ */
+export function train(options: TrainOptions = {}): Run {
+  return new Training(options);
+}
+
+/** Settings as the query of an address, which is what a worker reads. */
+function toQuery(options: TrainOptions): string {
+  const { signal: _, site: __, dataset, ...settings } = options;
+  const unknown = Object.keys(settings).filter((key) => !Object.hasOwn(DEFAULTS, key));
+  if (unknown.length > 0) throw new InklingError(`There is no setting ${unknown.join(", ")}. The settings are ${Object.keys(DEFAULTS).join(", ")}.`);
+  const named = { ...settings, dataset: typeof dataset === "object" ? "own" : dataset };
+  const given = Object.entries(named).filter(([, value]) => value !== undefined).map(([key, value]) => [key, String(value)]);
+  return new URLSearchParams(given).toString();
+}
+
+/**
+ * Your own images as the protocol has them.
+ *
+ * @throws InklingError if pixels, labels and names do not fit together.
+ */
+function toDataset({ channels, side, names, train, test }: OwnData): Message {
+  const shape = { channels, side };
+  for (const [part, { pixels, labels }] of Object.entries({ train, test })) {
+    const expected = labels.length * channels * side * side;
+    if (pixels.length !== expected) {
+      throw new InklingError(`\`dataset.${part}\` has ${labels.length} labels, so it needs ${expected} values in \`pixels\`; it has ${pixels.length}.`);
+    }
+    const wrong = Array.from(labels).find((label) => !(label in names));
+    if (wrong !== undefined) throw new InklingError(`\`dataset.${part}\` has the label ${wrong}, but \`dataset.names\` has ${names.length} classes, from 0.`);
+  }
+  const labelled = ({ pixels, labels }: Labelled) => ({ shape, pixels, labels: Uint8Array.from(labels) });
+  return { UseData: { shape: { ...shape, classes: names.length }, names, train: labelled(train), test: labelled(test) } };
+}
+
+class Training implements Run {
+  readonly network: Promise<Network>;
+  readonly #query: string;
+  readonly #own: Message | undefined;
+  readonly #options: TrainOptions;
+  readonly #site: URL;
+  readonly #log: TrainingEvent[] = [];
+  #ended: { error?: unknown } | undefined;
+  #wake: () => void = () => {};
+  #changed: Promise<void> = Promise.resolve();
+  #connection: Connection | undefined;
+  /** What the run was told before there was a worker. */
+  #told: "Pause" | "Stop" | undefined;
+  /** The last checkpoint. */
+  #from: unknown = null;
+
+  constructor(options: TrainOptions) {
+    this.#options = options;
+    this.#query = toQuery(options);
+    this.#own = typeof options.dataset === "object" ? toDataset(options.dataset) : undefined;
+    this.#site = siteAddress(options.site);
+    this.#renew();
+    this.network = this.#go().then(
+      (network) => (this.#end({}), network),
+      (error: unknown) => {
+        this.#end({ error });
+        throw error;
+      },
+    );
+    this.network.catch(() => {}); // an iterator throws it as well
+  }
+
+  pause(): void {
+    this.#tell("Pause");
+  }
+
+  resume(): void {
+    if (this.#told === "Pause") this.#told = undefined;
+    this.#connection?.send("Resume");
+  }
+
+  stop(): void {
+    this.#tell("Stop");
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<TrainingEvent> {
+    for (let next = 0; ; ) {
+      const changed = this.#changed;
+      while (next < this.#log.length) yield this.#log[next++]!;
+      if (this.#ended && next === this.#log.length) break;
+      await (this.#ended ? undefined : changed);
+    }
+    if ("error" in this.#ended) throw this.#ended.error;
+  }
+
+  #tell(command: "Pause" | "Stop"): void {
+    this.#told = command;
+    this.#connection?.send(command);
+  }
+
+  #renew(): void {
+    this.#changed = new Promise((resolve) => (this.#wake = resolve));
+  }
+
+  #emit(event: TrainingEvent): void {
+    this.#log.push(event);
+    const wake = this.#wake;
+    this.#renew();
+    wake();
+  }
+
+  #end(how: { error?: unknown }): void {
+    this.#ended = how;
+    this.#wake();
+  }
+
+  /** Tries one program after the other. A worker that is lost after a checkpoint is replaced by one of its kind. */
+  async #go(): Promise<Network> {
+    const candidates = await programs(this.#options.backend ?? "auto");
+    let reason = "";
+    for (let run = 1; candidates.length > 0; run++) {
+      const before = this.#from;
+      try {
+        return await this.#attempt(candidates[0]!, run);
+      } catch (error) {
+        if (!(error instanceof WorkerLost)) throw error;
+        reason = error.message;
+        if (this.#from === before) candidates.shift();
+        if (candidates.length > 0) this.#emit({ type: "moved", reason });
+      }
+    }
+    throw new InklingError(`No worker can train: ${reason}`);
+  }
+
+  async #attempt(program: string, run: number): Promise<Network> {
+    const { signal } = this.#options;
+    const { connection, ready } = await Connection.open(this.#site, program, signal);
+    const { backend } = ready as unknown as { backend: { name: "webgpu" | "cpu"; adapter: string } };
+    this.#emit({ type: "backend", name: backend.name, adapter: backend.adapter });
+    this.#connection = connection;
+    const loaded = await this.#trained(connection, run).finally(() => (this.#connection = undefined));
+    const { channels, side, classes, names } = loaded;
+    const plan = { layers: this.#options.net ?? DEFAULTS.net, data: { channels, side, classes } };
+    return new Network(this.#site, plan, names, connection);
+  }
+
+  /** Trains on a worker that is ready, until the run is over. */
+  #trained(connection: Connection, run: number): Promise<LoadedEvent> {
+    const { signal } = this.#options;
+    return new Promise((resolve, reject) => {
+      let loaded: LoadedEvent | undefined;
+      const abort = () => over(() => (connection.close(), reject(signal?.reason)));
+      const over = (settle: () => void) => (signal?.removeEventListener("abort", abort), settle());
+      const fail = (reason: string) => over(() => (connection.close(), reject(new InklingError(reason))));
+      signal?.addEventListener("abort", abort, { once: true });
+      connection.listen((message, of) => {
+        // Only what comes before the run can be of another one: that its data set or its settings were not understood.
+        const refused = of === run ? undefined : variant<string>(message, "Warning");
+        if (refused !== undefined) return fail(refused);
+        this.#from = variant(message, "Checkpoint") ?? this.#from;
+        const failed = variant<string>(message, "Failed");
+        if (failed !== undefined) return fail(failed);
+        const event = toEvent(message);
+        if (!event) return;
+        this.#emit(event);
+        if (event.type === "loaded") loaded = event;
+        if (event.type !== "state") return;
+        connection.owes(event.state !== "paused");
+        if (event.state === "training" && this.#told) connection.send(this.#told);
+        if (event.state !== "finished" && event.state !== "stopped") return;
+        if (loaded) over(() => resolve(loaded!));
+        else fail("The run was stopped before its data set was there.");
+      }, (error) => over(() => reject(error)));
+      connection.owes(true);
+      if (this.#own) connection.send(this.#own);
+      connection.send({ Train: { run, query: this.#query, from: this.#from } });
+    });
+  }
+}
