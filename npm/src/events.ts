@@ -34,6 +34,8 @@ export interface LoadedEvent {
   train: number;
   validation: number;
   test: number;
+  /** Seconds to get and check it. */
+  seconds: number;
 }
 export interface StateEvent {
   type: "state";
@@ -81,7 +83,9 @@ export interface TestEvent {
   /** 95 % Wilson interval of the accuracy. */
   interval: [number, number];
   loss: number;
+  /** Test images by true (row) and predicted class (column). */
   confusion: number[][];
+  seconds: number;
 }
 /** The worker was lost, and another one goes on from the last checkpoint, so some steps come twice. */
 export interface MovedEvent {
@@ -115,9 +119,16 @@ function renamed(value: unknown): unknown {
   return Object.fromEntries([...entries].map(([name, inner]) => [camel(name), renamed(inner)]));
 }
 
+/** What the page draws from an epoch, from progress and from a score, besides what the events here have. */
+const FOR_THE_PAGE = ["parts", "calibration", "right"];
+
 /** The worker's message as an event; undefined if it is not for users of this package. */
 export function toEvent(message: Message): TrainingEvent | undefined {
-  const as = (type: TrainingEvent["type"], content: object) => ({ type, ...(renamed(content) as object) }) as TrainingEvent;
+  const as = (type: TrainingEvent["type"], content: object) => {
+    const event = { type, ...(renamed(content) as object) } as Record<string, unknown>;
+    for (const name of FOR_THE_PAGE) delete event[name];
+    return event as unknown as TrainingEvent;
+  };
   const state = variant<RunState | "idle" | "failed">(message, "State");
   if (state !== undefined) return state === "idle" || state === "failed" ? undefined : { type: "state", state };
   const steps = variant<StepsEvent["steps"]>(message, "Steps");

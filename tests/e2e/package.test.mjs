@@ -169,6 +169,8 @@ test("the API: events in order, every iterator from the first, formats, classes,
       return types;
     };
     const [first, network] = [await types(), await run.network];
+    const fields = {};
+    for await (const event of run) fields[event.type] = Object.keys(event).join(" ");
     const pixels = new Uint8Array(784).fill(9);
     const answers = await Promise.all(Array.from({ length: 5 }, () => network.predict(pixels)));
     const files = [];
@@ -179,10 +181,12 @@ test("the API: events in order, every iterator from the first, formats, classes,
     const wrong = await network.predict([1, 2]).catch((error) => [error.name, error.message]);
     network.close(), loaded.close();
     const closed = await network.predict(pixels).catch((error) => error.message);
-    return { first, again: await types(), answers, other, layers, image, classes, sizes: files.map((file) => file.length), wrong, closed };
+    return { fields, first, again: await types(), answers, other, layers, image, classes, sizes: files.map((file) => file.length), wrong, closed };
   }, SMALL);
   for (const type of ["backend", "loaded", "steps", "epoch", "test"]) assert.ok(found.first.includes(type), `${type} in ${found.first}`);
   assert.deepEqual(found.again, found.first);
+  assert.equal(found.fields.test, "type accuracy interval loss confusion seconds");
+  assert.equal(found.fields.loaded, "type source channels side classes names train validation test seconds");
   assert.ok(found.answers.every(({ probabilities }) => JSON.stringify(probabilities) === JSON.stringify(found.answers[0].probabilities)));
   assert.ok(Math.abs(found.answers[0].probabilities.reduce((sum, share) => sum + share) - 1) < 1e-4);
   found.other.probabilities.forEach((share, place) => assert.ok(Math.abs(share - found.answers[0].probabilities[place]) < 1e-5));
