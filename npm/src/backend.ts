@@ -17,7 +17,9 @@ async function hasGpu(): Promise<boolean> {
   if (!adapter) return false;
   // Chrome before 136 says it on the adapter.
   const earlier = "isFallbackAdapter" in adapter && adapter.isFallbackAdapter;
-  const software = earlier || adapter.info.isFallbackAdapter || adapter.info.architecture === "swiftshader";
+  // Chrome before 127 has no `info`.
+  const info: Partial<GPUAdapterInfo> | undefined = adapter.info;
+  const software = earlier || info?.isFallbackAdapter || info?.architecture === "swiftshader";
   return !software && adapter.features.has("timestamp-query");
 }
 

@@ -37,9 +37,12 @@ export class InklingTrainer extends HTMLElement {
 
   constructor() {
     super();
-    const style = document.createElement("style");
-    style.textContent = ":host { display: block; } iframe { display: block; width: 100%; height: 24rem; border: 0; color-scheme: inherit; }";
-    this.attachShadow({ mode: "open" }).append(style, this.#frame);
+    // A page's policy may refuse a style element.
+    const style = new CSSStyleSheet();
+    style.replaceSync(":host { display: block; } iframe { display: block; width: 100%; height: 24rem; border: 0; color-scheme: inherit; }");
+    const root = this.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = [style];
+    root.append(this.#frame);
   }
 
   /** The run; undefined until the trainer has started. */
@@ -90,9 +93,9 @@ export class InklingTrainer extends HTMLElement {
         if (value !== null) query.set(name, value);
       }
       const address = new URL(`index.html?${query}`, siteAddress(this.getAttribute("site") ?? undefined)).href;
+      this.#frame.title = this.getAttribute("label") ?? "Inkling: train a neural network";
       if (this.#frame.src === address) return;
       this.#summary = undefined;
-      this.#frame.title = this.getAttribute("label") ?? "Inkling: train a neural network";
       this.#frame.src = address;
     });
   }

@@ -34,6 +34,7 @@ async function perform<T>(site: URL, task: Message, name: string, signal?: Abort
   return new Promise<T>((resolve, reject) => {
     const done = (settle: () => void) => (signal?.removeEventListener("abort", abort), connection.close(), settle());
     const abort = () => done(() => reject(signal?.reason));
+    if (signal?.aborted) return abort();
     signal?.addEventListener("abort", abort, { once: true });
     connection.listen((event) => {
       const [answer, failed] = [variant<T>(event, name), variant<string>(event, "Failed")];

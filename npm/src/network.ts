@@ -16,6 +16,9 @@ export interface Prediction {
 
 type Asked = { resolve: (answer: any) => void; reject: (error: unknown) => void };
 
+// `using` needs it, and not every browser has it; compilers then look for this one.
+(Symbol as { dispose?: symbol }).dispose ??= Symbol.for("Symbol.dispose");
+
 /** A trained network. Its worker lives until {@link Network.close}. */
 export class Network implements Disposable {
   /** Layers from the image to the second-to-last, as in the setting `net`. */
@@ -125,6 +128,8 @@ export interface LoadOptions {
   signal?: AbortSignal;
   /** Where Inkling's files are (see the README). */
   site?: string | URL;
+  /** Names of the classes, which a file does not have; the numbers from 0 without them. */
+  names?: readonly string[];
 }
 
 /**
@@ -142,7 +147,7 @@ export async function load(source: string | URL | Blob | ArrayBuffer | Uint8Arra
     try {
       const { connection } = await Connection.open(site, program, signal);
       await settled(connection, { Load: { run: 1, net, weights } }, signal);
-      return new Network(site, net, [], connection, weights);
+      return new Network(site, net, options.names ?? [], connection, weights);
     } catch (error) {
       if (!(error instanceof WorkerLost)) throw error;
       last = error.message;
@@ -167,6 +172,7 @@ async function bytes(source: Parameters<typeof load>[0], signal?: AbortSignal): 
 function settled(connection: Connection, command: Message, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const abort = () => (connection.close(), reject(signal?.reason));
+    if (signal?.aborted) return abort();
     signal?.addEventListener("abort", abort, { once: true });
     const done = (settle: () => void) => (signal?.removeEventListener("abort", abort), settle());
     connection.listen((event) => {

@@ -126,6 +126,7 @@ class Training implements Run {
 
   resume(): void {
     if (this.#told === "Pause") this.#told = undefined;
+    this.#connection?.owes(true);
     this.#connection?.send("Resume");
   }
 
@@ -144,7 +145,9 @@ class Training implements Run {
   }
 
   #tell(command: "Pause" | "Stop"): void {
+    if (this.#told === "Stop") return;
     this.#told = command;
+    this.#connection?.owes(true);
     this.#connection?.send(command);
   }
 
@@ -202,6 +205,7 @@ class Training implements Run {
       const abort = () => over(() => (connection.close(), reject(signal?.reason)));
       const over = (settle: () => void) => (signal?.removeEventListener("abort", abort), settle());
       const fail = (reason: string) => over(() => (connection.close(), reject(new InklingError(reason))));
+      if (signal?.aborted) return abort();
       signal?.addEventListener("abort", abort, { once: true });
       connection.listen((message, of) => {
         // Only what comes before the run can be of another one: that its data set or its settings were not understood.

@@ -7,6 +7,9 @@ import { fileURLToPath } from "node:url";
 const SITE = fileURLToPath(new URL("../site/", import.meta.url));
 const TYPES = { ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".wasm": "application/wasm", ".json": "application/json", ".svg": "image/svg+xml" };
 
+/** A base as Vite takes it: with a slash at its end, and `./` for an empty one. */
+const slashed = (base) => (base === "" ? "./" : base.endsWith("/") ? base : `${base}/`);
+
 /** All files below a folder. */
 const files = (folder) =>
   readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? files(join(folder, entry.name)) : [join(folder, entry.name)]));
@@ -20,7 +23,7 @@ export default function inkling({ folder = "inkling" } = {}) {
   return {
     name: "inkling",
     config: (config) => ({
-      define: { __INKLING_SITE__: JSON.stringify(`${config.base ?? "/"}${folder}/`) },
+      define: { __INKLING_SITE__: JSON.stringify(`${slashed(config.base ?? "/")}${folder}/`) },
       optimizeDeps: { exclude: ["inkling"] },
     }),
     configResolved: (config) => void (base = config.base),

@@ -22,6 +22,7 @@ before(async () => {
   // What `npm install inkling` leaves, from the file that would be published.
   await mkdir(join(folder, "vite/node_modules/inkling"), { recursive: true });
   await run("tar", ["xzf", join(folder, "packed", packed), "--strip-components=1", "-C", join(folder, "vite/node_modules/inkling")]);
+  for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) assert.ok((await readdir(join(folder, "vite/node_modules/inkling"))).includes(name), name);
   await cp(join(EXAMPLES, "vite"), join(folder, "vite"), { recursive: true });
   await mkdir(join(folder, "bare"));
   await writeFile(join(folder, "bare/index.html"), '<!doctype html><title>A page</title><link rel="icon" href="data:," />');
