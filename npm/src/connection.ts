@@ -67,6 +67,11 @@ export class Connection {
         reject(new WorkerLost(`${error.message} (${address.href}). Does this page serve Inkling's files there? See "Inkling's files" in the package's README.`));
       });
     });
+    const { build } = ready as unknown as { build: string };
+    if (build !== BUILD) {
+      connection.close();
+      throw new WorkerLost(`${address.href} is of build ${build}, and this package of ${BUILD}: copy the package's folder \`site\` there again`);
+    }
     connection.owes(false);
     return { connection, ready };
   }

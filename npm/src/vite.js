@@ -29,14 +29,17 @@ export default function inkling({ folder = "inkling" } = {}) {
     configResolved: (config) => void (base = config.base),
     configureServer(server) {
       server.middlewares.use((request, response, next) => {
-        const path = decodeURIComponent(new URL(request.url ?? "/", "http://x").pathname);
-        // Vite takes the base off before it asks.
-        const start = [`${base}${folder}/`, `/${folder}/`].find((start) => path.startsWith(start));
-        if (!start) return next();
-        const file = normalize(join(SITE, path.slice(start.length) || "index.html"));
-        if (!file.startsWith(SITE) || !statSync(file, { throwIfNoEntry: false })?.isFile()) return next();
+        const start = `${base}${folder}/`;
+        let file = "";
+        try {
+          const path = decodeURIComponent(new URL(request.url ?? "/", "http://x").pathname);
+          if (path.startsWith(start)) file = normalize(join(SITE, path.slice(start.length) || "index.html"));
+          if (!file.startsWith(SITE) || !statSync(file, { throwIfNoEntry: false })?.isFile()) return next();
+        } catch {
+          return next(); // Vite answers an address that can't be read
+        }
         response.setHeader("content-type", TYPES[extname(file)] ?? "application/octet-stream");
-        createReadStream(file).pipe(response);
+        createReadStream(file).on("error", next).pipe(response);
       });
     },
     generateBundle() {

@@ -247,6 +247,15 @@ test("the API: what is wrong is said in a sentence, and an abort ends the worker
   await page.context().close();
 });
 
+test("the API: files of another build are refused with what to do", async () => {
+  const intercept = (path, response) =>
+    path.endsWith("dist/build.js") && (response.writeHead(200, { "content-type": "text/javascript" }).end('export const BUILD = "0.0.1-older";'), true);
+  const page = await api({ serve: { intercept } });
+  const said = await page.evaluate((settings) => inkling.train(settings).network.catch((error) => error.message), SMALL);
+  assert.match(said, /is of build .*, and this package of 0\.0\.1-older: copy the package's folder `site` there again$/);
+  await page.context().close();
+});
+
 test("the API: a worker that is lost is replaced, and the run ends as it would have", async () => {
   let workers = 0;
   // The first worker breaks once it has sent its first checkpoint, and says so.
