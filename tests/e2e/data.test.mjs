@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { npy, png, zip } from "./formats.mjs";
-import { SEVEN, draw, launch, open, serve, summary, unfold, until } from "./lib.mjs";
+import { SEVEN, draw, kept, launch, open, serve, summary, unfold, until } from "./lib.mjs";
 
 let server, browser, folder;
 before(async () => ([server, browser, folder] = [await serve(), await launch(), await mkdtemp(join(tmpdir(), "inkling-data-"))]));
@@ -116,7 +116,8 @@ test("images that are kept are there after a reload: a run on them resumes, and 
   await page.locator("#sketch-note").getByText("looks like a 0").waitFor();
   const paper = await page.evaluate(() => document.getElementById("thumb").getContext("2d").getImageData(0, 0, 1, 1).data[0]);
   assert.equal(paper, 255);
-  await page.waitForTimeout(500);
+  await kept(page, "last", (run) => run?.test);
+  await kept(page, "images", (images) => images);
   await page.reload();
   await unfold(page, "fold");
   await page.locator("#own-note").filter({ hasText: /^\d+ images to train with/ }).waitFor();
@@ -127,7 +128,7 @@ test("images that are kept are there after a reload: a run on them resumes, and 
   assert.deepEqual([again.test_accuracy, again.history.length], [done.test_accuracy, done.history.length]);
   await unfold(page, "fold");
   await page.locator("#own-keep").uncheck();
-  await page.waitForTimeout(300);
+  await kept(page, "images", (images) => !images);
   await page.reload();
   await page.locator("#backend-badge").getByText("CPU: burn-flex").waitFor();
   await page.waitForTimeout(500);

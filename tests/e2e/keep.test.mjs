@@ -1,7 +1,7 @@
 // A run survives a reload, a crash and a closed tab.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open, serve, summary, until } from "./lib.mjs";
+import { kept, launch, open, serve, summary, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch()]));
@@ -16,7 +16,7 @@ test("a run whose page is killed in the middle of an epoch resumes after a reloa
   const whole = await finished(await open(browser, `${server.url}${RUN}&autostart=1`));
   const page = await open(browser, `${server.url}${RUN}&autostart=1`);
   await until(page, "second epoch", (s) => s.history.length >= 2);
-  await page.waitForTimeout(200);
+  await kept(page, "last", (run) => run?.checkpoint.epoch >= 3);
   // Another address: the kept run brings its own settings.
   await page.goto(`${server.url}?backend=cpu&epochs=9`);
   await page.getByText(/This browser has kept an unfinished run: epoch [34] of 4, step \d+ of 184\./).waitFor();
@@ -28,6 +28,7 @@ test("a run whose page is killed in the middle of an epoch resumes after a reloa
   assert.match(page.url(), /epochs=4/);
   assert.ok(await page.locator("#offer").isHidden());
 
+  await kept(page, "last", (run) => run?.test);
   await page.reload();
   await page.getByText("This browser has kept a finished run of 4 epochs.").waitFor();
   await button(page, "Discard it").click();
@@ -55,6 +56,7 @@ test("a second tab leaves the first one's run alone, and says that its own is no
   await second.getByText(/This browser has kept an unfinished run: epoch \d+ of 90/).waitFor();
   await button(second, "Train").click();
   assert.deepEqual((await finished(second)).warnings, []);
+  await kept(second, "last", (run) => run?.test);
   await second.reload();
   await second.getByText("This browser has kept a finished run of 4 epochs.").waitFor();
 });
@@ -78,12 +80,10 @@ test("in a browser whose locks never answer, a run is kept and offered again", a
   await page.waitForFunction(() => Object.keys(localStorage).some((key) => key.endsWith(" tab")));
   await page.waitForTimeout(500);
   await page.goto(`${server.url}${RUN}&autostart=1`);
-  const done = await until(page, "finished run", (s) => s.state === "finished");
-  assert.deepEqual(done.history.length, 4);
+  assert.equal((await finished(page)).history.length, 4);
   // The run may be over before the note is taken: it is kept as soon as it is.
-  const kept = () => page.evaluate(async () => Boolean(await self.inklingStore.load("last")));
-  for (let i = 0; i < 60 && !(await kept()); i++) await page.waitForTimeout(500);
+  await kept(page, "last", (run) => run?.test);
   await page.reload();
-  await page.getByText(/This browser has kept an? (un)?finished run/).waitFor();
+  await page.getByText("This browser has kept a finished run of 4 epochs.").waitFor();
   assert.deepEqual(page.problems, []);
 });

@@ -186,6 +186,15 @@ export async function until(page, what, test, seconds = 60) {
   }
 }
 
+/** Waits until what the browser keeps as `record` (www/store.js) satisfies `test`, which runs in the page: writing takes its time. */
+export async function kept(page, record, test, seconds = 60) {
+  const end = Date.now() + 1000 * seconds;
+  while (!(await page.evaluate(`self.inklingStore.load("${record}").then(${test})`))) {
+    if (Date.now() > end) throw new Error(`"${record}" does not satisfy ${test} after ${seconds} s`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 /** Draws strokes on the pad; coordinates are fractions of its side. */
 export async function draw(page, strokes) {
   if (await page.locator("#pad").isHidden()) await page.locator("#input-draw").click();

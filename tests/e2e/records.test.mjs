@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { PREFIX, SEVEN, choose, draw, launch, open, serve, summary, unfold, until } from "./lib.mjs";
+import { PREFIX, SEVEN, choose, draw, kept, launch, open, serve, summary, unfold, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch()]));
@@ -33,7 +33,7 @@ const NAME = `inkling ${PREFIX}`;
 async function withARun(query = RUN) {
   const page = await open(browser, `${server.url}${query}&autostart=1`, { bypassCSP: true });
   await finished(page);
-  await page.waitForTimeout(300);
+  await kept(page, "last", (run) => run?.test);
   return page;
 }
 
@@ -76,10 +76,11 @@ test("a record of a version that named its database otherwise is taken over, and
   await page.getByText("This browser has kept a finished run of 3 epochs.").waitFor();
   await button(page, "Resume it").click();
   assert.equal((await finished(page)).history.length, 3);
+  await kept(page, "last", (run) => run?.test);
   await page.reload();
   await page.getByText("This browser has kept a finished run of 3 epochs.").waitFor();
   await button(page, "Discard it").click();
-  await page.waitForTimeout(300);
+  await kept(page, "last", (run) => !run);
   await page.reload();
   await ready(page);
   await page.waitForTimeout(500);
@@ -103,8 +104,7 @@ test("a record that can't be read is offered as a file, and nothing overwrites i
   await button(page, "Train").click();
   await until(page, "another run", (s) => s.state === "training");
   await finished(page);
-  await page.waitForTimeout(300);
-  assert.equal((await database(page, NAME, "readonly", "runs.get('last')")).version, 3);
+  await kept(page, "last", (run) => run?.version === 3);
   await page.context().close();
 });
 

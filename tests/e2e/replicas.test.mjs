@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { SEVEN, SITE, draw, launch, open, sabotage, serve, stop, unfold, until } from "./lib.mjs";
+import { SEVEN, SITE, draw, kept, launch, open, sabotage, serve, stop, unfold, until } from "./lib.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -110,7 +110,7 @@ test("without a number of workers the fastest is found by measuring, and the run
   assert.ok(first.workers >= 1 && first.workers <= 6, `${first.workers}`);
   await page.getByRole("button", { name: "Pause", exact: true }).click();
   await until(page, "pause", (s) => s.state === "paused");
-  await page.waitForTimeout(500); // the checkpoint that a pause makes is being kept
+  await kept(page, "last", (run) => run?.checkpoint.epoch >= 3);
   await page.reload();
   await page.locator("#resume-run").click();
   const second = await until(page, "epochs of the resumed run", (s) => s.state === "training" && s.history.length > first.history.length, 120);

@@ -1,7 +1,7 @@
 // The workbench, used as a visitor would use it: the run's lifecycle, the images, the inside of the network, runs side by side.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { SEVEN, draw, launch, open, serve, stop, summary, unfold, until } from "./lib.mjs";
+import { SEVEN, draw, kept, launch, open, serve, stop, summary, unfold, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch()]));
@@ -206,7 +206,7 @@ test("runs are listed side by side by name, a test says whether one is better, a
   await page.getByLabel("Name of run 2").fill("slow <b>");
   await page.getByLabel("Name of run 2").blur();
   await page.getByText(/^Only Run 1 gets \d+ of the test images right, and only slow <b> gets \d+: (Run 1 is better|this may well be chance)/).waitFor();
-  await page.waitForTimeout(300);
+  await kept(page, "shelf", (history) => JSON.stringify(history).includes("slow <b>"));
   await page.reload();
   await unfold(page, "runs");
   assert.equal(await page.getByLabel("Name of run 2").inputValue(), "slow <b>");
@@ -278,7 +278,7 @@ test("a visitor's digits are named, read, taught and taken back, and they surviv
   await page.locator("#own-digits button").nth(5).waitFor({ state: "detached" });
   await said.getByText("5 digits. Train a network to see how well it reads them.").waitFor();
   assert.ok(await button(page, "Train on my handwriting").isDisabled());
-  await page.waitForTimeout(300);
+  await kept(page, "digits", (digits) => digits?.labels.length === 5);
   await page.reload();
   await unfold(page, "hand");
   await said.getByText("5 digits.").waitFor();
