@@ -235,6 +235,7 @@ impl Site {
             BackendName::Ndarray => "burn-ndarray",
             BackendName::Remote => say!("training on a server"),
             BackendName::Cpu => "the CPU",
+            BackendName::Cuda => "CUDA",
         };
         if self.ready.contains(&name) {
             None

@@ -170,6 +170,7 @@ test("without Web Locks only one tab writes, and the other takes its place", asy
   await second.goto(`${server.url}${RUN}&autostart=1`);
   assert.deepEqual((await finished(second)).warnings, ["A reload would lose this run: another tab is already keeping a run."]);
   assert.deepEqual((await summary(first)).warnings, []);
+  await kept(first, "last", (run) => run?.test);
   await first.close();
   await second.getByText("This browser has kept a finished run of 3 epochs.").waitFor();
   await button(second, "Train").click();

@@ -12,22 +12,39 @@ use pollster::block_on;
 
 use crate::error::CliError;
 
-/// Opens the backend that `choice` asks for. `auto` is a GPU where this build has WebGPU and an adapter passes the self-test, and
-/// otherwise the CPU, with the fastest kernels that the processor can run.
-pub fn open(choice: BackendChoice) -> Result<Backend, CliError> {
+/// What computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// What the page can have, too.
+    Shared(BackendChoice),
+    /// An NVIDIA GPU, by Burn's CUDA backend.
+    Cuda,
+}
+
+impl Choice {
+    /// What asks for CUDA. The other names are the page's.
+    pub const CUDA: &str = "cuda";
+}
+
+/// Opens the backend that `choice` asks for. `auto` is the first GPU that passes the self-test, by CUDA or WebGPU, where this build has
+/// them, and otherwise the CPU, with the fastest kernels that the processor can run.
+pub fn open(choice: Choice) -> Result<Backend, CliError> {
     match choice {
-        BackendChoice::Cpu => cpu(Rounding::Once),
-        BackendChoice::Webgpu => gpu(),
-        BackendChoice::Ndarray => ndarray(),
-        BackendChoice::Remote => Err(CliError::Usage("only the page trains on a server".into())),
-        BackendChoice::Auto => match gpu() {
-            Ok(backend) => Ok(backend),
-            Err(CliError::Device(error)) => {
-                eprintln!("inkling: no GPU can be used ({error}), so the CPU computes");
-                open(BackendChoice::Cpu)
+        Choice::Cuda => cuda(),
+        Choice::Shared(BackendChoice::Cpu) => cpu(Rounding::Once),
+        Choice::Shared(BackendChoice::Webgpu) => webgpu(),
+        Choice::Shared(BackendChoice::Ndarray) => ndarray(),
+        Choice::Shared(BackendChoice::Remote) => Err(CliError::Usage("only the page trains on a server".into())),
+        Choice::Shared(BackendChoice::Auto) => {
+            for gpu in [cuda, webgpu] {
+                match gpu() {
+                    Ok(backend) => return Ok(backend),
+                    Err(CliError::Device(error)) => eprintln!("inkling: a GPU can't be used: {error}"),
+                    Err(_) => {} // this build does not have it
+                }
             }
-            Err(_) => open(BackendChoice::Cpu), // this build has no WebGPU
-        },
+            cpu(Rounding::Once)
+        }
     }
 }
 
@@ -37,18 +54,34 @@ pub fn cpu(rounding: Rounding) -> Result<Backend, CliError> {
     Ok(block_on(Backend::open(BackendKind::Cpu))?)
 }
 
+#[cfg(feature = "cuda")]
+fn cuda() -> Result<Backend, CliError> {
+    tested(BackendKind::Cuda)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda() -> Result<Backend, CliError> {
+    Err(without("cuda"))
+}
+
 #[cfg(feature = "webgpu")]
-fn gpu() -> Result<Backend, CliError> {
-    use inkling_core::{image::DataShape, settings::Settings};
-    let backend = block_on(Backend::open(BackendKind::Webgpu))?;
-    let net = Settings::default().network(DataShape::DIGITS)?;
-    block_on(backend.self_test(&net))?;
-    Ok(backend)
+fn webgpu() -> Result<Backend, CliError> {
+    tested(BackendKind::Webgpu)
 }
 
 #[cfg(not(feature = "webgpu"))]
-fn gpu() -> Result<Backend, CliError> {
+fn webgpu() -> Result<Backend, CliError> {
     Err(without("webgpu"))
+}
+
+/// A GPU, once it has computed what the CPU does.
+#[cfg(any(feature = "cuda", feature = "webgpu"))]
+fn tested(kind: BackendKind) -> Result<Backend, CliError> {
+    use inkling_core::{image::DataShape, settings::Settings};
+    let backend = block_on(Backend::open(kind))?;
+    let net = Settings::default().network(DataShape::DIGITS)?;
+    block_on(backend.self_test(&net))?;
+    Ok(backend)
 }
 
 #[cfg(feature = "ndarray")]
@@ -61,7 +94,7 @@ fn ndarray() -> Result<Backend, CliError> {
     Err(without("ndarray"))
 }
 
-#[cfg(not(all(feature = "webgpu", feature = "ndarray")))]
+#[cfg(not(all(feature = "cuda", feature = "webgpu", feature = "ndarray")))]
 fn without(feature: &str) -> CliError {
     CliError::Usage(format!(
         "this inkling was built without {feature}; `cargo install --locked --path crates/inkling-cli --features {feature}` builds it with it"

@@ -10,7 +10,7 @@ use inkling_core::{
     summary::SavedRun,
 };
 
-use crate::error::CliError;
+use crate::{backend::Choice, error::CliError};
 
 /// The whole command.
 pub fn command() -> Command {
@@ -190,6 +190,9 @@ fn man_command() -> Command {
 
 /// The option of a setting: its key with dashes, and the page's own words.
 fn setting(field: &Field) -> Arg {
+    if field.key == "backend" {
+        return backend().help_heading("Settings");
+    }
     let usual = Settings::default().get(field.key);
     let arg = Arg::new(field.key)
         .long(field.key.replace('_', "-"))
@@ -331,16 +334,25 @@ fn names() -> Arg {
 }
 
 fn backend() -> Arg {
-    Arg::new("backend").long("backend").value_name("NAME").value_parser(values("backend")).help("What computes")
+    let page = names_of("backend").iter().map(|name| name.0).filter(|&name| name != BackendChoice::Remote.key());
+    let names: Vec<&str> = page.chain([Choice::CUDA]).collect();
+    Arg::new("backend").long("backend").value_name("NAME").value_parser(PossibleValuesParser::new(names)).help(
+        "What computes: a GPU by CUDA or WebGPU, if this inkling was built with them, or the CPU; auto takes the first that works \
+         [default: auto]",
+    )
 }
 
 /// The values of a setting that is one of a few words.
 fn values(key: &str) -> PossibleValuesParser {
-    let names = match Field::of(key).map(|field| field.rule) {
+    PossibleValuesParser::new(names_of(key).iter().map(|name| name.0))
+}
+
+/// The values, and what the page's menu calls them.
+fn names_of(key: &str) -> &'static [(&'static str, &'static str)] {
+    match Field::of(key).map(|field| field.rule) {
         Some(Rule::OneOf(names)) => names,
         _ => &[],
-    };
-    PossibleValuesParser::new(names.iter().map(|name| name.0))
+    }
 }
 
 /// The name of a format of weights.
@@ -387,29 +399,30 @@ pub fn look_of(matches: &ArgMatches) -> Look {
 pub fn settings(matches: &ArgMatches) -> Result<Settings, CliError> {
     let mut settings = Settings::default();
     let mut apply = |query: &str| settings.apply(query).into_iter().next().map_or(Ok(()), Err);
-    if let Some(link) = matches.get_one::<String>("link") {
+    // Not every command has these two options, nor an option for each setting.
+    if let Ok(Some(link)) = matches.try_get_one::<String>("link") {
         let query = link.split_once('?').map_or(&link[..], |parts| parts.1);
         apply(query.split('#').next().unwrap_or_default())?;
     }
-    if let Some(preset) = matches.get_one::<String>("preset") {
+    if let Ok(Some(preset)) = matches.try_get_one::<String>("preset") {
         apply(&format!("preset={preset}"))?;
     }
     for field in FIELDS {
-        // `speed` has no option for the batch.
         if let Ok(Some(text)) = matches.try_get_one::<String>(field.key) {
+            // The page has no CUDA: where it resumes the run, it chooses for itself.
+            let text = if field.key == "backend" && text == Choice::CUDA { BackendChoice::Auto.key() } else { text };
             settings.set(field.key, text)?;
         }
     }
     Ok(settings)
 }
 
-/// The backend that `--backend` asks for.
-pub fn backend_choice(matches: &ArgMatches) -> Result<BackendChoice, CliError> {
-    let mut settings = Settings::default();
-    if let Some(text) = matches.get_one::<String>("backend") {
-        settings.set("backend", text)?;
+/// The backend that the options ask for.
+pub fn backend_choice(matches: &ArgMatches) -> Result<Choice, CliError> {
+    if matches.get_one::<String>("backend").is_some_and(|text| text == Choice::CUDA) {
+        return Ok(Choice::Cuda);
     }
-    Ok(settings.backend)
+    Ok(Choice::Shared(settings(matches)?.backend))
 }
 
 /// Prints completions.
@@ -432,6 +445,8 @@ pub fn man(matches: &ArgMatches) -> Result<ExitCode, CliError> {
 
 #[cfg(test)]
 mod tests {
+    use clap::error::ErrorKind;
+
     use super::*;
 
     fn parsed(args: &[&str]) -> Result<Settings, CliError> {
@@ -470,6 +485,27 @@ mod tests {
         let found = parsed(&["--preset", "fast", "--link", link, "--lr", "0.001", "--shift-x", "0.2"]).unwrap();
         assert_eq!((found.epochs, found.seed, found.images), (1, 5, 600));
         assert_eq!((found.lr, found.augmentation.shift_x, found.smoothing), (0.001, 0.2, 0.1));
+    }
+
+    #[test]
+    fn the_command_computes_with_cuda_which_the_page_does_not_know() {
+        let choice = |args: &[&str]| {
+            let matches = command().try_get_matches_from([&["inkling"], args].concat())?;
+            backend_choice(matches.subcommand().unwrap().1).map_err(|error| clap::Error::raw(ErrorKind::Io, error))
+        };
+        let link = "?backend=webgpu&epochs=2";
+        assert_eq!(choice(&["train", "--link", link, "--backend", "cuda"]).unwrap(), Choice::Cuda);
+        assert_eq!(choice(&["train", "--link", link]).unwrap(), Choice::Shared(BackendChoice::Webgpu));
+        assert_eq!(choice(&["resume", "run.json.gz", "--backend", "cpu"]).unwrap(), Choice::Shared(BackendChoice::Cpu));
+        assert_eq!(choice(&["test", "run.json.gz"]).unwrap(), Choice::Shared(BackendChoice::Auto));
+        assert!(
+            choice(&["train", "--backend", "remote"])
+                .unwrap_err()
+                .to_string()
+                .contains("auto, webgpu, cpu, ndarray, cuda")
+        );
+        let kept = parsed(&["--link", link, "--backend", "cuda"]).unwrap();
+        assert_eq!((kept.backend, kept.epochs), (BackendChoice::Auto, 2));
     }
 
     #[test]

@@ -9,10 +9,10 @@ use std::{
 use clap::ArgMatches;
 use image::RgbaImage;
 use inkling_core::{
-    checkpoint::TrainerState,
+    checkpoint::{Rounding, TrainerState},
     image::Shape,
     ink::Sheet,
-    settings::{BackendChoice, DatasetName},
+    settings::DatasetName,
     sketch::{Target, normalise},
 };
 use inkling_train::{pass::Recipe, trainer::Trainer};
@@ -67,7 +67,7 @@ pub fn predict(matches: &ArgMatches) -> Result<ExitCode, CliError> {
 }
 
 fn trainer(trained: &Trained) -> Result<Trainer, CliError> {
-    let backend = backend::open(BackendChoice::Cpu)?;
+    let backend = backend::cpu(Rounding::Once)?;
     let recipe = Recipe::to_ask(&trained.settings, trained.net.clone());
     let restored = Trainer::restored(recipe, &TrainerState::new(0, &trained.weights), &backend.device);
     restored.ok_or_else(|| CliError::Failed("these are not the network's weights".into()))

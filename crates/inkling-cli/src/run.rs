@@ -13,8 +13,9 @@ use std::{
 
 use clap::ArgMatches;
 use inkling_core::{
+    checkpoint::Rounding,
     protocol::{BackendInfo, Command, Envelope, Event, Look},
-    settings::{BackendChoice, DatasetName, Settings},
+    settings::{DatasetName, Settings},
     summary::RunSummary,
 };
 use inkling_train::{device::Backend, session::Session};
@@ -87,7 +88,7 @@ pub fn train(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let settings = settings(matches)?;
     let file = matches.get_one::<PathBuf>("output").cloned().unwrap_or_default();
     run_file::check_absent(&file, matches.get_flag("force"))?;
-    let backend = backend::open(settings.backend)?;
+    let backend = backend::open(cli::backend_choice(matches)?)?;
     let driver = driver(backend, 1, matches, cli::look_of(matches))?;
     let summary = RunSummary::new(RUN, settings.clone(), driver.info.clone(), None);
     finish(driver, summary, Command::start(RUN, settings), &file, &reporter(matches))
@@ -121,7 +122,7 @@ pub fn resume(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let exact = matches.get_flag("exact");
     let backend = match (exact, saved.checkpoint.rounding) {
         (true, Some(rounding)) => backend::cpu(rounding)?,
-        (true, None) => backend::open(BackendChoice::Cpu)?,
+        (true, None) => backend::cpu(Rounding::Once)?,
         (false, _) => backend::open(cli::backend_choice(matches)?)?,
     };
     if exact {

@@ -35,7 +35,7 @@ struct Measured {
 pub fn speed(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let settings = run::settings(matches)?;
     let length = Duration::from_secs(matches.get_one::<u32>("seconds").copied().unwrap_or_default().into());
-    let backend = backend::open(settings.backend)?;
+    let backend = backend::open(cli::backend_choice(matches)?)?;
     let json = matches.get_flag("json");
     if !json {
         put(&backend.info.adapter);

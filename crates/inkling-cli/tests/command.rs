@@ -185,6 +185,9 @@ fn what_is_wrong_is_said_and_has_an_exit_code() {
         ("train --epochs 0".to_string(), 2, "Epochs must be"),
         (format!("train {SMALL} 1"), 2, "--force overwrites it"),
         ("train --backend quantum".into(), 2, "possible values"),
+        ("train --link ?backend=remote -o new.json.gz".into(), 2, "only the page trains on a server"),
+        #[cfg(not(feature = "cuda"))]
+        ("train --backend cuda -o new.json.gz".into(), 2, "--features cuda"),
         ("train --dataset own -o new.json.gz".into(), 2, "need --data"),
         (format!("train {SMALL} 1 -o nowhere/x.json.gz"), 3, "can't be written"),
         ("train --mnist nowhere -o new.json.gz --backend cpu".into(), 3, "name their folder with --mnist"),

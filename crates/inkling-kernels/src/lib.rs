@@ -9,13 +9,13 @@ pub mod convolution;
 pub mod dense;
 mod flex;
 pub mod lanes;
-#[cfg(any(feature = "ndarray", feature = "remote", feature = "webgpu"))]
+#[cfg(any(feature = "cuda", feature = "ndarray", feature = "remote", feature = "webgpu"))]
 mod patches;
 mod products;
 mod softmax;
 mod winograd;
 
-#[cfg(any(feature = "ndarray", feature = "remote", feature = "webgpu"))]
+#[cfg(any(feature = "cuda", feature = "ndarray", feature = "remote", feature = "webgpu"))]
 use burn::backend::{Autodiff, autodiff::checkpoint::strategy::CheckpointStrategy};
 use burn::{
     backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor},
@@ -61,7 +61,7 @@ pub fn log_softmax(logits: Tensor<2>) -> Tensor<2> {
     Flex,
     Autodiff,
     NdArray: cfg(feature = "ndarray"),
-    Cube: cfg(feature = "webgpu"),
+    Cube: cfg(any(feature = "cuda", feature = "webgpu")),
     Remote: cfg(feature = "remote")
 )]
 pub trait KernelBackend: Backend {
@@ -118,7 +118,7 @@ fn composed<B: KernelBackend>(x: FloatTensor<B>, weight: FloatTensor<B>, bias: F
 }
 
 /// Burn's operations, with the gradients of `patches.rs`.
-#[cfg(any(feature = "ndarray", feature = "remote", feature = "webgpu"))]
+#[cfg(any(feature = "cuda", feature = "ndarray", feature = "remote", feature = "webgpu"))]
 macro_rules! with_patches {
     ($backend:ident) => {
         impl KernelBackend for burn::backend::$backend {}
@@ -137,7 +137,7 @@ macro_rules! with_patches {
 
 #[cfg(feature = "ndarray")]
 with_patches!(NdArray);
-#[cfg(feature = "webgpu")]
+#[cfg(any(feature = "cuda", feature = "webgpu"))]
 with_patches!(Cube);
 #[cfg(feature = "remote")]
 with_patches!(Remote);

@@ -1,5 +1,7 @@
 //! Beside `optimizer.rs`, the only file in this crate that names a backend: it opens it, tests it, and says why one can't be used.
 
+#[cfg(any(feature = "cuda", all(feature = "devices", feature = "webgpu")))]
+use burn::tensor::DeviceType;
 use burn::tensor::{Device, Tensor, TensorData, Transaction};
 use thiserror::Error;
 
@@ -36,6 +38,9 @@ pub enum BackendKind {
     /// A server's device.
     #[cfg(feature = "remote")]
     Remote(ServerLink),
+    /// burn-cuda on the first NVIDIA GPU.
+    #[cfg(feature = "cuda")]
+    Cuda,
 }
 
 /// An open backend.
@@ -53,6 +58,9 @@ pub enum DeviceError {
     /// There is no adapter, or the adapter provides no device.
     #[error("the browser provided no WebGPU device ({0})")]
     NoDevice(String),
+    /// There is no NVIDIA GPU, or no driver for it.
+    #[error("there is no NVIDIA GPU here, or its driver is not installed")]
+    NoCuda,
     /// Burn's runtime measures time with timestamps and can't run without them.
     #[error("the WebGPU adapter {0} lacks the feature timestamp-query")]
     NoTimestamps(String),
@@ -132,6 +140,12 @@ impl Backend {
                     .map_err(|reason| DeviceError::NoServer { host: link.host().into(), reason })?;
                 Ok(Backend::new(device, BackendName::Remote, link.host()))
             }
+            #[cfg(feature = "cuda")]
+            BackendKind::Cuda => {
+                let device = all(DeviceType::Cuda).into_iter().next().ok_or(DeviceError::NoCuda)?;
+                let adapter = device.identity().map_or_else(|| "(unnamed)".into(), |identity| identity.name);
+                Ok(Backend::new(device, BackendName::Cuda, &adapter))
+            }
         }
     }
 
@@ -148,8 +162,10 @@ impl Backend {
     #[cfg(feature = "devices")]
     pub fn several(mut self, count: usize) -> Result<(Self, crate::devices::Devices), DeviceError> {
         let all: Vec<Device> = match self.info.name {
+            #[cfg(feature = "cuda")]
+            Some(BackendName::Cuda) => all(DeviceType::Cuda),
             #[cfg(feature = "webgpu")]
-            Some(BackendName::Webgpu) => Device::enumerate(burn::tensor::DeviceType::Wgpu).into_iter().collect(),
+            Some(BackendName::Webgpu) => all(DeviceType::Wgpu),
             _ => vec![self.device.clone(); count],
         };
         let found = all.len();
@@ -165,7 +181,7 @@ impl Backend {
 
     /// Whether this is a GPU or a server. Both have their own memory, and their results may be wrong through no fault of the run.
     pub fn is_apart(&self) -> bool {
-        matches!(self.info.name, Some(BackendName::Webgpu | BackendName::Remote))
+        matches!(self.info.name, Some(BackendName::Webgpu | BackendName::Remote | BackendName::Cuda))
     }
 
     /// How the CPU's kernels round; `None` on every other backend.
@@ -213,6 +229,12 @@ impl Backend {
         }
         Ok(largest)
     }
+}
+
+/// All devices of this type.
+#[cfg(any(feature = "cuda", all(feature = "devices", feature = "webgpu")))]
+fn all(of: DeviceType) -> Vec<Device> {
+    Device::enumerate(of).into_iter().collect()
 }
 
 /// Lets the CPU's kernels round as `rounding` says, in the whole process, if the processor can ([`round_once`]). Call it before a backend is

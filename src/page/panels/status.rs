@@ -62,6 +62,7 @@ fn backend(run: &RunSummary) -> String {
     match info.name {
         None => say!("No backend").into(),
         Some(BackendName::Remote) => say!("Server: {}. Data leaves this tab.", info.adapter),
+        Some(BackendName::Cuda) => format!("CUDA: {} ({})", info.adapter, info.reason),
         Some(BackendName::Webgpu) => say!("WebGPU: {} ({})", info.adapter, info.reason),
         Some(BackendName::Cpu | BackendName::Ndarray) => say!("CPU: {} ({})", info.adapter, info.reason),
     }

@@ -22,7 +22,9 @@ impl Panel for Time {
         let now = run.progress.map(|progress| progress.parts).filter(|parts| parts.steps > 0.0);
         let parts = now.or_else(|| run.history.last().map(|epoch| epoch.parts));
         // The CPU only queues a GPU's work, so the time that the work takes is not known here.
-        let shown = parts.filter(|_| !matches!(run.backend.name, Some(BackendName::Webgpu | BackendName::Remote)));
+        let shown = parts.filter(|_| {
+            !matches!(run.backend.name, Some(BackendName::Webgpu | BackendName::Remote | BackendName::Cuda))
+        });
         dom::set_hidden("time", shown.is_none());
         let Some(parts) = shown else { return };
         let visible: Vec<(&'static str, f64)> = named(&parts)

@@ -202,6 +202,8 @@ pub enum BackendName {
     Ndarray,
     /// A server's device, through Burn's remote backend.
     Remote,
+    /// burn-cuda, which only the command has.
+    Cuda,
 }
 
 impl fmt::Display for BackendName {
@@ -211,6 +213,7 @@ impl fmt::Display for BackendName {
             Self::Cpu => "cpu",
             Self::Ndarray => "ndarray",
             Self::Remote => "remote",
+            Self::Cuda => "cuda",
         })
     }
 }
