@@ -10,12 +10,20 @@
     document.documentElement.dataset.embed = self.inklingEmbed.join(" ");
     // The page around this one may be on any origin. It learns what a visitor sees, and nothing else.
     const tell = (what) => self.parent !== self && self.parent.postMessage({ inkling: what }, "*");
-    const BUTTONS = { train: "train", stop: "stop", reset: "reset" };
+    const BUTTONS = ["train", "stop", "reset"];
     addEventListener("message", ({ source, data }) => {
-      if (source === self.parent && Object.hasOwn(BUTTONS, data?.inkling?.press)) document.getElementById(BUTTONS[data.inkling.press]).click();
+      if (source === self.parent && BUTTONS.includes(data?.inkling?.press)) document.getElementById(data.inkling.press).click();
     });
     addEventListener("DOMContentLoaded", () => {
       new ResizeObserver(() => tell({ height: Math.ceil(document.body.getBoundingClientRect().height) })).observe(document.body);
+      // Before it is enabled for the first time, pressing it does nothing.
+      const train = document.getElementById("train");
+      const started = new MutationObserver(() => {
+        if (train.disabled) return;
+        started.disconnect();
+        tell({ ready: true });
+      });
+      started.observe(train, { attributeFilter: ["disabled"] });
       const summary = document.getElementById("run-summary");
       new MutationObserver(() => tell({ summary: JSON.parse(summary.textContent) })).observe(summary, { childList: true, characterData: true, subtree: true });
     });

@@ -23,10 +23,12 @@ async function hasGpu(): Promise<boolean> {
   return !software && adapter.features.has("timestamp-query");
 }
 
-/** The programs to try, in this order. */
-export async function programs(backend: Backend): Promise<string[]> {
+/** The programs to try, in this order. Throws if `signal` aborts while the browser looks for a GPU. */
+export async function programs(backend: Backend, signal?: AbortSignal): Promise<string[]> {
   const cpu = WebAssembly.validate(RELAXED) ? ["worker_relaxed", "worker_cpu"] : ["worker_cpu"];
   if (backend === "cpu") return cpu;
   if (backend === "webgpu") return ["worker_webgpu"];
-  return (await hasGpu()) ? ["worker_webgpu", ...cpu] : cpu;
+  const aborted = new Promise<never>((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason), { once: true }));
+  signal?.throwIfAborted();
+  return (await Promise.race([hasGpu(), aborted])) ? ["worker_webgpu", ...cpu] : cpu;
 }

@@ -19,23 +19,35 @@ export function variant<T>(message: Message, name: string): T | undefined {
   return typeof message === "object" && name in message ? (message[name] as T) : undefined;
 }
 
+/** Looks at a message, and at the number of the run that it belongs to. Returns what the exchange was for, or undefined to go on. Throws to end the connection. */
+export type Hear<T> = (event: Message, run: number) => T | undefined;
+
+const ignore = () => {};
+
+/** One exchange after the other. Whatever goes wrong closes the connection, and rejects the exchange. */
 export class Connection {
   readonly #worker: Worker;
-  #hear: (event: Message, run: number) => void = () => {};
-  #lose: (error: WorkerLost) => void = () => {};
+  #hear: (event: Message, run: number) => void = ignore;
+  #fail: (reason: unknown) => void = ignore;
   #watch: ReturnType<typeof setTimeout> | undefined;
-  #owes = true;
+  #owes = false;
+  #closed: { reason: unknown } | undefined;
 
-  private constructor(worker: Worker) {
+  private constructor(worker: Worker, address: URL) {
     this.#worker = worker;
     worker.onmessage = ({ data }: MessageEvent<Envelope>) => {
       this.#remind();
       const gone = variant<{ reason: string }>(data.event, "Unavailable");
-      if (gone) this.#lost(gone.reason);
-      else this.#hear(data.event, data.run);
+      if (gone) return this.close(new WorkerLost(gone.reason));
+      try {
+        this.#hear(data.event, data.run);
+      } catch (error) {
+        this.close(error);
+      }
     };
-    worker.onerror = (event) => this.#lost(event.message || "its script could not be loaded");
-    this.#remind();
+    // An error without a message is that of a script that can't be fetched.
+    worker.onerror = ({ message }) =>
+      this.close(new WorkerLost(message || `${address.href} can't be loaded; does this page serve Inkling's files there? See "Inkling's files" in the package's README`));
   }
 
   /**
@@ -53,33 +65,41 @@ export class Connection {
       // A worker's script must be of the page's own origin.
       throw new WorkerLost(`${address.href} can't be started: ${error instanceof Error ? error.message : error}`);
     }
-    const connection = new Connection(worker);
-    const ready = await new Promise<Message>((resolve, reject) => {
-      const abort = () => (connection.close(), reject(signal?.reason));
-      signal?.addEventListener("abort", abort, { once: true });
-      connection.listen((event) => {
-        const ready = variant<Message>(event, "Ready");
-        if (ready === undefined) return;
-        signal?.removeEventListener("abort", abort);
-        resolve(ready);
-      }, (error) => {
-        signal?.removeEventListener("abort", abort);
-        reject(new WorkerLost(`${error.message} (${address.href}). Does this page serve Inkling's files there? See "Inkling's files" in the package's README.`));
-      });
-    });
+    const connection = new Connection(worker, address);
+    const ready = await connection.exchange([], (event) => variant<Message>(event, "Ready"), signal);
     const { build } = ready as unknown as { build: string };
     if (build !== BUILD) {
       connection.close();
       throw new WorkerLost(`${address.href} is of build ${build}, and this package of ${BUILD}: copy the package's folder \`site\` there again`);
     }
-    connection.owes(false);
     return { connection, ready };
   }
 
-  /** From now on, `hear` gets the worker's events, and `lose` the reason if it is lost. */
-  listen(hear: (event: Message, run: number) => void, lose: (error: WorkerLost) => void): void {
-    this.#hear = hear;
-    this.#lose = lose;
+  /** Sends commands, and waits until `hear` returns something. Closes the connection if `signal` aborts. */
+  exchange<T>(commands: readonly Message[], hear: Hear<T>, signal?: AbortSignal): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(this.#closed.reason);
+      const abort = () => this.close(signal?.reason);
+      const over = (settle: () => void) => {
+        signal?.removeEventListener("abort", abort);
+        this.#hear = this.#fail = ignore;
+        this.owes(false);
+        settle();
+      };
+      this.#hear = (event, run) => {
+        const found = hear(event, run);
+        if (found !== undefined) over(() => resolve(found));
+      };
+      this.#fail = (reason) => over(() => reject(reason));
+      if (signal?.aborted) return abort();
+      signal?.addEventListener("abort", abort, { once: true });
+      this.owes(true);
+      try {
+        for (const command of commands) this.send(command);
+      } catch (error) {
+        this.close(error); // what can't be copied into a worker
+      }
+    });
   }
 
   send(command: Message): void {
@@ -92,21 +112,18 @@ export class Connection {
     this.#remind();
   }
 
-  close(): void {
-    clearTimeout(this.#watch);
-    this.#hear = () => {};
-    this.#lose = () => {};
+  /** Ends the worker. `reason` rejects this exchange and later ones. */
+  close(reason: unknown = new WorkerLost("it has been closed")): void {
+    if (this.#closed) return;
+    this.#closed = { reason };
     this.#worker.terminate();
+    this.#fail(reason);
+    clearTimeout(this.#watch);
   }
 
   #remind(): void {
     clearTimeout(this.#watch);
-    if (this.#owes) this.#watch = setTimeout(() => this.#lost(`it has not answered for ${PATIENCE_MS / 1000} seconds`), PATIENCE_MS);
-  }
-
-  #lost(reason: string): void {
-    const lose = this.#lose;
-    this.close();
-    lose(new WorkerLost(reason));
+    if (!this.#owes || this.#closed) return;
+    this.#watch = setTimeout(() => this.close(new WorkerLost(`it has not answered for ${PATIENCE_MS / 1000} seconds`)), PATIENCE_MS);
   }
 }

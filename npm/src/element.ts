@@ -1,6 +1,6 @@
 /** Defines `<inkling-trainer>`: parts of Inkling's page inside another page. */
 
-import { DEFAULTS } from "./settings.js";
+import { DEFAULTS, type Settings } from "./settings.js";
 import { siteAddress } from "./site.js";
 
 /** A part of the trainer that the attribute `controls` may name. */
@@ -14,16 +14,20 @@ export interface Summary {
   [more: string]: unknown;
 }
 
+type Press = "train" | "stop" | "reset";
+
 interface Told {
+  /** The trainer takes presses from now on. */
+  ready?: true;
   height?: number;
   summary?: Summary;
 }
 
-const SETTINGS = Object.keys(DEFAULTS);
+const SETTINGS = Object.keys(DEFAULTS) as (keyof Settings)[];
 
 /**
  * Attributes: `controls` (the parts to show, separated by spaces; `train sketch curves` without it), `site` (where Inkling's files are), and every
- * setting by the name that it has in an address: `net`, `dataset`, `epochs`, … A change of an attribute starts the trainer anew.
+ * setting by the name that it has in an address: `net`, `dataset`, `epochs`, `augment`, … A change of an attribute starts the trainer anew.
  *
  * Fires `change` whenever the run changes, and `finish` once it is finished; {@link InklingTrainer.summary} has the numbers.
  */
@@ -34,6 +38,8 @@ export class InklingTrainer extends HTMLElement {
   readonly #listen = (event: MessageEvent<{ inkling?: Told } | null>) => this.#hear(event);
   #summary: Summary | undefined;
   #queued = false;
+  /** What was pressed before the trainer was ready; undefined once it is. */
+  #early: Press[] | undefined = [];
 
   constructor() {
     super();
@@ -73,7 +79,7 @@ export class InklingTrainer extends HTMLElement {
   disconnectedCallback(): void {
     removeEventListener("message", this.#listen);
     this.#frame.removeAttribute("src"); // its workers end
-    this.#summary = undefined;
+    this.#forget();
   }
 
   attributeChangedCallback(): void {
@@ -90,23 +96,37 @@ export class InklingTrainer extends HTMLElement {
       const query = new URLSearchParams({ embed: (this.getAttribute("controls") ?? "").trim().replace(/\s+/g, ",") });
       for (const name of SETTINGS) {
         const value = this.getAttribute(name);
-        if (value !== null) query.set(name, value);
+        // As HTML writes what is either on or off.
+        const on = typeof DEFAULTS[name] === "boolean" && (value === "" || value === name);
+        if (value !== null) query.set(name, on ? "1" : value);
       }
       const address = new URL(`index.html?${query}`, siteAddress(this.getAttribute("site") ?? undefined)).href;
       this.#frame.title = this.getAttribute("label") ?? "Inkling: train a neural network";
       if (this.#frame.src === address) return;
-      this.#summary = undefined;
+      // What was pressed while no trainer had been started is for this one.
+      if (this.#frame.src) this.#forget();
       this.#frame.src = address;
     });
   }
 
-  #press(press: "train" | "stop" | "reset"): void {
-    this.#frame.contentWindow?.postMessage({ inkling: { press } }, "*");
+  #forget(): void {
+    this.#summary = undefined;
+    this.#early = [];
+  }
+
+  #press(press: Press): void {
+    if (this.#early) this.#early.push(press);
+    else this.#frame.contentWindow?.postMessage({ inkling: { press } }, "*");
   }
 
   #hear({ source, data }: MessageEvent<{ inkling?: Told } | null>): void {
     if (source !== this.#frame.contentWindow || !data?.inkling) return;
-    const { height, summary } = data.inkling;
+    const { ready, height, summary } = data.inkling;
+    if (ready) {
+      const early = this.#early ?? [];
+      this.#early = undefined;
+      for (const press of early) this.#press(press);
+    }
     if (height !== undefined) this.#frame.style.height = `${height}px`;
     if (!summary) return;
     const finished = summary.state === "finished" && this.#summary?.state !== "finished";

@@ -28,22 +28,18 @@ export function protocolFormat(format: Format): string {
 
 /** Starts a file worker for one task, and returns the content of its answer `name`. */
 async function perform<T>(site: URL, task: Message, name: string, signal?: AbortSignal): Promise<T> {
-  const { connection } = await Connection.open(site, "worker_files", signal).catch((error: unknown) => {
-    throw error instanceof WorkerLost ? new InklingError(`The file worker can't start: ${error.message}`) : error;
-  });
-  return new Promise<T>((resolve, reject) => {
-    const done = (settle: () => void) => (signal?.removeEventListener("abort", abort), connection.close(), settle());
-    const abort = () => done(() => reject(signal?.reason));
-    if (signal?.aborted) return abort();
-    signal?.addEventListener("abort", abort, { once: true });
-    connection.listen((event) => {
-      const [answer, failed] = [variant<T>(event, name), variant<string>(event, "Failed")];
-      if (answer !== undefined) done(() => resolve(answer));
-      else if (failed !== undefined) done(() => reject(new InklingError(failed)));
-    }, (error) => done(() => reject(new InklingError(`The file worker was lost: ${error.message}.`))));
-    connection.owes(true);
-    connection.send(task);
-  });
+  try {
+    const { connection } = await Connection.open(site, "worker_files", signal);
+    const answer = await connection.exchange<T>([task], (event) => {
+      const failed = variant<string>(event, "Failed");
+      if (failed !== undefined) throw new InklingError(failed);
+      return variant<T>(event, name);
+    }, signal);
+    connection.close();
+    return answer;
+  } catch (error) {
+    throw error instanceof WorkerLost ? new InklingError(`The worker for files was lost: ${error.message}.`) : error;
+  }
 }
 
 /** Writes weights as a file. */

@@ -1,5 +1,6 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { programs } from "./backend.js";
-import { Connection, type Message, variant } from "./connection.js";
+import { Connection, type Hear, type Message, variant } from "./connection.js";
 import { InklingError, WorkerLost } from "./errors.js";
 import { type Format, type Plan, protocolFormat, read, type Weights, write } from "./files.js";
 import { siteAddress } from "./site.js";
@@ -14,7 +15,10 @@ export interface Prediction {
   probabilities: number[];
 }
 
-type Asked = { resolve: (answer: any) => void; reject: (error: unknown) => void };
+interface Answer {
+  id: number;
+  answer: { Predict: { probabilities: number[] | null } | null };
+}
 
 // `using` needs it, and not every browser has it; compilers then look for this one.
 (Symbol as { dispose?: symbol }).dispose ??= Symbol.for("Symbol.dispose");
@@ -31,11 +35,8 @@ export class Network implements Disposable {
   readonly #plan: Plan;
   readonly #connection: Connection;
   #weights: Weights | undefined;
-  #asked: Asked | undefined;
-  #export: Asked | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #next = 1;
-  #closed: InklingError | undefined;
 
   /** @internal */
   constructor(site: URL, plan: Plan, names: readonly string[], connection: Connection, weights?: Weights) {
@@ -46,8 +47,6 @@ export class Network implements Disposable {
     this.layers = plan.layers;
     this.image = { channels: plan.data.channels, side: plan.data.side };
     this.classes = names.length > 0 ? names : Array.from({ length: plan.data.classes }, (_, number) => String(number));
-    connection.owes(false);
-    connection.listen((event) => this.#hear(event), (error) => this.#end(new InklingError(`The worker was lost: ${error.message}.`)));
   }
 
   /**
@@ -59,10 +58,15 @@ export class Network implements Disposable {
   async predict(pixels: ArrayLike<number>): Promise<Prediction> {
     const values = this.image.channels * this.image.side ** 2;
     if (pixels.length !== values) throw new InklingError(`An image of this network has ${values} values, not ${pixels.length}.`);
-    const bytes = Uint8Array.from(pixels);
-    const { probabilities } = await this.#inTurn(() =>
-      this.#ask<{ probabilities: number[] | null }>({ Ask: { id: this.#next, question: { Predict: { pixels: bytes, epoch: null } } } }));
-    if (!probabilities) throw new InklingError("There is no network.");
+    const answer = await this.#inTurn<Answer>((id) => [
+      { Ask: { id, question: { Predict: { pixels: Uint8Array.from(pixels), epoch: null } } } },
+      (event) => {
+        const refused = variant<{ id: number }>(event, "Refused");
+        return refused?.id === id ? { id, answer: { Predict: null } } : variant<Answer>(event, "Answer");
+      },
+    ]);
+    const probabilities = answer.answer.Predict?.probabilities;
+    if (!probabilities) throw new InklingError("The network can't answer this.");
     const best = probabilities.indexOf(Math.max(...probabilities));
     return { class: best, name: this.classes[best] ?? String(best), probabilities: [...probabilities] };
   }
@@ -70,19 +74,18 @@ export class Network implements Disposable {
   /** The weights as a file. */
   async save(format: Format = "safetensors"): Promise<Uint8Array> {
     const name = protocolFormat(format);
-    this.#weights ??= await this.#inTurn(() => new Promise<Weights>((resolve, reject) => {
-      if (this.#closed) return reject(this.#closed);
-      this.#export = { resolve, reject };
-      this.#connection.owes(true);
-      this.#connection.send({ Export: name });
-    }));
-    return write(this.#site, format, this.#plan, this.#weights);
+    const found = this.#weights ?? await this.#inTurn<Weights | string>(() => [
+      { Export: name },
+      (event) => variant<{ weights: Weights }>(event, "Export")?.weights ?? variant<string>(event, "Warning"),
+    ]);
+    if (typeof found === "string") throw new InklingError(found);
+    this.#weights = found;
+    return write(this.#site, format, this.#plan, found);
   }
 
   /** Ends the worker. What has not been answered is rejected. */
   close(): void {
-    this.#connection.close();
-    this.#end(new InklingError("The network has been closed."));
+    this.#connection.close(new InklingError("The network has been closed."));
   }
 
   [Symbol.dispose](): void {
@@ -90,36 +93,17 @@ export class Network implements Disposable {
   }
 
   /** One request after the other: a worker answers only the newest question of a kind. */
-  #inTurn<T>(action: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(action, action);
+  #inTurn<T>(request: (id: number) => [Message, Hear<T>]): Promise<T> {
+    const turn = this.#last.then(async () => {
+      const [command, hear] = request(this.#next++);
+      try {
+        return await this.#connection.exchange([command], hear);
+      } catch (error) {
+        throw error instanceof WorkerLost ? new InklingError(`The worker was lost: ${error.message}.`) : error;
+      }
+    });
     this.#last = turn.catch(() => {});
     return turn;
-  }
-
-  #ask<T>(command: Message): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      if (this.#closed) return reject(this.#closed);
-      this.#asked = { resolve, reject };
-      this.#connection.owes(true);
-      this.#connection.send(command);
-    });
-  }
-
-  #hear(event: Message): void {
-    const answer = variant<{ id: number; answer: { Predict: unknown } }>(event, "Answer");
-    const refused = variant<{ id: number }>(event, "Refused");
-    const exported = variant<{ weights: Weights }>(event, "Export");
-    if (exported) this.#export?.resolve(exported.weights);
-    else if (refused?.id === this.#next) this.#asked?.reject(new InklingError("The network can't answer this."));
-    else if (answer?.id === this.#next) this.#asked?.resolve(answer.answer.Predict);
-    else return;
-    if (!exported) this.#next++;
-    this.#connection.owes(false);
-  }
-
-  #end(error: InklingError): void {
-    this.#closed ??= error;
-    for (const asked of [this.#asked, this.#export]) asked?.reject(error);
   }
 }
 
@@ -146,7 +130,11 @@ export async function load(source: string | URL | Blob | ArrayBuffer | Uint8Arra
   for (const program of await programs("cpu")) {
     try {
       const { connection } = await Connection.open(site, program, signal);
-      await settled(connection, { Load: { run: 1, net, weights } }, signal);
+      await connection.exchange([{ Load: { run: 1, net, weights } }], (event) => {
+        const refused = variant<string>(event, "Failed") ?? variant<string>(event, "Warning");
+        if (refused !== undefined) throw new InklingError(refused);
+        return variant<string>(event, "State");
+      }, signal);
       return new Network(site, net, options.names ?? [], connection, weights);
     } catch (error) {
       if (!(error instanceof WorkerLost)) throw error;
@@ -160,27 +148,12 @@ async function bytes(source: Parameters<typeof load>[0], signal?: AbortSignal): 
   if (source instanceof Uint8Array) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
-  const response = await fetch(source, { signal: signal ?? null }).catch((error: unknown) => {
+  try {
+    const response = await fetch(source, { signal: signal ?? null });
+    if (!response.ok) throw new Error(`the server answered ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
     signal?.throwIfAborted();
-    throw new InklingError(`${source} can't be fetched: ${error instanceof Error ? error.message : error}`);
-  });
-  if (!response.ok) throw new InklingError(`${source} can't be fetched: the server answered ${response.status}.`);
-  return new Uint8Array(await response.arrayBuffer());
-}
-
-/** Sends a command that ends in a state, and waits for it. */
-function settled(connection: Connection, command: Message, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = () => (connection.close(), reject(signal?.reason));
-    if (signal?.aborted) return abort();
-    signal?.addEventListener("abort", abort, { once: true });
-    const done = (settle: () => void) => (signal?.removeEventListener("abort", abort), settle());
-    connection.listen((event) => {
-      const [failed, state] = [variant<string>(event, "Failed"), variant<string>(event, "State")];
-      if (failed !== undefined) done(() => (connection.close(), reject(new InklingError(failed))));
-      else if (state !== undefined) done(resolve);
-    }, (error) => done(() => reject(error)));
-    connection.owes(true);
-    connection.send(command);
-  });
+    throw new InklingError(`${source} can't be fetched: ${error instanceof Error ? error.message : error}.`);
+  }
 }

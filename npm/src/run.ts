@@ -46,7 +46,7 @@ export interface Run extends AsyncIterable<TrainingEvent> {
   /** Pauses before the next step. */
   pause(): void;
   resume(): void;
-  /** Ends the run. The network keeps what it has learned. */
+  /** Ends the run. The network keeps what it has learned; before the first step, there is none. */
   stop(): void;
 }
 
@@ -99,8 +99,11 @@ class Training implements Run {
   #wake: () => void = () => {};
   #changed: Promise<void> = Promise.resolve();
   #connection: Connection | undefined;
-  /** What the run was told before there was a worker. */
+  /** What every worker of this run must be told as soon as it trains. */
   #told: "Pause" | "Stop" | undefined;
+  /** Whether a step was begun. Before that, there is nothing to keep. */
+  #began = false;
+  readonly #abort = new AbortController();
   /** The last checkpoint. */
   #from: unknown = null;
 
@@ -110,13 +113,19 @@ class Training implements Run {
     this.#own = typeof options.dataset === "object" ? toDataset(options.dataset) : undefined;
     this.#site = siteAddress(options.site);
     this.#renew();
-    this.network = this.#go().then(
-      (network) => (this.#end({}), network),
-      (error: unknown) => {
-        this.#end({ error });
-        throw error;
-      },
-    );
+    const { signal } = options;
+    const abort = () => this.#abort.abort(signal?.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted) abort();
+    this.network = this.#go()
+      .then(
+        (network) => (this.#end({}), network),
+        (error: unknown) => {
+          this.#end({ error });
+          throw error;
+        },
+      )
+      .finally(() => signal?.removeEventListener("abort", abort));
     this.network.catch(() => {}); // an iterator throws it as well
   }
 
@@ -131,7 +140,8 @@ class Training implements Run {
   }
 
   stop(): void {
-    this.#tell("Stop");
+    if (this.#began) this.#tell("Stop");
+    else this.#abort.abort(new InklingError("The run was stopped before its first step."));
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<TrainingEvent> {
@@ -169,7 +179,7 @@ class Training implements Run {
 
   /** Tries one program after the other. A worker that is lost after a checkpoint is replaced by one of its kind. */
   async #go(): Promise<Network> {
-    const candidates = await programs(this.#options.backend ?? "auto");
+    const candidates = await programs(this.#options.backend ?? "auto", this.#abort.signal);
     let reason = "";
     for (let run = 1; candidates.length > 0; run++) {
       const before = this.#from;
@@ -186,8 +196,7 @@ class Training implements Run {
   }
 
   async #attempt(program: string, run: number): Promise<Network> {
-    const { signal } = this.#options;
-    const { connection, ready } = await Connection.open(this.#site, program, signal);
+    const { connection, ready } = await Connection.open(this.#site, program, this.#abort.signal);
     const { backend } = ready as unknown as { backend: { name: "webgpu" | "cpu"; adapter: string } };
     this.#emit({ type: "backend", name: backend.name, adapter: backend.adapter });
     this.#connection = connection;
@@ -199,35 +208,25 @@ class Training implements Run {
 
   /** Trains on a worker that is ready, until the run is over. */
   #trained(connection: Connection, run: number): Promise<LoadedEvent> {
-    const { signal } = this.#options;
-    return new Promise((resolve, reject) => {
-      let loaded: LoadedEvent | undefined;
-      const abort = () => over(() => (connection.close(), reject(signal?.reason)));
-      const over = (settle: () => void) => (signal?.removeEventListener("abort", abort), settle());
-      const fail = (reason: string) => over(() => (connection.close(), reject(new InklingError(reason))));
-      if (signal?.aborted) return abort();
-      signal?.addEventListener("abort", abort, { once: true });
-      connection.listen((message, of) => {
-        // Only what comes before the run can be of another one: that its data set or its settings were not understood.
-        const refused = of === run ? undefined : variant<string>(message, "Warning");
-        if (refused !== undefined) return fail(refused);
-        this.#from = variant(message, "Checkpoint") ?? this.#from;
-        const failed = variant<string>(message, "Failed");
-        if (failed !== undefined) return fail(failed);
-        const event = toEvent(message);
-        if (!event) return;
-        this.#emit(event);
-        if (event.type === "loaded") loaded = event;
-        if (event.type !== "state") return;
-        connection.owes(event.state !== "paused");
-        if (event.state === "training" && this.#told) connection.send(this.#told);
-        if (event.state !== "finished" && event.state !== "stopped") return;
-        if (loaded) over(() => resolve(loaded!));
-        else fail("The run was stopped before its data set was there.");
-      }, (error) => over(() => reject(error)));
-      connection.owes(true);
-      if (this.#own) connection.send(this.#own);
-      connection.send({ Train: { run, query: this.#query, from: this.#from } });
-    });
+    const start = { Train: { run, query: this.#query, from: this.#from } };
+    let loaded: LoadedEvent | undefined;
+    return connection.exchange(this.#own ? [this.#own, start] : [start], (message, of) => {
+      // Only what comes before the run can be of another one: that its data set or its settings were not understood.
+      const refused = of === run ? undefined : variant<string>(message, "Warning");
+      const failed = variant<string>(message, "Failed") ?? refused;
+      if (failed !== undefined) throw new InklingError(failed);
+      this.#from = variant(message, "Checkpoint") ?? this.#from;
+      const event = toEvent(message);
+      if (!event) return undefined;
+      this.#emit(event);
+      if (event.type === "loaded") loaded = event;
+      if (event.type !== "state") return undefined;
+      connection.owes(event.state !== "paused");
+      if (event.state === "training") {
+        this.#began = true;
+        if (this.#told) connection.send(this.#told);
+      }
+      return event.state === "finished" || event.state === "stopped" ? loaded : undefined;
+    }, this.#abort.signal);
   }
 }

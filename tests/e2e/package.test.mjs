@@ -76,17 +76,22 @@ test("the element starts anew with other settings, obeys its methods, and frees 
   const page = await visit("plain");
   const trainer = page.locator("inkling-trainer");
   await page.frameLocator("inkling-trainer iframe").locator("#train:enabled").waitFor();
-  await trainer.evaluate((element) => {
-    element.setAttribute("epochs", "100");
-    element.setAttribute("net", "dense 8");
-    element.setAttribute("controls", "curves");
+  // What is pressed before the trainer is there waits for it.
+  await trainer.evaluate(async (element) => {
+    for (const [name, value] of Object.entries({ epochs: "100", net: "dense 8", controls: "curves", balance: "" })) element.setAttribute(name, value);
+    await undefined; // all attributes that change together start one trainer
+    element.train();
   });
   const settings = (key) => page.waitForFunction((key) => document.querySelector("inkling-trainer").summary?.settings?.[key], key).then((value) => value.jsonValue());
   const frame = page.frameLocator("inkling-trainer iframe");
   await frame.locator('html[data-embed="curves"] #train:enabled').waitFor({ state: "attached" });
+  const state = (state) => page.waitForFunction((state) => document.querySelector("inkling-trainer").summary?.state === state, state, { timeout: 60_000 });
+  await state("training");
+  assert.deepEqual([await settings("net"), await settings("epochs"), await settings("balance")], ["dense 8", 100, true]);
   await trainer.evaluate((element) => element.train());
-  await page.waitForFunction(() => document.querySelector("inkling-trainer").summary?.state === "training", undefined, { timeout: 60_000 });
-  assert.deepEqual([await settings("net"), await settings("epochs")], ["dense 8", 100]);
+  await state("paused");
+  await trainer.evaluate((element) => element.train());
+  await state("training");
   assert.ok(page.workers().length > 0);
   await trainer.evaluate((element) => element.remove());
   for (let tries = 0; page.workers().length > 0 && tries < 50; tries++) await page.waitForTimeout(100);
@@ -158,6 +163,31 @@ const api = async (options) => {
   await page.evaluate(async () => (self.inkling = await import("./inkling/dist/index.js")));
   return page;
 };
+
+test("a page with a strict policy, as in npm/README.md: the element and the API train", async () => {
+  const policy = "default-src 'none'; script-src 'self'; worker-src 'self'; frame-src 'self'; img-src data:; require-trusted-types-for 'script'; trusted-types default";
+  const script = `
+    trustedTypes.createPolicy("default", { createScriptURL: (address) => address });
+    import("./inkling/dist/element.js");
+    const { train } = await import("./inkling/dist/index.js");
+    using network = await train({ dataset: "synthetic", images: 240, net: "dense 8", epochs: 1, backend: "cpu" }).network;
+    document.title = (await network.predict(new Uint8Array(784))).name;
+    document.querySelector("inkling-trainer").train();`;
+  const answers = {
+    "strict.html": ["text/html", '<!doctype html><title></title><link rel="icon" href="data:," /><inkling-trainer dataset="synthetic" images="240" net="dense 8" epochs="1" backend="cpu"></inkling-trainer><script type="module" src="strict.js"></script>'],
+    "strict.js": ["text/javascript", script],
+  };
+  const intercept = (path, response) => {
+    const [type, body] = answers[path.split("/").at(-1)] ?? [];
+    return type && (response.writeHead(200, { "content-type": type, ...(type === "text/html" && { "content-security-policy": policy }) }).end(body), true);
+  };
+  const page = await visit("bare", { serve: { intercept }, path: "strict.html" });
+  await page.waitForFunction(() => document.querySelector("inkling-trainer").summary?.state === "finished", undefined, { timeout: 60_000 });
+  assert.match(await page.title(), /^\d$/);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
 const SMALL = { dataset: "synthetic", images: 240, net: "dense 8", epochs: 1, batch: 24, seed: 3, backend: "cpu", replicas: 1 };
 
 test("the API: events in order, every iterator from the first, formats, classes, and answers to many questions at once", async () => {
@@ -220,27 +250,40 @@ test("the API: pause, resume and stop; a stopped run keeps its network", async (
 });
 
 test("the API: what is wrong is said in a sentence, and an abort ends the worker", async () => {
-  const page = await api();
+  // The body breaks off.
+  const intercept = (path, response) =>
+    path.endsWith("broken.safetensors") && (response.writeHead(200, { "content-length": 1000 }).write("begun", () => response.destroy()), true);
+  const page = await api({ serve: { intercept } });
   const said = await page.evaluate(async (settings) => {
     const failure = (promise) => promise.then(() => "nothing", (error) => `${error.name}: ${error.message}`);
     const attempt = (options) => failure((async () => inkling.train({ ...settings, ...options }).network)());
     const control = new AbortController();
     const run = inkling.train({ ...settings, epochs: 100, signal: control.signal });
     const iterated = failure((async () => { for await (const event of run) if (event.type === "epoch") control.abort(); })());
+    const early = inkling.train({ ...settings, epochs: 100 });
+    early.stop();
+    // A browser that does not say whether there is a GPU, for as long as the API waits for it.
+    navigator.gpu.requestAdapter = () => new Promise(() => {});
+    const began = performance.now();
+    const impatient = await attempt({ backend: "auto", signal: AbortSignal.timeout(100) });
+    const uncopied = { channels: 1, side: 8, names: ["a", () => "b"], train: { pixels: new Uint8Array(64), labels: [0] }, test: { pixels: new Uint8Array(64), labels: [1] } };
     const damaged = { channels: 1, side: 16, names: ["a", "b"], train: { pixels: new Uint8Array(10), labels: [0] }, test: { pixels: new Uint8Array(256), labels: [1] } };
     return {
       value: await attempt({ epochs: 0 }), unknown: await attempt({ epoch: 3 }), net: await attempt({ net: "conv 8, dense x" }), data: await attempt({ dataset: damaged }),
       site: await attempt({ site: "/nowhere/" }), aborted: [await iterated, await failure(run.network)],
-      early: await attempt({ signal: AbortSignal.abort() }), file: await failure(inkling.load(new Uint8Array(100))), missing: await failure(inkling.load("missing.safetensors")),
+      early: await attempt({ signal: AbortSignal.abort() }), stopped: await failure(early.network), impatient, waited: performance.now() - began, uncopied: await attempt({ dataset: uncopied }),
+      broken: await failure(inkling.load("broken.safetensors")), file: await failure(inkling.load(new Uint8Array(100))), missing: await failure(inkling.load("missing.safetensors")),
       format: await failure(inkling.train(settings).network.then((network) => network.save("pickle").finally(() => network.close()))),
     };
   }, SMALL);
   const expected = {
     value: /^InklingError: Epochs must be a whole number from 1 to 100; it is "0"\.$/, unknown: /^InklingError: There is no setting epoch\. The settings are dataset, /,
     net: /^InklingError: Network can't be built: in layer 2, /, data: /^InklingError: `dataset\.train` has 1 labels, so it needs 256 values in `pixels`; it has 10\.$/, site: /^InklingError: No worker can train: .*\/nowhere\/.*README/,
-    early: /^AbortError: /, file: /^InklingError: /, missing: /^InklingError: missing\.safetensors can't be fetched: the server answered 404\.$/, format: /^InklingError: "pickle" is no format; use safetensors, onnx, burnpack\.$/,
+    early: /^AbortError: /, stopped: /^InklingError: The run was stopped before its first step\.$/, impatient: /^TimeoutError: /, uncopied: /^DataCloneError: /,
+    broken: /^InklingError: broken\.safetensors can't be fetched: .+\.$/, file: /^InklingError: /, missing: /^InklingError: missing\.safetensors can't be fetched: the server answered 404\.$/, format: /^InklingError: "pickle" is no format; use safetensors, onnx, burnpack\.$/,
   };
   for (const [what, pattern] of Object.entries(expected)) assert.match(said[what], pattern);
+  assert.ok(said.waited < 5_000, `an abort took ${said.waited} ms`);
   for (const words of said.aborted) assert.match(words, /^AbortError: /);
   for (let tries = 0; page.workers().length > 0 && tries < 50; tries++) await page.waitForTimeout(100);
   assert.deepEqual(page.workers().map((worker) => worker.url()), []);
