@@ -32,7 +32,7 @@ use inkling_core::{
 use inkling_formats::{
     idx as idx_files, mnist, onnx as onnx_files,
     own::{self, Opened},
-    weights,
+    run as run_files, weights,
 };
 use plotters::prelude::*;
 
@@ -156,6 +156,16 @@ pub fn run(data: &[u8]) {
     }
     let again = page.saved();
     assert!(again.is_some_and(|run| run.check().is_ok()), "what was restored can be kept again");
+}
+
+/// The edited text of a run file, which the command reads.
+pub fn run_file(data: &[u8]) {
+    assert!(!data.is_empty() || run_files::read(&gzipped(samples::run_text())).is_ok(), "without an edit it is valid");
+    for text in [&Edits::new(data).apply(samples::run_text())[..], data] {
+        let Ok(run) = run_files::read(&gzipped(text)) else { continue };
+        let again = run_files::file(&run).and_then(|file| run_files::read(&file));
+        assert!(again.is_ok_and(|again| again == run), "what was read can be written and read again");
+    }
 }
 
 /// A history of runs with edited values.

@@ -15,9 +15,9 @@ use inkling_core::{
         TestResult,
     },
     settings::Settings,
-    summary::RunSummary,
+    summary::{RunSummary, SavedRun},
 };
-use inkling_formats::weights;
+use inkling_formats::{idx, run as run_files, weights};
 
 use crate::tree;
 
@@ -133,34 +133,46 @@ fn test() -> TestResult {
 /// A run of three epochs, kept in the second.
 pub fn run() -> &'static Value {
     static RUN: OnceLock<Value> = OnceLock::new();
-    RUN.get_or_init(|| {
-        let settings = Settings { epochs: 3, ..Settings::default() };
-        let mut run = RunSummary::new(1, settings, BackendInfo::default(), None);
-        let mut say = |event| assert!(run.apply(&Envelope { run: 1, event }));
-        say(Event::Progress(Progress { steps: 27, epochs: 3, ..Progress::default() }));
-        say(Event::Steps((1..=9).map(|step| StepPoint { step, loss: 2.0, accuracy: 0.3 }).collect()));
-        say(Event::Epoch { record: epoch(1, 1.0), confusion: test().confusion });
-        let trainer = TrainerState::new(11, &vec![0.5; 3 * Network::default().count()]);
-        let (loss, hits, seconds) = (1.0, 1.0, 1.0);
-        let best = Some((1, 1.0));
-        say(Event::Checkpoint(Box::new(Checkpoint {
-            epoch: 2,
-            done: 2,
-            loss,
-            hits,
-            seconds,
-            best,
-            data: Some(5),
-            rounding: Some(Rounding::Once),
-            workers: Some(2),
-            trainer,
-        })));
-        let backend = BackendName::Cpu;
-        run.incidents.push(Incident { backend, reason: "it went".into(), step: 10, from: 9, remedy: Remedy::Again });
-        run.adjustments.push((4, Settings::default().adjustable()));
-        run.robustness.push(RobustnessPoint { motion: Motion::Zoom, amount: 0.1, accuracy: 0.5 });
-        run.saved().map_or(Value::Null, |run| tree::of(&run))
+    RUN.get_or_init(|| saved(Settings { epochs: 3, ..Settings::default() }).map_or(Value::Null, |run| tree::of(&run)))
+}
+
+/// The JSON in the file of such a run, of a network so small that the file is short.
+pub fn run_text() -> &'static [u8] {
+    static TEXT: OnceLock<Vec<u8>> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        let net = "dense 2".parse().unwrap_or_default();
+        let file = saved(Settings { epochs: 3, net, ..Settings::default() }).and_then(|run| run_files::file(&run).ok());
+        let text = file.and_then(|file| idx::decompress(&file, idx::MAX_DECOMPRESSED).ok().map(Vec::from));
+        text.unwrap_or_default()
     })
+}
+
+fn saved(settings: Settings) -> Option<SavedRun> {
+    let numbers = 3 * settings.network(DataShape::DIGITS).ok()?.count();
+    let mut run = RunSummary::new(1, settings, BackendInfo::default(), None);
+    let mut say = |event| assert!(run.apply(&Envelope { run: 1, event }));
+    say(Event::Progress(Progress { steps: 27, epochs: 3, ..Progress::default() }));
+    say(Event::Steps((1..=9).map(|step| StepPoint { step, loss: 2.0, accuracy: 0.3 }).collect()));
+    say(Event::Epoch { record: epoch(1, 1.0), confusion: test().confusion });
+    let (loss, hits, seconds) = (1.0, 1.0, 1.0);
+    let best = Some((1, 1.0));
+    say(Event::Checkpoint(Box::new(Checkpoint {
+        epoch: 2,
+        done: 2,
+        loss,
+        hits,
+        seconds,
+        best,
+        data: Some(5),
+        rounding: Some(Rounding::Once),
+        workers: Some(2),
+        trainer: TrainerState::new(11, &vec![0.5; numbers]),
+    })));
+    let backend = BackendName::Cpu;
+    run.incidents.push(Incident { backend, reason: "it went".into(), step: 10, from: 9, remedy: Remedy::Again });
+    run.adjustments.push((4, Settings::default().adjustable()));
+    run.robustness.push(RobustnessPoint { motion: Motion::Zoom, amount: 0.1, accuracy: 0.5 });
+    run.saved()
 }
 
 /// Three finished runs.
@@ -178,7 +190,6 @@ pub fn history() -> &'static Value {
     })
 }
 
-/// Five digits.
 /// 150 images in two classes with names.
 pub fn images() -> &'static Value {
     static IMAGES: OnceLock<Value> = OnceLock::new();
@@ -195,6 +206,7 @@ pub fn images() -> &'static Value {
     })
 }
 
+/// Five digits.
 pub fn handwriting() -> &'static Value {
     static DIGITS: OnceLock<Value> = OnceLock::new();
     DIGITS.get_or_init(|| {
