@@ -104,7 +104,7 @@ async fn from_network(cache: Option<&Cache>, file: &File, advance: impl Fn(u64))
         }
     }
     Err(format!(
-        "MNIST could not be fetched ({}). Check the connection and press Train again, \
+        "MNIST could not be fetched ({}). Check the connection and train again, \
          or choose the synthetic digits, which need no connection.",
         failures.join("; ")
     ))

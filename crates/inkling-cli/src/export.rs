@@ -6,8 +6,8 @@ use clap::ArgMatches;
 use inkling_formats::{code, weights};
 
 use crate::{
-    cli::{self, Written},
     error::CliError,
+    options::{self, Written},
     report::put,
     run_file,
     trained::Trained,
@@ -16,7 +16,7 @@ use crate::{
 /// Writes the file.
 pub fn export(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let trained = Trained::open(matches)?;
-    let Some(written) = cli::written(matches) else { return Ok(ExitCode::SUCCESS) }; // clap asks for it
+    let Some(written) = options::written(matches) else { return Ok(ExitCode::SUCCESS) }; // clap asks for it
     let usual = match written {
         Written::Weights(format) => format!("inkling.{}", format.extension()),
         Written::Code(language) => language.file_name().into(),

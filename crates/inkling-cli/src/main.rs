@@ -10,6 +10,7 @@ mod error;
 mod exact;
 mod export;
 mod info;
+mod options;
 mod predict;
 mod report;
 mod run;

@@ -22,9 +22,10 @@ use inkling_train::{device::Backend, session::Session};
 use pollster::block_on;
 
 use crate::{
-    backend, cli, data,
+    backend, data,
     error::{CliError, INTERRUPTED},
     exact::obstacle,
+    options,
     report::Reporter,
     run_file,
 };
@@ -88,15 +89,15 @@ pub fn train(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let settings = settings(matches)?;
     let file = matches.get_one::<PathBuf>("output").cloned().unwrap_or_default();
     run_file::check_absent(&file, matches.get_flag("force"))?;
-    let backend = backend::open(cli::backend_choice(matches)?)?;
-    let driver = driver(backend, 1, matches, cli::look_of(matches))?;
+    let backend = backend::open(options::backend_choice(matches)?)?;
+    let driver = driver(backend, 1, matches, options::look_of(matches))?;
     let summary = RunSummary::new(RUN, settings.clone(), driver.info.clone(), None);
     finish(driver, summary, Command::start(RUN, settings), &file, &reporter(matches))
 }
 
 /// The settings that the options ask for, with the data set that they name.
 pub fn settings(matches: &ArgMatches) -> Result<Settings, CliError> {
-    let mut settings = cli::settings(matches)?;
+    let mut settings = options::settings(matches)?;
     if matches.contains_id("data") {
         settings.dataset = DatasetName::Own;
     } else if settings.dataset == DatasetName::Own {
@@ -123,7 +124,7 @@ pub fn resume(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let backend = match (exact, saved.checkpoint.rounding) {
         (true, Some(rounding)) => backend::cpu(rounding)?,
         (true, None) => backend::cpu(Rounding::Once)?,
-        (false, _) => backend::open(cli::backend_choice(matches)?)?,
+        (false, _) => backend::open(options::backend_choice(matches)?)?,
     };
     if exact {
         let net = saved.settings.network(saved.data)?;

@@ -9,8 +9,9 @@ use inkling_core::{
 };
 
 use crate::{
-    backend, cli, data,
+    backend, data,
     error::CliError,
+    options,
     report::{Score, print, put, score},
     run::Driver,
     trained::Trained,
@@ -21,7 +22,7 @@ pub fn test(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let trained = Trained::open(matches)?;
     data::check(matches, trained.run.as_ref())?;
     let mut driver =
-        Driver::new(backend::open(cli::backend_choice(matches)?)?, 1, matches, data::look(trained.data()))?;
+        Driver::new(backend::open(options::backend_choice(matches)?)?, 1, matches, data::look(trained.data()))?;
     let settings = trained.settings.clone();
     // A run that is not finished would go on, so its test is asked for before its first step.
     driver.session.command(match trained.run.as_ref() {

@@ -21,8 +21,9 @@ use sha2::{Digest, Sha256};
 use tokio::{runtime::Runtime, signal::ctrl_c};
 
 use crate::{
-    backend, cli,
+    backend,
     error::CliError,
+    options,
     report::{print, put},
 };
 
@@ -35,7 +36,7 @@ enum Line<'a> {
 
 /// Serves until Ctrl-C.
 pub fn serve(matches: &ArgMatches) -> Result<ExitCode, CliError> {
-    let backend = backend::open(cli::backend_choice(matches)?)?;
+    let backend = backend::open(options::backend_choice(matches)?)?;
     let identity = match matches.get_one::<PathBuf>("key") {
         None => IrohIdentity::random(),
         Some(path) => {

@@ -14,8 +14,9 @@ use inkling_train::device::Backend;
 use serde::Serialize;
 
 use crate::{
-    backend, cli,
+    backend,
     error::CliError,
+    options,
     report::{print, put},
     run::{self, Driver},
 };
@@ -35,7 +36,7 @@ struct Measured {
 pub fn speed(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let settings = run::settings(matches)?;
     let length = Duration::from_secs(matches.get_one::<u32>("seconds").copied().unwrap_or_default().into());
-    let backend = backend::open(cli::backend_choice(matches)?)?;
+    let backend = backend::open(options::backend_choice(matches)?)?;
     let json = matches.get_flag("json");
     if !json {
         put(&backend.info.adapter);
@@ -68,7 +69,7 @@ fn measure(
         batch.min(train.saturating_sub(place * batch))
     };
     let mut train = 0;
-    let mut driver = Driver::new(backend.clone(), 1, matches, cli::look_of(matches))?;
+    let mut driver = Driver::new(backend.clone(), 1, matches, options::look_of(matches))?;
     driver.session.command(Command::start(1, settings));
     let begin = Instant::now();
     let (mut last, mut done, mut time, mut workers) = (None, 0, Duration::ZERO, 1);
