@@ -87,6 +87,15 @@ test("a server that is killed is noticed in seconds, and the run goes on in this
   await page.context().close();
 });
 
+test("the relay passes on only for those who have the link", { skip }, async (t) => {
+  const server = await start(t);
+  const page = await open(browser, server.link(RUN).replace(/.(.{31})$/, (_, rest) => `x${rest}`));
+  await page.locator("#server-allow").click();
+  const refused = await until(page, "a fall-back", (s) => s.backend.name === "cpu", 90);
+  assert.match(refused.backend.reason, /can't be used: the server cannot be reached/);
+  await page.context().close();
+});
+
 test("a wrong key is rejected, and text that is not a link is refused with a sentence", { skip }, async (t) => {
   const server = await start(t);
   const page = await open(browser, server.link(RUN).replace(/.$/, (last) => (last === "0" ? "1" : "0")));

@@ -3,9 +3,11 @@
 //! A browser reaches the server only through a relay, which passes on what the two encrypt. Both are in this process.
 
 use std::{
+    fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
 };
 
 use burn::{
@@ -13,9 +15,9 @@ use burn::{
     server::{IrohIdentity, IrohTransport, RemoteServer, TokenAuthorizer},
 };
 use clap::ArgMatches;
-use inkling_core::remote::ServerLink;
+use inkling_core::remote::{ServerLink, pass, way_in};
 use inkling_train::device::Backend;
-use iroh_relay::server::{RelayConfig, Server, ServerConfig};
+use iroh_relay::server::{Access, AccessControl, ClientRequest, RelayConfig, Server, ServerConfig};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::{runtime::Runtime, signal::ctrl_c};
@@ -49,16 +51,16 @@ pub fn serve(matches: &ArgMatches) -> Result<ExitCode, CliError> {
 
 async fn run(backend: Backend, identity: IrohIdentity, matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let listen = matches.get_one("listen").copied().unwrap_or((Ipv4Addr::LOCALHOST, 0).into());
-    let relay = relay(listen).await?;
+    let token = token(&identity);
+    let relay = relay(listen, &token).await?;
     let own = format!("http://{}", reachable(relay.http_addr().unwrap_or(listen)));
     let public = matches.get_one::<String>("address").unwrap_or(&own);
-    let token = token(&identity);
     let link = ServerLink::new(public, &identity.id().to_string(), &token)
         .map_err(|error| CliError::Usage(format!("--address {public}: {error}")))?;
     let id = link.short_id().to_string();
+    let url = way_in(&own, &token).parse().map_err(|error| CliError::Failed(format!("{own}: {error}")))?;
     let server = RemoteServer::new([backend.device])
         .with_authorizer(TokenAuthorizer::new(token).map_err(|error| CliError::Failed(error.to_string()))?);
-    let url = own.parse().map_err(|error| CliError::Failed(format!("{own}: {error}")))?;
     let transport = IrohTransport::new(identity).with_relays(IrohRelays::Private { url });
     let page = matches.get_one::<String>("page").map_or("", |page| page);
     let link = format!("{page}?backend=remote#server={link}");
@@ -77,10 +79,33 @@ async fn run(backend: Backend, identity: IrohIdentity, matches: &ArgMatches) -> 
     Ok(ExitCode::SUCCESS)
 }
 
+/// Who may use the relay: whoever has the link.
+struct Guests {
+    pass: String,
+}
+
+/// Without the pass, which a log must not have.
+impl fmt::Debug for Guests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guests")
+    }
+}
+
+impl AccessControl for Guests {
+    async fn on_connect(&self, request: &ClientRequest) -> Access {
+        match request.auth_token().is_some_and(|pass| pass == self.pass) {
+            true => Access::Allow,
+            false => Access::Deny { reason: None },
+        }
+    }
+}
+
 /// A relay that listens on `listen`, without TLS: it is for this machine, or stands behind a web server that has a certificate.
-async fn relay(listen: SocketAddr) -> Result<Server, CliError> {
+async fn relay(listen: SocketAddr, token: &str) -> Result<Server, CliError> {
+    let mut relay = RelayConfig::new(listen);
+    relay.access = Arc::new(Guests { pass: pass(token).into() });
     let mut config: ServerConfig = ServerConfig::default();
-    config.relay = Some(RelayConfig::new(listen));
+    config.relay = Some(relay);
     Server::spawn(config)
         .await
         .map_err(|error| CliError::Failed(format!("nothing can listen on {listen}: {error}; choose another --listen")))

@@ -69,10 +69,26 @@ impl ServerLink {
         &self.token
     }
 
+    /// The relay's address for a client that it should let in.
+    pub fn way_in(&self) -> String {
+        way_in(&self.relay, &self.token)
+    }
+
     /// The relay's host and port, for the visitor.
     pub fn host(&self) -> &str {
         self.relay.split_once("://").map_or("", |parts| parts.1)
     }
+}
+
+/// The part of a server's token that lets into its relay. An address has it, and so may a web server's log: the other half still keeps the server
+/// closed.
+pub fn pass(token: &str) -> &str {
+    &token[..token.len() / 2]
+}
+
+/// A relay's address with the pass that it asks for.
+pub fn way_in(relay: &str, token: &str) -> String {
+    format!("{relay}/?token={}", pass(token))
 }
 
 impl FromStr for ServerLink {
@@ -131,6 +147,12 @@ mod tests {
             (slash.relay(), slash.host(), slash.short_id()),
             ("http://localhost:3340", "localhost:3340", "5f012345")
         );
+    }
+
+    #[test]
+    fn half_of_the_token_lets_into_the_relay() {
+        let link = ServerLink::new("http://localhost:3340", ID, TOKEN).unwrap();
+        assert_eq!(link.way_in(), "http://localhost:3340/?token=0123456789");
     }
 
     #[test]

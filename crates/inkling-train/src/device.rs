@@ -284,7 +284,7 @@ async fn read_all(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f32>>, DeviceError>
 async fn connect(link: &ServerLink) -> Result<Device, String> {
     use burn::remote::{ConnectError, EndpointId, IrohHost, IrohRelays, RemoteHost};
     let id: EndpointId = link.id().parse().map_err(|_| "its link is damaged".to_string())?;
-    let url = link.relay().parse().map_err(|_| "its link is damaged".to_string())?;
+    let url = link.way_in().parse().map_err(|_| "its link is damaged".to_string())?;
     let host = IrohHost::new(id).with_relays(IrohRelays::Private { url });
     let host = RemoteHost::iroh(host).with_credential(link.token());
     Device::remote_options(&host).init_async().await.map_err(|error| match error {
