@@ -82,7 +82,7 @@ test-optional: ## test what a usual build leaves out: training on a server and o
 	cargo test -p inkling-train --features devices --test devices
 	cargo test -p inkling-cli --features serve,devices
 # With DOCS_RS, LLVM, which only linking needs, is not downloaded. In a folder of its own, so that nothing else is built again for it.
-	DOCS_RS=1 cargo clippy -p inkling-cli --features cuda,devices --target-dir "$${CARGO_TARGET_DIR:-target}/cuda" -- -D warnings
+	DOCS_RS=1 cargo clippy -p inkling-cli --features cuda,devices,serve,webgpu --target-dir "$${CARGO_TARGET_DIR:-target}/cuda" -- -D warnings
 	$(WASM) INKLING_WORKERS="files remote" trunk build --offline --dist "$(TEST_SITE)-server"
 	$(WASM) INKLING_SITE="$(TEST_SITE)-server" node --test --test-timeout=900000 tests/e2e/server.test.mjs
 

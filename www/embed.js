@@ -18,12 +18,14 @@
       new ResizeObserver(() => tell({ height: Math.ceil(document.body.getBoundingClientRect().height) })).observe(document.body);
       // Before it is enabled for the first time, pressing it does nothing.
       const train = document.getElementById("train");
-      const started = new MutationObserver(() => {
+      const check = () => {
         if (train.disabled) return;
         started.disconnect();
         tell({ ready: true });
-      });
+      };
+      const started = new MutationObserver(check);
       started.observe(train, { attributeFilter: ["disabled"] });
+      check();
       const summary = document.getElementById("run-summary");
       new MutationObserver(() => tell({ summary: JSON.parse(summary.textContent) })).observe(summary, { childList: true, characterData: true, subtree: true });
     });

@@ -158,7 +158,7 @@ pub fn run(data: &[u8]) {
     assert!(again.is_some_and(|run| run.check().is_ok()), "what was restored can be kept again");
 }
 
-/// The edited text of a run file, which the command reads.
+/// A run file as the command reads it, with its JSON edited.
 pub fn run_file(data: &[u8]) {
     assert!(!data.is_empty() || run_files::read(&gzipped(samples::run_text())).is_ok(), "without an edit it is valid");
     for text in [&Edits::new(data).apply(samples::run_text())[..], data] {

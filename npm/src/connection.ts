@@ -24,7 +24,7 @@ export type Hear<T> = (event: Message, run: number) => T | undefined;
 
 const ignore = () => {};
 
-/** One exchange after the other. Whatever goes wrong closes the connection, and rejects the exchange. */
+/** One exchange at a time. Whatever goes wrong closes the connection, and rejects the exchange. */
 export class Connection {
   readonly #worker: Worker;
   #hear: (event: Message, run: number) => void = ignore;

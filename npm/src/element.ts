@@ -38,8 +38,9 @@ export class InklingTrainer extends HTMLElement {
   readonly #listen = (event: MessageEvent<{ inkling?: Told } | null>) => this.#hear(event);
   #summary: Summary | undefined;
   #queued = false;
-  /** What was pressed before the trainer was ready; undefined once it is. */
-  #early: Press[] | undefined = [];
+  #ready = false;
+  /** What was pressed before the trainer was ready. */
+  readonly #waiting: Press[] = [];
 
   constructor() {
     super();
@@ -79,7 +80,9 @@ export class InklingTrainer extends HTMLElement {
   disconnectedCallback(): void {
     removeEventListener("message", this.#listen);
     this.#frame.removeAttribute("src"); // its workers end
-    this.#forget();
+    this.#summary = undefined;
+    this.#ready = false;
+    this.#waiting.length = 0;
   }
 
   attributeChangedCallback(): void {
@@ -102,30 +105,31 @@ export class InklingTrainer extends HTMLElement {
       }
       const address = new URL(`index.html?${query}`, siteAddress(this.getAttribute("site") ?? undefined)).href;
       this.#frame.title = this.getAttribute("label") ?? "Inkling: train a neural network";
-      if (this.#frame.src === address) return;
-      // What was pressed while no trainer had been started is for this one.
-      if (this.#frame.src) this.#forget();
-      this.#frame.src = address;
+      if (this.#frame.src !== address) {
+        this.#summary = undefined;
+        this.#ready = false;
+        this.#frame.src = address;
+      }
+      this.#flush();
     });
   }
 
-  #forget(): void {
-    this.#summary = undefined;
-    this.#early = [];
+  #press(press: Press): void {
+    this.#waiting.push(press);
+    this.#flush();
   }
 
-  #press(press: Press): void {
-    if (this.#early) this.#early.push(press);
-    else this.#frame.contentWindow?.postMessage({ inkling: { press } }, "*");
+  #flush(): void {
+    if (!this.#ready || this.#queued) return;
+    for (const press of this.#waiting.splice(0)) this.#frame.contentWindow?.postMessage({ inkling: { press } }, "*");
   }
 
   #hear({ source, data }: MessageEvent<{ inkling?: Told } | null>): void {
     if (source !== this.#frame.contentWindow || !data?.inkling) return;
     const { ready, height, summary } = data.inkling;
     if (ready) {
-      const early = this.#early ?? [];
-      this.#early = undefined;
-      for (const press of early) this.#press(press);
+      this.#ready = true;
+      this.#flush();
     }
     if (height !== undefined) this.#frame.style.height = `${height}px`;
     if (!summary) return;

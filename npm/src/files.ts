@@ -38,7 +38,7 @@ async function perform<T>(site: URL, task: Message, name: string, signal?: Abort
     connection.close();
     return answer;
   } catch (error) {
-    throw error instanceof WorkerLost ? new InklingError(`The worker for files was lost: ${error.message}.`) : error;
+    throw error instanceof WorkerLost ? new InklingError(`The file can't be read or written: ${error.message}.`) : error;
   }
 }
 

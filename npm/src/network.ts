@@ -74,13 +74,11 @@ export class Network implements Disposable {
   /** The weights as a file. */
   async save(format: Format = "safetensors"): Promise<Uint8Array> {
     const name = protocolFormat(format);
-    const found = this.#weights ?? await this.#inTurn<Weights | string>(() => [
+    this.#weights ??= await this.#inTurn<Weights>(() => [
       { Export: name },
-      (event) => variant<{ weights: Weights }>(event, "Export")?.weights ?? variant<string>(event, "Warning"),
+      (event) => variant<{ weights: Weights }>(event, "Export")?.weights,
     ]);
-    if (typeof found === "string") throw new InklingError(found);
-    this.#weights = found;
-    return write(this.#site, format, this.#plan, found);
+    return write(this.#site, format, this.#plan, this.#weights);
   }
 
   /** Ends the worker. What has not been answered is rejected. */
@@ -141,7 +139,7 @@ export async function load(source: string | URL | Blob | ArrayBuffer | Uint8Arra
       last = error.message;
     }
   }
-  throw new InklingError(`No worker can start: ${last}`);
+  throw new InklingError(`No worker can start: ${last}.`);
 }
 
 async function bytes(source: Parameters<typeof load>[0], signal?: AbortSignal): Promise<Uint8Array> {

@@ -75,6 +75,7 @@ function toQuery(options: TrainOptions): string {
  * @throws InklingError if pixels, labels and names do not fit together.
  */
 function toDataset({ channels, side, names, train, test }: OwnData): Message {
+  if (names.some((name) => typeof name !== "string")) throw new InklingError("`dataset.names` must be texts.");
   const shape = { channels, side };
   for (const [part, { pixels, labels }] of Object.entries({ train, test })) {
     const expected = labels.length * channels * side * side;
@@ -101,7 +102,9 @@ class Training implements Run {
   #connection: Connection | undefined;
   /** What every worker of this run must be told as soon as it trains. */
   #told: "Pause" | "Stop" | undefined;
-  /** Whether a step was begun. Before that, there is nothing to keep. */
+  /** Whether the worker has its data and takes these commands. */
+  #ready = false;
+  /** Whether a step is done. Before that, there is nothing to keep. */
   #began = false;
   readonly #abort = new AbortController();
   /** The last checkpoint. */
@@ -134,9 +137,9 @@ class Training implements Run {
   }
 
   resume(): void {
-    if (this.#told === "Pause") this.#told = undefined;
-    this.#connection?.owes(true);
-    this.#connection?.send("Resume");
+    if (this.#told !== "Pause") return;
+    this.#told = undefined;
+    this.#send("Resume");
   }
 
   stop(): void {
@@ -155,8 +158,13 @@ class Training implements Run {
   }
 
   #tell(command: "Pause" | "Stop"): void {
-    if (this.#told === "Stop") return;
+    if (this.#told === "Stop" || this.#told === command) return;
     this.#told = command;
+    this.#send(command);
+  }
+
+  #send(command: "Pause" | "Resume" | "Stop"): void {
+    if (!this.#ready) return;
     this.#connection?.owes(true);
     this.#connection?.send(command);
   }
@@ -192,7 +200,7 @@ class Training implements Run {
         if (candidates.length > 0) this.#emit({ type: "moved", reason });
       }
     }
-    throw new InklingError(`No worker can train: ${reason}`);
+    throw new InklingError(`No worker can train: ${reason}.`);
   }
 
   async #attempt(program: string, run: number): Promise<Network> {
@@ -200,7 +208,10 @@ class Training implements Run {
     const { backend } = ready as unknown as { backend: { name: "webgpu" | "cpu"; adapter: string } };
     this.#emit({ type: "backend", name: backend.name, adapter: backend.adapter });
     this.#connection = connection;
-    const loaded = await this.#trained(connection, run).finally(() => (this.#connection = undefined));
+    const loaded = await this.#trained(connection, run).finally(() => {
+      this.#connection = undefined;
+      this.#ready = false;
+    });
     const { channels, side, classes, names } = loaded;
     const plan = { layers: this.#options.net ?? DEFAULTS.net, data: { channels, side, classes } };
     return new Network(this.#site, plan, names, connection);
@@ -220,11 +231,12 @@ class Training implements Run {
       if (!event) return undefined;
       this.#emit(event);
       if (event.type === "loaded") loaded = event;
+      if (event.type === "steps") this.#began = true;
       if (event.type !== "state") return undefined;
       connection.owes(event.state !== "paused");
-      if (event.state === "training") {
-        this.#began = true;
-        if (this.#told) connection.send(this.#told);
+      if (event.state === "training" && !this.#ready) {
+        this.#ready = true;
+        if (this.#told) this.#send(this.#told);
       }
       return event.state === "finished" || event.state === "stopped" ? loaded : undefined;
     }, this.#abort.signal);

@@ -79,7 +79,6 @@ test("the element starts anew with other settings, obeys its methods, and frees 
   // What is pressed before the trainer is there waits for it.
   await trainer.evaluate(async (element) => {
     for (const [name, value] of Object.entries({ epochs: "100", net: "dense 8", controls: "curves", balance: "" })) element.setAttribute(name, value);
-    await undefined; // all attributes that change together start one trainer
     element.train();
   });
   const settings = (key) => page.waitForFunction((key) => document.querySelector("inkling-trainer").summary?.settings?.[key], key).then((value) => value.jsonValue());
@@ -236,7 +235,7 @@ test("the API: pause, resume and stop; a stopped run keeps its network", async (
     const states = [];
     for await (const event of run) {
       if (event.type === "state") states.push(event.state);
-      if (event.type === "epoch" && event.epoch === 1) run.pause();
+      if (event.type === "epoch" && event.epoch === 1) run.pause(), run.pause();
       if (event.type === "state" && event.state === "paused") run.resume();
       if (event.type === "epoch" && event.epoch === 3) run.stop();
     }
@@ -266,12 +265,13 @@ test("the API: what is wrong is said in a sentence, and an abort ends the worker
     navigator.gpu.requestAdapter = () => new Promise(() => {});
     const began = performance.now();
     const impatient = await attempt({ backend: "auto", signal: AbortSignal.timeout(100) });
+    const waited = performance.now() - began;
     const uncopied = { channels: 1, side: 8, names: ["a", () => "b"], train: { pixels: new Uint8Array(64), labels: [0] }, test: { pixels: new Uint8Array(64), labels: [1] } };
     const damaged = { channels: 1, side: 16, names: ["a", "b"], train: { pixels: new Uint8Array(10), labels: [0] }, test: { pixels: new Uint8Array(256), labels: [1] } };
     return {
       value: await attempt({ epochs: 0 }), unknown: await attempt({ epoch: 3 }), net: await attempt({ net: "conv 8, dense x" }), data: await attempt({ dataset: damaged }),
       site: await attempt({ site: "/nowhere/" }), aborted: [await iterated, await failure(run.network)],
-      early: await attempt({ signal: AbortSignal.abort() }), stopped: await failure(early.network), impatient, waited: performance.now() - began, uncopied: await attempt({ dataset: uncopied }),
+      early: await attempt({ signal: AbortSignal.abort() }), stopped: await failure(early.network), impatient, waited, uncopied: await attempt({ dataset: uncopied }),
       broken: await failure(inkling.load("broken.safetensors")), file: await failure(inkling.load(new Uint8Array(100))), missing: await failure(inkling.load("missing.safetensors")),
       format: await failure(inkling.train(settings).network.then((network) => network.save("pickle").finally(() => network.close()))),
     };
@@ -279,7 +279,7 @@ test("the API: what is wrong is said in a sentence, and an abort ends the worker
   const expected = {
     value: /^InklingError: Epochs must be a whole number from 1 to 100; it is "0"\.$/, unknown: /^InklingError: There is no setting epoch\. The settings are dataset, /,
     net: /^InklingError: Network can't be built: in layer 2, /, data: /^InklingError: `dataset\.train` has 1 labels, so it needs 256 values in `pixels`; it has 10\.$/, site: /^InklingError: No worker can train: .*\/nowhere\/.*README/,
-    early: /^AbortError: /, stopped: /^InklingError: The run was stopped before its first step\.$/, impatient: /^TimeoutError: /, uncopied: /^DataCloneError: /,
+    early: /^AbortError: /, stopped: /^InklingError: The run was stopped before its first step\.$/, impatient: /^TimeoutError: /, uncopied: /^InklingError: `dataset\.names` must be texts\.$/,
     broken: /^InklingError: broken\.safetensors can't be fetched: .+\.$/, file: /^InklingError: /, missing: /^InklingError: missing\.safetensors can't be fetched: the server answered 404\.$/, format: /^InklingError: "pickle" is no format; use safetensors, onnx, burnpack\.$/,
   };
   for (const [what, pattern] of Object.entries(expected)) assert.match(said[what], pattern);
@@ -295,7 +295,7 @@ test("the API: files of another build are refused with what to do", async () => 
     path.endsWith("dist/build.js") && (response.writeHead(200, { "content-type": "text/javascript" }).end('export const BUILD = "0.0.1-older";'), true);
   const page = await api({ serve: { intercept } });
   const said = await page.evaluate((settings) => inkling.train(settings).network.catch((error) => error.message), SMALL);
-  assert.match(said, /is of build .*, and this package of 0\.0\.1-older: copy the package's folder `site` there again$/);
+  assert.match(said, /is of build .*, and this package of 0\.0\.1-older: copy the package's folder `site` there again\.$/);
   await page.context().close();
 });
 
@@ -328,4 +328,20 @@ test("the API: a worker that is lost is replaced, and the run ends as it would h
   assert.equal(usual.moved.length, 0);
   assert.ok(healed.moved.length === 1 && healed.moved[0] === "lost on purpose", JSON.stringify(healed));
   assert.deepEqual(healed.epochs, usual.epochs);
+  // Told while the next worker loads, it still ends with what the first one had learned.
+  workers = 0;
+  const page = await api({ serve: { intercept } });
+  const stopped = await page.evaluate(async (settings) => {
+    const run = inkling.train({ ...settings, epochs: 100 });
+    let last;
+    for await (const event of run) {
+      if (event.type === "moved") run.stop();
+      if (event.type === "state") last = event.state;
+    }
+    const network = await run.network;
+    const { probabilities } = await network.predict(new Uint8Array(784));
+    network.close();
+    return [last, probabilities.length];
+  }, settings);
+  assert.deepEqual(stopped, ["stopped", 10]);
 });

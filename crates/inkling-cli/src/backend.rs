@@ -22,7 +22,7 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// What asks for CUDA. The other names are the page's.
+    /// The value of `--backend` for CUDA. The other values are the page's.
     pub const CUDA: &str = "cuda";
 }
 
@@ -36,10 +36,13 @@ pub fn open(choice: Choice) -> Result<Backend, CliError> {
         Choice::Shared(BackendChoice::Ndarray) => ndarray(),
         Choice::Shared(BackendChoice::Remote) => Err(CliError::Usage("only the page trains on a server".into())),
         Choice::Shared(BackendChoice::Auto) => {
-            for gpu in [cuda, webgpu] {
-                match gpu() {
+            for (name, open) in [("CUDA", cuda as fn() -> _), ("WebGPU", webgpu)] {
+                match open() {
+                    Ok(backend) if backend.software => {
+                        eprintln!("inkling: without {name}: its only adapter is a software one")
+                    }
                     Ok(backend) => return Ok(backend),
-                    Err(CliError::Device(error)) => eprintln!("inkling: a GPU can't be used: {error}"),
+                    Err(CliError::Device(error)) => eprintln!("inkling: without {name}: {error}"),
                     Err(_) => {} // this build does not have it
                 }
             }
@@ -78,10 +81,16 @@ fn webgpu() -> Result<Backend, CliError> {
 #[cfg(any(feature = "cuda", feature = "webgpu"))]
 fn tested(kind: BackendKind) -> Result<Backend, CliError> {
     use inkling_core::{image::DataShape, settings::Settings};
-    let backend = block_on(Backend::open(kind))?;
+    use inkling_train::device::DeviceError;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     let net = Settings::default().network(DataShape::DIGITS)?;
-    block_on(backend.self_test(&net))?;
-    Ok(backend)
+    // Where a driver refuses something, CubeCL panics. What it leaves behind is dropped.
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let backend = block_on(Backend::open(kind))?;
+        block_on(backend.self_test(&net))?;
+        Ok(backend)
+    }));
+    opened.unwrap_or(Err(DeviceError::Crashed)).map_err(CliError::Device)
 }
 
 #[cfg(feature = "ndarray")]

@@ -1,4 +1,4 @@
-//! What the options ask for.
+//! The settings, the backend and the formats that the options ask for.
 
 use clap::ArgMatches;
 use inkling_core::{

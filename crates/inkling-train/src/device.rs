@@ -50,17 +50,22 @@ pub struct Backend {
     pub device: Device,
     /// A description for the page, which adds the reason for choosing this backend.
     pub info: BackendInfo,
+    /// Whether this is the CPU after all, as an adapter: slower than burn-flex. A browser does not say so here.
+    pub software: bool,
 }
 
 /// Why a backend can't be used. The page shows the message to the visitor.
 #[derive(Clone, Debug, Error)]
 pub enum DeviceError {
     /// There is no adapter, or the adapter provides no device.
-    #[error("the browser provided no WebGPU device ({0})")]
+    #[error("no WebGPU device was provided ({0})")]
     NoDevice(String),
-    /// There is no NVIDIA GPU, or no driver for it.
-    #[error("there is no NVIDIA GPU here, or its driver is not installed")]
+    /// CUDA lists no device.
+    #[error("no NVIDIA GPU was found; there is none, or its driver does not work")]
     NoCuda,
+    /// Burn's runtime ended in a panic, whose message is in the log.
+    #[error("its driver failed")]
+    Crashed,
     /// Burn's runtime measures time with timestamps and can't run without them.
     #[error("the WebGPU adapter {0} lacks the feature timestamp-query")]
     NoTimestamps(String),
@@ -126,12 +131,14 @@ impl Backend {
                     .init_with_setup_async()
                     .await
                     .map_err(|error| DeviceError::NoDevice(error.to_string()))?;
-                let adapter = adapter_name(&setup.adapter.get_info());
+                let info = setup.adapter.get_info();
+                let adapter = adapter_name(&info);
                 // Streams are created lazily: without this feature the first tensor operation would trap.
                 if !setup.device.features().contains(burn::tensor::wgpu::wgpu::Features::TIMESTAMP_QUERY) {
                     return Err(DeviceError::NoTimestamps(adapter));
                 }
-                Ok(Backend::new(device, BackendName::Webgpu, &adapter))
+                let software = info.device_type == burn::tensor::wgpu::wgpu::DeviceType::Cpu;
+                Ok(Backend { software, ..Backend::new(device, BackendName::Webgpu, &adapter) })
             }
             #[cfg(feature = "remote")]
             BackendKind::Remote(link) => {
@@ -151,7 +158,7 @@ impl Backend {
 
     fn new(device: Device, name: BackendName, adapter: &str) -> Self {
         let info = BackendInfo { name: Some(name), adapter: adapter.into(), reason: String::new(), check: None };
-        Backend { device, info }
+        Backend { device, info, software: false }
     }
 
     /// `count` devices of this backend's kind, the first of which becomes the backend's own. The CPU stands for as many as are asked for: each is a
