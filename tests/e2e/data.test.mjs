@@ -45,7 +45,7 @@ test("capital letters are learned, sketched and named, with 26 classes everywher
   assert.deepEqual(page.problems, []);
 
   // What the browser has kept goes on with its classes.
-  await page.waitForTimeout(300);
+  await kept(page, "last", (run) => run?.test);
   await page.goto(`${server.url}?backend=cpu`);
   await page.locator("#offer-text").filter({ hasText: /finished run of 3 epochs/ }).waitFor();
   await page.locator("#resume-run").click();

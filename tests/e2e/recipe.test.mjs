@@ -1,7 +1,7 @@
 // The recipe: optimizer, schedule, weight decay, label smoothing and clipping, in the form and in the address.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open, serve, unfold, until } from "./lib.mjs";
+import { kept, launch, open, serve, unfold, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch()]));
@@ -35,7 +35,7 @@ test("a recipe is chosen under More, trains on two workers, and is resumed with 
   await unfold(page, "epochs-table");
   await page.locator("#history td").first().waitFor(); // its program arrives with the first section
   assert.deepEqual(await page.locator("#history tr").last().locator("td").evaluateAll((all) => all.slice(4, 6).map((cell) => cell.textContent)), [last.loss.toFixed(4), last.accuracy.toFixed(4)]);
-  await page.waitForTimeout(300);
+  await kept(page, "last", (run) => run?.test);
   await page.goto(`${server.url}?backend=cpu`);
   await page.locator("#resume-run").click();
   assert.equal((await ended(page)).test_accuracy, done.test_accuracy);
@@ -49,14 +49,17 @@ test("a recipe is chosen under More, trains on two workers, and is resumed with 
 });
 
 test("plain SGD that is interrupted ends as if it had not been", async () => {
-  const address = `${server.url}${RUN.replace("epochs=3", "epochs=8")}&optimizer=sgd&schedule=step&warmup=0&lr=0.1&replicas=1&ema=0.95`;
-  const page = await open(browser, `${address}&autostart=1`);
+  const address = `${server.url}${RUN.replace("epochs=3", "epochs=30")}&optimizer=sgd&schedule=step&warmup=0&lr=0.1&replicas=1&ema=0.95`;
   const curve = (run) => run.history.map((epoch) => [epoch.train_loss, epoch.validation_loss, epoch.averaged.loss]);
-  const whole = curve(await ended(page));
-  await page.goto(`${address}&autostart=1`);
+  const undisturbed = await open(browser, `${address}&autostart=1`);
+  const whole = curve(await ended(undisturbed));
+  await undisturbed.context().close();
+  // In a browser of its own: one that offers a finished run keeps no other.
+  const page = await open(browser, `${address}&autostart=1`);
   await until(page, "third epoch", (s) => s.history.length >= 2);
-  await page.waitForTimeout(300);
+  await kept(page, "last", (run) => run?.checkpoint.epoch >= 3);
   await page.goto(`${server.url}?backend=cpu`);
+  await page.getByText(/This browser has kept an unfinished run: epoch \d+ of 30/).waitFor();
   await page.locator("#resume-run").click();
   assert.deepEqual(curve(await ended(page)), whole);
   await page.context().close();

@@ -151,8 +151,8 @@ test("a tab that inherits the lock keeps the digits and runs of both", async () 
   await keepDigit(second, 7);
   await second.locator("#error").getByText("A reload would lose your digits: another tab is already keeping a run.").waitFor();
   await first.close();
-  await until(second, "inherited lock", () => true);
-  await second.waitForTimeout(1500);
+  await kept(second, "digits", (digits) => digits?.labels.length === 3);
+  await kept(second, "shelf", (history) => history?.runs.length >= 2);
   const digits = await database(second, NAME, "readonly", "runs.get('digits')");
   assert.deepEqual(Object.values(digits.labels), [1, 2, 7]);
   const shelf = await database(second, NAME, "readonly", "runs.get('shelf')");

@@ -1,7 +1,7 @@
 // The CPU worker with relaxed SIMD: where the browser runs it, it trains, and a run that moves between the two says so.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open, serve, summary, until } from "./lib.mjs";
+import { kept, launch, open, serve, summary, until } from "./lib.mjs";
 
 let server, browser;
 before(async () => ([server, browser] = [await serve(), await launch()]));
@@ -42,7 +42,7 @@ for (const [first, then] of [["", "1"], ["1", ""]]) {
     await without(page, first);
     await page.goto(`${server.url}${RUN}&autostart=1`);
     await until(page, "second epoch", (s) => s.history.length >= 2);
-    await page.waitForTimeout(200);
+    await kept(page, "last", (run) => run?.checkpoint.epoch >= 3);
     await without(page, then);
     await page.goto(server.url);
     await page.getByRole("button", { name: "Resume it", exact: true }).click();
