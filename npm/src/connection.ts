@@ -1,7 +1,7 @@
 /** A worker and its messages: Inkling's own protocol (crates/inkling-core/src/protocol), whose enums arrive as `{ Variant: content }`. */
 
 import { BUILD } from "./build.js";
-import { WorkerLost } from "./errors.js";
+import { InklingError, WorkerLost } from "./errors.js";
 
 /** An enum of the protocol: a variant without content is a string. */
 export type Message = string | Record<string, unknown>;
@@ -75,7 +75,11 @@ export class Connection {
     return { connection, ready };
   }
 
-  /** Sends commands, and waits until `hear` returns something. Closes the connection if `signal` aborts. */
+  /**
+   * Sends commands, and waits until `hear` returns something. Closes the connection if `signal` aborts.
+   *
+   * @throws InklingError if the worker says why it failed.
+   */
   exchange<T>(commands: readonly Message[], hear: Hear<T>, signal?: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(this.#closed.reason);
@@ -87,6 +91,8 @@ export class Connection {
         settle();
       };
       this.#hear = (event, run) => {
+        const failed = variant<string>(event, "Failed");
+        if (failed !== undefined) throw new InklingError(failed);
         const found = hear(event, run);
         if (found !== undefined) over(() => resolve(found));
       };

@@ -27,7 +27,7 @@ const SETTINGS = Object.keys(DEFAULTS) as (keyof Settings)[];
 
 /**
  * Attributes: `controls` (the parts to show, separated by spaces; `train sketch curves` without it), `site` (where Inkling's files are), and every
- * setting by the name that it has in an address: `net`, `dataset`, `epochs`, `augment`, … A change of an attribute starts the trainer anew.
+ * setting by the name that it has in an address: `net`, `dataset`, `epochs`, `augment`, … A change of an attribute restarts the trainer.
  *
  * Fires `change` whenever the run changes, and `finish` once it is finished; {@link InklingTrainer.summary} has the numbers.
  */

@@ -30,11 +30,7 @@ export function protocolFormat(format: Format): string {
 async function perform<T>(site: URL, task: Message, name: string, signal?: AbortSignal): Promise<T> {
   try {
     const { connection } = await Connection.open(site, "worker_files", signal);
-    const answer = await connection.exchange<T>([task], (event) => {
-      const failed = variant<string>(event, "Failed");
-      if (failed !== undefined) throw new InklingError(failed);
-      return variant<T>(event, name);
-    }, signal);
+    const answer = await connection.exchange([task], (event) => variant<T>(event, name), signal);
     connection.close();
     return answer;
   } catch (error) {

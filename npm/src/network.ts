@@ -129,7 +129,7 @@ export async function load(source: string | URL | Blob | ArrayBuffer | Uint8Arra
     try {
       const { connection } = await Connection.open(site, program, signal);
       await connection.exchange([{ Load: { run: 1, net, weights } }], (event) => {
-        const refused = variant<string>(event, "Failed") ?? variant<string>(event, "Warning");
+        const refused = variant<string>(event, "Warning");
         if (refused !== undefined) throw new InklingError(refused);
         return variant<string>(event, "State");
       }, signal);

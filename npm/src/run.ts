@@ -99,11 +99,10 @@ class Training implements Run {
   #ended: { error?: unknown } | undefined;
   #wake: () => void = () => {};
   #changed: Promise<void> = Promise.resolve();
+  /** The worker, while it has its data and takes commands. */
   #connection: Connection | undefined;
   /** What every worker of this run must be told as soon as it trains. */
   #told: "Pause" | "Stop" | undefined;
-  /** Whether the worker has its data and takes these commands. */
-  #ready = false;
   /** Whether a step is done. Before that, there is nothing to keep. */
   #began = false;
   readonly #abort = new AbortController();
@@ -164,7 +163,6 @@ class Training implements Run {
   }
 
   #send(command: "Pause" | "Resume" | "Stop"): void {
-    if (!this.#ready) return;
     this.#connection?.owes(true);
     this.#connection?.send(command);
   }
@@ -207,11 +205,7 @@ class Training implements Run {
     const { connection, ready } = await Connection.open(this.#site, program, this.#abort.signal);
     const { backend } = ready as unknown as { backend: { name: "webgpu" | "cpu"; adapter: string } };
     this.#emit({ type: "backend", name: backend.name, adapter: backend.adapter });
-    this.#connection = connection;
-    const loaded = await this.#trained(connection, run).finally(() => {
-      this.#connection = undefined;
-      this.#ready = false;
-    });
+    const loaded = await this.#trained(connection, run).finally(() => (this.#connection = undefined));
     const { channels, side, classes, names } = loaded;
     const plan = { layers: this.#options.net ?? DEFAULTS.net, data: { channels, side, classes } };
     return new Network(this.#site, plan, names, connection);
@@ -224,8 +218,7 @@ class Training implements Run {
     return connection.exchange(this.#own ? [this.#own, start] : [start], (message, of) => {
       // Only what comes before the run can be of another one: that its data set or its settings were not understood.
       const refused = of === run ? undefined : variant<string>(message, "Warning");
-      const failed = variant<string>(message, "Failed") ?? refused;
-      if (failed !== undefined) throw new InklingError(failed);
+      if (refused !== undefined) throw new InklingError(refused);
       this.#from = variant(message, "Checkpoint") ?? this.#from;
       const event = toEvent(message);
       if (!event) return undefined;
@@ -234,8 +227,8 @@ class Training implements Run {
       if (event.type === "steps") this.#began = true;
       if (event.type !== "state") return undefined;
       connection.owes(event.state !== "paused");
-      if (event.state === "training" && !this.#ready) {
-        this.#ready = true;
+      if (event.state === "training" && !this.#connection) {
+        this.#connection = connection;
         if (this.#told) this.#send(this.#told);
       }
       return event.state === "finished" || event.state === "stopped" ? loaded : undefined;

@@ -177,23 +177,25 @@ export const summary = async (page) => JSON.parse(await page.locator("#run-summa
 
 /** Waits until the run's summary satisfies `test`, and returns it. */
 export async function until(page, what, test, seconds = 60) {
+  let now;
+  await repeat(seconds, async () => test((now = await summary(page))),
+    () => `no ${what} within ${seconds} s; the summary is ${JSON.stringify(now).slice(0, 1500)}; the console said ${page.problems.join(" | ")}`);
+  return now;
+}
+
+/** Tries again and again until `attempt` returns something true. */
+async function repeat(seconds, attempt, failure) {
   const end = Date.now() + 1000 * seconds;
-  for (;;) {
-    const now = await summary(page);
-    if (test(now)) return now;
-    if (Date.now() > end) throw new Error(`no ${what} within ${seconds} s; the summary is ${JSON.stringify(now).slice(0, 1500)}; the console said ${page.problems.join(" | ")}`);
+  while (!(await attempt())) {
+    if (Date.now() > end) throw new Error(failure());
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
 /** Waits until what the browser keeps as `record` (www/store.js) satisfies `test`, which runs in the page: writing takes its time. */
-export async function kept(page, record, test, seconds = 60) {
-  const end = Date.now() + 1000 * seconds;
-  while (!(await page.evaluate(`self.inklingStore.load("${record}").then(${test})`))) {
-    if (Date.now() > end) throw new Error(`"${record}" does not satisfy ${test} after ${seconds} s`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
+export const kept = (page, record, test, seconds = 60) =>
+  repeat(seconds, () => page.evaluate(`self.inklingStore.load("${record}").then(${test})`),
+    () => `"${record}" does not satisfy ${test} after ${seconds} s`);
 
 /** Draws strokes on the pad; coordinates are fractions of its side. */
 export async function draw(page, strokes) {

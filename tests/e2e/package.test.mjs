@@ -46,6 +46,11 @@ async function visit(name, options = {}) {
 }
 const text = (page, selector, pattern, seconds = 120) =>
   page.waitForFunction(([selector, pattern]) => new RegExp(pattern).test(document.querySelector(selector)?.textContent), [selector, pattern], { timeout: 1000 * seconds });
+/** Its workers end within five seconds. */
+async function noWorkers(page) {
+  for (let tries = 0; page.workers().length > 0 && tries < 50; tries++) await page.waitForTimeout(100);
+  assert.deepEqual(page.workers().map((worker) => worker.url()), []);
+}
 
 test("a plain page: the element trains, shows the parts it is asked for, is as tall as they are, and says how it goes", async () => {
   const page = await visit("plain");
@@ -72,7 +77,7 @@ test("a plain page: the element trains, shows the parts it is asked for, is as t
   await page.context().close();
 });
 
-test("the element starts anew with other settings, obeys its methods, and frees its workers when it is taken away", async () => {
+test("the element restarts with other settings, follows its methods, and ends its workers when it is removed", async () => {
   const page = await visit("plain");
   const trainer = page.locator("inkling-trainer");
   await page.frameLocator("inkling-trainer iframe").locator("#train:enabled").waitFor();
@@ -93,8 +98,7 @@ test("the element starts anew with other settings, obeys its methods, and frees 
   await state("training");
   assert.ok(page.workers().length > 0);
   await trainer.evaluate((element) => element.remove());
-  for (let tries = 0; page.workers().length > 0 && tries < 50; tries++) await page.waitForTimeout(100);
-  assert.equal(page.workers().length, 0);
+  await noWorkers(page);
   assert.deepEqual(page.problems, []);
   await page.context().close();
 });
@@ -120,8 +124,7 @@ test("a Vite app passes tsc, and its build trains on its own images, saves, load
   assert.equal(await page.locator("#epochs tr").count(), 3);
   // `using` has ended both workers.
   await page.locator("#train:enabled").waitFor();
-  for (let tries = 0; page.workers().length > 0 && tries < 50; tries++) await page.waitForTimeout(100);
-  assert.equal(page.workers().length, 0);
+  await noWorkers(page);
 
   await page.locator("#train").click();
   await text(page, "#state", "images to train on");
@@ -285,8 +288,7 @@ test("the API: what is wrong is said in a sentence, and an abort ends the worker
   for (const [what, pattern] of Object.entries(expected)) assert.match(said[what], pattern);
   assert.ok(said.waited < 5_000, `an abort took ${said.waited} ms`);
   for (const words of said.aborted) assert.match(words, /^AbortError: /);
-  for (let tries = 0; page.workers().length > 0 && tries < 50; tries++) await page.waitForTimeout(100);
-  assert.deepEqual(page.workers().map((worker) => worker.url()), []);
+  await noWorkers(page);
   await page.context().close();
 });
 

@@ -54,7 +54,7 @@ test("plain SGD that is interrupted ends as if it had not been", async () => {
   const undisturbed = await open(browser, `${address}&autostart=1`);
   const whole = curve(await ended(undisturbed));
   await undisturbed.context().close();
-  // In a browser of its own: one that offers a finished run keeps no other.
+  // In a fresh browser: while the page offers a finished run, it keeps no other.
   const page = await open(browser, `${address}&autostart=1`);
   await until(page, "third epoch", (s) => s.history.length >= 2);
   await kept(page, "last", (run) => run?.checkpoint.epoch >= 3);

@@ -15,7 +15,7 @@ use burn::{
     server::{IrohIdentity, IrohTransport, RemoteServer, TokenAuthorizer},
 };
 use clap::ArgMatches;
-use inkling_core::remote::{ServerLink, pass, way_in};
+use inkling_core::remote::{ServerLink, pass};
 use inkling_train::device::Backend;
 use iroh_relay::server::{Access, AccessControl, ClientRequest, RelayConfig, Server, ServerConfig};
 use serde::Serialize;
@@ -55,10 +55,13 @@ async fn run(backend: Backend, identity: IrohIdentity, matches: &ArgMatches) -> 
     let relay = relay(listen, &token).await?;
     let own = format!("http://{}", reachable(relay.http_addr().unwrap_or(listen)));
     let public = matches.get_one::<String>("address").unwrap_or(&own);
-    let link = ServerLink::new(public, &identity.id().to_string(), &token)
-        .map_err(|error| CliError::Usage(format!("--address {public}: {error}")))?;
+    let through = |relay: &str| {
+        ServerLink::new(relay, &identity.id().to_string(), &token)
+            .map_err(|error| CliError::Usage(format!("--address {relay}: {error}")))
+    };
+    let link = through(public)?;
     let id = link.short_id().to_string();
-    let url = way_in(&own, &token).parse().map_err(|error| CliError::Failed(format!("{own}: {error}")))?;
+    let url = through(&own)?.way_in().parse().map_err(|error| CliError::Failed(format!("{own}: {error}")))?;
     let server = RemoteServer::new([backend.device])
         .with_authorizer(TokenAuthorizer::new(token).map_err(|error| CliError::Failed(error.to_string()))?);
     let transport = IrohTransport::new(identity).with_relays(IrohRelays::Private { url });

@@ -71,7 +71,7 @@ impl ServerLink {
 
     /// The relay's address for a client that it should let in.
     pub fn way_in(&self) -> String {
-        way_in(&self.relay, &self.token)
+        format!("{}/?token={}", self.relay, pass(&self.token))
     }
 
     /// The relay's host and port, for the visitor.
@@ -84,11 +84,6 @@ impl ServerLink {
 /// closed.
 pub fn pass(token: &str) -> &str {
     &token[..token.len() / 2]
-}
-
-/// A relay's address with the pass that it asks for.
-pub fn way_in(relay: &str, token: &str) -> String {
-    format!("{relay}/?token={}", pass(token))
 }
 
 impl FromStr for ServerLink {

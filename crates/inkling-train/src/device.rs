@@ -61,7 +61,7 @@ pub enum DeviceError {
     #[error("no WebGPU device was provided ({0})")]
     NoDevice(String),
     /// CUDA lists no device.
-    #[error("no NVIDIA GPU was found; there is none, or its driver does not work")]
+    #[error("no NVIDIA GPU was found: this machine has none, or its driver does not work")]
     NoCuda,
     /// Burn's runtime ended in a panic, whose message is in the log.
     #[error("its driver failed")]
@@ -188,7 +188,7 @@ impl Backend {
 
     /// Whether this is a GPU or a server. Both have their own memory, and their results may be wrong through no fault of the run.
     pub fn is_apart(&self) -> bool {
-        matches!(self.info.name, Some(BackendName::Webgpu | BackendName::Remote | BackendName::Cuda))
+        self.info.name.is_some_and(BackendName::is_apart)
     }
 
     /// How the CPU's kernels round; `None` on every other backend.

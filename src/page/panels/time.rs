@@ -22,9 +22,7 @@ impl Panel for Time {
         let now = run.progress.map(|progress| progress.parts).filter(|parts| parts.steps > 0.0);
         let parts = now.or_else(|| run.history.last().map(|epoch| epoch.parts));
         // The CPU only queues a GPU's work, so the time that the work takes is not known here.
-        let shown = parts.filter(|_| {
-            !matches!(run.backend.name, Some(BackendName::Webgpu | BackendName::Remote | BackendName::Cuda))
-        });
+        let shown = parts.filter(|_| !run.backend.name.is_some_and(BackendName::is_apart));
         dom::set_hidden("time", shown.is_none());
         let Some(parts) = shown else { return };
         let visible: Vec<(&'static str, f64)> = named(&parts)

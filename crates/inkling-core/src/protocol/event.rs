@@ -206,6 +206,13 @@ pub enum BackendName {
     Cuda,
 }
 
+impl BackendName {
+    /// Whether it is a GPU or a server: it has its own memory.
+    pub fn is_apart(self) -> bool {
+        matches!(self, Self::Webgpu | Self::Remote | Self::Cuda)
+    }
+}
+
 impl fmt::Display for BackendName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
